@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Every limit of the data path in one place, with the relations they must keep. Each is reached by
+ * a test; past it something clear happens and nothing leaks (DESIGN 9). Those that become
+ * configuration keys are the defaults here. */
+#ifndef SLUICE_BASE_LIMITS_H
+#define SLUICE_BASE_LIMITS_H
+
+/* HTTP heads */
+#define HEAD_BYTES_MAX (32 * 1024)          /* request or response head: 431 / 502 */
+#define HEAD_FIELDS_MAX 100                 /* fields in a head: 431 / 502 */
+#define TARGET_BYTES_MAX (8 * 1024)         /* request target: 414 */
+#define METHOD_BYTES_MAX 32                 /* longest method token: 501 */
+#define TRAILER_BYTES_MAX (8 * 1024)        /* trailer section of a chunked body */
+#define CHUNK_EXTENSION_BYTES_MAX (4 * 1024) /* chunk extensions per body, summed */
+#define INTERIM_RESPONSES_MAX 16            /* 1xx per exchange: 502 */
+#define FORWARD_ADDED_BYTES_MAX (4 * 1024)  /* what forwarding may add to a head */
+
+/* bodies */
+#define BUFFER_BYTES (16 * 1024)     /* one receive buffer */
+#define BODY_WINDOW_BYTES (64 * 1024) /* in flight between a source and its sink */
+#define LINGER_BYTES_MAX (256 * 1024) /* request bytes read and dropped after an early answer */
+
+/* memory of one exchange */
+#define EXCHANGE_ARENA_FIRST_BYTES (8 * 1024)
+#define EXCHANGE_ARENA_EXTRA_BYTES_MAX (256 * 1024)
+
+/* workers */
+#define WORKERS_MAX 256
+#define LISTENERS_MAX 64
+#define SERVERS_MAX 256 /* of one backend (of this release's command line) */
+#define ATTEMPTS_MAX 3  /* per exchange, the first included */
+
+/* the ring */
+#define RING_SQ_ENTRIES 1024
+#define RING_CQ_ENTRIES (16 * 1024)
+#define RING_BUFFERS 256 /* lent to the kernel at a time; power of two */
+
+/* upstream pool, per worker and server */
+#define POOL_IDLE_MAX 128
+#define POOL_USES_MAX 1000000
+
+/* default timeouts, all by progress (DESIGN 8) */
+#define CLIENT_HEAD_TIMEOUT_MS 10000 /* absolute */
+#define CLIENT_BODY_TIMEOUT_MS 30000
+#define CLIENT_IDLE_TIMEOUT_MS 60000
+#define CLIENT_WRITE_TIMEOUT_MS 30000
+#define CLIENT_LINGER_TIMEOUT_MS 2000
+#define UPSTREAM_CONNECT_TIMEOUT_MS 2000
+#define UPSTREAM_QUEUE_TIMEOUT_MS 5000
+#define UPSTREAM_FIRST_BYTE_TIMEOUT_MS 60000
+#define UPSTREAM_STALL_TIMEOUT_MS 60000
+#define UPSTREAM_IDLE_TIMEOUT_MS 4000
+#define DRAIN_TIMEOUT_MS 30000
+
+/* a server that fails to connect is left alone this long, doubling to the maximum */
+#define SERVER_BACKOFF_MIN_MS 1000
+#define SERVER_BACKOFF_MAX_MS 30000
+
+_Static_assert(BUFFER_BYTES <= HEAD_BYTES_MAX, "one receive must not exceed a whole head");
+_Static_assert(TARGET_BYTES_MAX + METHOD_BYTES_MAX < HEAD_BYTES_MAX, "a request line fits a head");
+_Static_assert(TRAILER_BYTES_MAX < HEAD_BYTES_MAX, "trailers fit the head parser");
+_Static_assert(BODY_WINDOW_BYTES >= 2 * BUFFER_BYTES, "receive one buffer while another is sent");
+_Static_assert(EXCHANGE_ARENA_EXTRA_BYTES_MAX >= 4 * (HEAD_BYTES_MAX + FORWARD_ADDED_BYTES_MAX),
+               "an exchange can hold both heads as received and as forwarded");
+_Static_assert((RING_BUFFERS & (RING_BUFFERS - 1)) == 0, "the kernel wants a power of two");
+_Static_assert(HEAD_FIELDS_MAX < 255, "field positions are kept in a byte");
+
+#endif

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The access-log record: what a worker says of one ended exchange, in binary; formatting happens
+ * on the control thread. */
+#ifndef SLUICE_BASE_RECORD_H
+#define SLUICE_BASE_RECORD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/base/addr.h"
+#include "core/base/counters.h"
+#include "core/base/str.h"
+
+/* Strings longer than this are cut in the record (the log says so with a final "..."). */
+#define RECORD_STR_MAX 2048
+
+struct record {
+    uint64_t start_wall_us; /* since the epoch: first byte of the request head */
+    uint64_t request_id_hi, request_id_lo; /* shown as 32 hex digits */
+    struct peer_addr peer;   /* of the socket */
+    struct peer_addr client; /* after the trust list; equal to peer without one */
+    uint64_t connection;     /* number of the client connection in this process */
+    uint32_t request;        /* number of the request on its connection, from 1 */
+    uint16_t worker;
+    uint16_t status;        /* sent to the client; 0: none was */
+    uint16_t server_status; /* received; 0: none was */
+    uint8_t version_minor;  /* the client's HTTP/1.x */
+    uint8_t tries;          /* attempts begun */
+    bool reused;            /* the last attempt's connection came from the pool */
+    uint8_t end_reason;
+    uint64_t bytes_in, bytes_out; /* of this exchange on the client's connection, heads included */
+    /* microseconds since start; UINT32_MAX: did not happen */
+    uint32_t queue_us;      /* head complete -> an attempt began */
+    uint32_t connect_us;    /* that attempt -> connection usable (0 when reused) */
+    uint32_t first_byte_us; /* request begun to be sent -> first byte of the response */
+    uint32_t total_us;      /* first byte of the request -> last byte handed to the kernel */
+    uint32_t accept_us;     /* connection accepted -> first byte of its first request; later
+                               requests: UINT32_MAX */
+    struct str method, authority, path, server; /* path as received, with the query */
+    struct str referer, user_agent;             /* for `combined` */
+};
+
+/* A byte ring from one worker to the control thread: single producer, single consumer, no lock. */
+struct record_ring;
+
+/* Below it the longest record would not fit. */
+#define RECORD_RING_BYTES_MIN (32 * 1024)
+
+/* bytes: a power of two, at least RECORD_RING_BYTES_MIN. NULL without memory. */
+struct record_ring *record_ring_create(uint32_t bytes);
+void record_ring_destroy(struct record_ring *r);
+
+/* Producer: copies the record, strings included. False when there is no room (the caller counts
+ * the drop). *wake is set when the consumer asked to be woken and has not been since. */
+bool record_ring_put(struct record_ring *r, const struct record *rec, bool *wake);
+
+/* Consumer: the oldest record, its strings pointing into the ring until record_ring_pop(). False
+ * when empty. */
+bool record_ring_peek(struct record_ring *r, struct record *out);
+void record_ring_pop(struct record_ring *r);
+
+/* Consumer: from now on the next put sets *wake, once. Returns false if the ring is not empty (then
+ * nothing was asked: read on). True may also mean that a put of this moment was the next one. */
+bool record_ring_ask_wake(struct record_ring *r);
+
+/* What a worker needs to log: its end of a ring, and the way to wake the other end. The side that
+ * reads makes it. */
+struct log_port {
+    struct record_ring *ring;
+    counter *dropped;                    /* the worker's */
+    void (*wake)(struct log_port *port); /* on the worker's thread */
+};
+
+/* Logs one ended exchange, or counts it as dropped when the ring is full. */
+void log_put(struct log_port *port, const struct record *rec);
+
+#endif

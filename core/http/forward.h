@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What goes on to the other side: heads are written anew from what was understood, never echoed
+ * (RFC 9110 7.6, DESIGN 7). Both directions remove hop-by-hop fields (Connection, Keep-Alive,
+ * Proxy-Connection, TE, Transfer-Encoding, Upgrade, Trailer where trailers are not forwarded,
+ * Proxy-Authenticate/-Authorization/-Authentication-Info, HTTP2-Settings) and those that Connection
+ * names. */
+#ifndef SLUICE_HTTP_FORWARD_H
+#define SLUICE_HTTP_FORWARD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/base/end_reason.h"
+#include "core/base/out.h"
+#include "core/http/framing.h"
+#include "core/http/head.h"
+#include "core/http/target.h"
+
+/* How the body is framed towards the next hop. */
+enum body_framing {
+    FRAME_NONE,    /* no body and no field about it */
+    FRAME_LENGTH,  /* Content-Length: length (also 0) */
+    FRAME_CHUNKED, /* Transfer-Encoding: chunked */
+    FRAME_CLOSE,   /* responses to HTTP/1.0 clients: until the connection ends */
+};
+
+struct forward_request {
+    const struct target *target;
+    enum body_framing framing;
+    uint64_t length;
+    struct str peer_ip;    /* "192.0.2.1", "2001:db8::1"; empty: unknown (Unix socket) */
+    struct str scheme;     /* "http" or "https": the client's */
+    struct str request_id; /* replaces X-Request-Id */
+    struct str host;       /* Host to send: target->authority by default (`preserve`) */
+    bool peer_trusted;     /* X-Forwarded-* of the peer are appended to, not replaced */
+    bool via;              /* add Via: 1.x sluice */
+    bool forwarded;        /* add Forwarded (RFC 7239) */
+    bool expect_continue;  /* pass Expect: 100-continue on */
+    bool underscores;      /* keep field names with '_' (else dropped) */
+    int32_t max_forwards;  /* >= 0: value to send in place of the received */
+};
+
+/* Connection may not name Host, Content-Length, Transfer-Encoding, routing or forwarding fields
+ * (X-Forwarded-*, Forwarded, Via, Authorization, Cookie, X-Request-Id, ...): END_BAD_CONNECTION.
+ * END_OK otherwise. "close", "keep-alive", "te" and "upgrade" are the usual members. */
+enum end_reason forward_check_connection(const struct http_head *h);
+
+/* Writes "METHOD path?query HTTP/1.1", fields and the empty line; always HTTP/1.1, with keep-alive
+ * left implicit. An empty Host field is sent when the client (HTTP/1.0) gave none. TE is replaced
+ * by nothing; out->full says that it did not fit. */
+void forward_request_head(struct out *o, const struct http_head *h, const struct forward_request *f);
+
+struct forward_response {
+    enum body_framing framing;
+    uint64_t length;
+    bool declared_length; /* HEAD and 304: pass the server's Content-Length on, value in length */
+    bool close;           /* Connection: close to the client */
+    bool keep_alive_http10; /* Connection: keep-alive, for an HTTP/1.0 client that asked */
+    bool via;
+    struct str date;      /* IMF-fixdate to add when the server sent none (RFC 9110 6.6.1) */
+    uint8_t server_minor; /* version for Via */
+};
+
+/* Writes "HTTP/1.1 STATUS reason", fields, empty line: a final response. */
+void forward_response_head(struct out *o, const struct http_head *h,
+                           const struct forward_response *f);
+
+/* Writes an interim (1xx) response head. */
+void forward_interim_head(struct out *o, const struct http_head *h, bool via);
+
+/* Writes a trailer section: field lines that may be trailers (RFC 9110 6.5.1: no framing, routing,
+ * authentication, or hop-by-hop fields), then the empty line. */
+void forward_trailers(struct out *o, const struct http_head *trailers);
+
+/* The standard reason phrase ("Not Found"), or "" for a status without one. */
+struct str http_status_reason(unsigned status);
+
+/* IMF-fixdate of seconds since the epoch (RFC 9110 5.6.7): exactly 29 bytes. */
+#define HTTP_DATE_BYTES 29
+void http_date(char out[HTTP_DATE_BYTES], uint64_t unix_s);
+
+#endif

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Bodies: a source gives slices when its sink has room, a sink frees room as it drains (DESIGN 4).
+ *
+ * Contract:
+ *  - A source delivers at most sink->room bytes per step and none when it is 0; then it waits for
+ *    resume(). Room is the credit: it counts bytes, and is 0 when the sink is short of slots too.
+ *  - data() and end() only queue; flush() sends. A source flushes once per event, so that a head
+ *    and the body that came with it leave in one send.
+ *  - After end() or abort() of a sink nothing more is delivered to it; after cancel() of a source
+ *    it delivers nothing more.
+ * One pair per exchange and direction: a stalled stream stalls nobody else. */
+#ifndef SLUICE_PROXY_BODY_H
+#define SLUICE_PROXY_BODY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/base/buf.h"
+#include "core/http/head.h"
+
+struct body_source;
+struct body_sink;
+
+struct body_source_ops {
+    /* The sink has room again: deliver what waits, ask for more. Flush afterwards. */
+    void (*resume)(struct body_source *s);
+};
+
+struct body_sink_ops {
+    /* One slice with one reference, which becomes the sink's. 0 < len <= room. */
+    void (*data)(struct body_sink *s, struct buf_slice data);
+    /* The body is complete. trailers may be NULL and are valid during the call only. */
+    void (*end)(struct body_sink *s, const struct http_head *trailers);
+    void (*flush)(struct body_sink *s);
+};
+
+struct body_source {
+    const struct body_source_ops *ops;
+};
+
+struct body_sink {
+    const struct body_sink_ops *ops;
+    uint32_t room; /* bytes it takes now */
+};
+
+#endif

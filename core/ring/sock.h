@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Sockets: the calls that do not block and are not worth a ring operation. The simulator fills
+ * this header too. All descriptors are close-on-exec and in blocking mode (io_uring answers -EAGAIN
+ * at once on O_NONBLOCK sockets instead of polling). Errors are -errno. */
+#ifndef SLUICE_RING_SOCK_H
+#define SLUICE_RING_SOCK_H
+
+#include <stdbool.h>
+
+#include "core/base/addr.h"
+
+enum sock_listen_flags {
+    SOCK_LISTEN_REUSEPORT = 1, /* TCP: one of a group on the same address */
+};
+
+/* Binds and listens. TCP_NODELAY is set here and inherited by what is accepted. An IPv6 any-address
+ * is dual-stack when the address came from ":PORT"; a stale Unix socket file (nobody listens) is
+ * replaced. *bound (may be NULL) gets the address with its real port. */
+int sock_listen(const struct addr *a, int backlog, unsigned flags, struct addr *bound);
+
+/* An unconnected socket for op_connect: TCP_NODELAY set. */
+int sock_open(int family);
+
+/* The peer's address; family AF_UNIX without a name for Unix sockets. 0 or -errno. */
+int sock_peer(int fd, struct addr *out);
+
+/* Half-close: FIN after what was sent. */
+void sock_shutdown_write(int fd);
+
+/* Both directions end at once: pending receives complete with 0. */
+void sock_shutdown(int fd);
+
+/* Closes. With reset, TCP peers see RST: the visible end of something cut. No op may be in
+ * flight. */
+void sock_close(int fd, bool reset);
+
+#endif

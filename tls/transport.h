@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The seam between stages and bytes: a connected stream, plain or TLS; the stages cannot tell.
+ *
+ * Contract:
+ *  - Callbacks come from the loop, never from inside a call made on the transport (so no nesting),
+ *    except that transport_close() of a transport with nothing in flight calls on_closed from
+ *    a deferred task of the same turn.
+ *  - Reading is asked for, one delivery at a time: transport_read() -> one on_data or on_end. Not
+ *    asking is back-pressure.
+ *  - One send at a time: transport_send() -> one on_sent when everything was taken by the kernel,
+ *    or failed. The memory stays valid and untouched until then; the iovec array is consumed.
+ *  - transport_close(): cancels, joins what is in flight, closes; then on_closed, once, after
+ *    which the memory may go. In between no other callback comes. */
+#ifndef SLUICE_TLS_TRANSPORT_H
+#define SLUICE_TLS_TRANSPORT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+#include "core/base/addr.h"
+#include "core/base/buf.h"
+#include "core/ring/loop.h"
+#include "core/ring/op.h"
+
+struct transport;
+
+struct transport_user {
+    /* The connection can be used (err 0), or could not be made (-errno): then close it. */
+    void (*on_ready)(struct transport *t, int err);
+    /* Bytes buf->data[off..off+len), len > 0, with one reference that becomes the user's. */
+    void (*on_data)(struct transport *t, struct buf_slice data);
+    /* No more bytes will come: err 0 for a clean end of the stream, else -errno. */
+    void (*on_end)(struct transport *t, int err);
+    /* err 0: all was taken. Else -errno; *sent_bytes of the whole were taken before. */
+    void (*on_sent)(struct transport *t, int err, uint64_t sent_bytes);
+    void (*on_closed)(struct transport *t);
+};
+
+struct transport_ops {
+    void (*connect)(struct transport *t, const struct addr *a);
+    void (*read)(struct transport *t);
+    void (*send)(struct transport *t, struct iovec *iov, unsigned count);
+    void (*shutdown_write)(struct transport *t);
+    void (*close)(struct transport *t, bool reset);
+};
+
+struct transport {
+    const struct transport_ops *ops;
+    const struct transport_user *user;
+    struct loop *loop;
+    int fd; /* -1: none (yet) */
+    bool reading;   /* a delivery is asked for and has not come */
+    bool sending;   /* a send is in flight */
+    bool closing;   /* transport_close() was called */
+    bool reset;     /* ... with RST */
+    struct op rx;
+    struct op tx; /* also the connect */
+    struct msghdr msg;
+    uint64_t sent_bytes; /* of the send in flight */
+    struct task close_task;
+};
+
+/* A plain transport on a connected descriptor (which becomes its own), usable at once: on_ready is
+ * not called. */
+void transport_init_plain(struct transport *t, struct loop *l, const struct transport_user *user,
+                          int fd);
+
+/* A plain transport without a connection: transport_connect() comes next. */
+void transport_init_plain_client(struct transport *t, struct loop *l,
+                                 const struct transport_user *user);
+
+/* Opens a connection; on_ready tells. The address stays valid until then. */
+static inline void transport_connect(struct transport *t, const struct addr *a)
+{
+    t->ops->connect(t, a);
+}
+
+/* Asks for one delivery; without effect when one is asked for already. */
+static inline void transport_read(struct transport *t)
+{
+    if (!t->reading)
+        t->ops->read(t);
+}
+
+static inline void transport_send(struct transport *t, struct iovec *iov, unsigned count)
+{
+    t->ops->send(t, iov, count);
+}
+
+/* Says that nothing more will be sent (FIN; with TLS, close_notify before it). No send in flight. */
+static inline void transport_shutdown_write(struct transport *t)
+{
+    t->ops->shutdown_write(t);
+}
+
+static inline void transport_close(struct transport *t, bool reset)
+{
+    t->ops->close(t, reset);
+}
+
+#endif
