@@ -15,12 +15,12 @@
 #define RECORD_STR_MAX 2048
 
 struct record {
-    uint64_t start_wall_us; /* since the epoch: first byte of the request head */
+    uint64_t start_wall_us;                /* since the epoch: first byte of the request head */
     uint64_t request_id_hi, request_id_lo; /* shown as 32 hex digits */
-    struct peer_addr peer;   /* of the socket */
-    struct peer_addr client; /* after the trust list; equal to peer without one */
-    uint64_t connection;     /* number of the client connection in this process */
-    uint32_t request;        /* number of the request on its connection, from 1 */
+    struct peer_addr peer;                 /* of the socket */
+    struct peer_addr client;               /* after the trust list; equal to peer without one */
+    uint64_t connection;                   /* number of the client connection in this process */
+    uint32_t request;                      /* number of the request on its connection, from 1 */
     uint16_t worker;
     uint16_t status;        /* sent to the client; 0: none was */
     uint16_t server_status; /* received; 0: none was */
