@@ -2,8 +2,9 @@
 /* Bodies: a source gives slices when its sink has room, a sink frees room as it drains (DESIGN 4).
  *
  * Contract:
- *  - A source delivers at most sink->room bytes per step and none when it is 0; then it waits for
- *    resume(). Room is the credit: it counts bytes, and is 0 when the sink is short of slots too.
+ *  - Room is the credit, in bytes; it is 0 when the sink is short of slots too. A source delivers
+ *    only while room > 0 (the last slice may exceed it, by less than one buffer), then waits for
+ *    resume().
  *  - data() and end() only queue; flush() sends. A source flushes once per event, so that a head
  *    and the body that came with it leave in one send.
  *  - After end() or abort() of a sink nothing more is delivered to it; after cancel() of a source
@@ -27,7 +28,7 @@ struct body_source_ops {
 };
 
 struct body_sink_ops {
-    /* One slice with one reference, which becomes the sink's. 0 < len <= room. */
+    /* One slice with one reference, which becomes the sink's. len > 0, room > 0. */
     void (*data)(struct body_sink *s, struct buf_slice data);
     /* The body is complete. trailers may be NULL and are valid during the call only. */
     void (*end)(struct body_sink *s, const struct http_head *trailers);

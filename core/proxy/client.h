@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* One HTTP/1 client connection: reads heads, runs one exchange at a time (pipelined requests wait in
+ * the buffer and are answered in order), keeps the connection or ends it. An idle one costs this
+ * struct and no buffer. */
+#ifndef SLUICE_PROXY_CLIENT_H
+#define SLUICE_PROXY_CLIENT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/base/addr.h"
+#include "core/base/list.h"
+#include "core/proxy/exchange.h"
+#include "core/ring/timer.h"
+#include "tls/transport.h"
+
+struct worker;
+
+enum client_state {
+    CLIENT_IDLE,    /* ex == NULL; nothing received waits; a receive is armed */
+    CLIENT_HEAD,    /* ex collects a partial head; a receive is armed; the head deadline runs */
+    CLIENT_BUSY,    /* ex runs; what is received is its body, or waits in `in` for its turn */
+    CLIENT_LINGER,  /* ex == NULL; all is sent and our side shut; what comes is dropped until the
+                       client closes, LINGER_BYTES_MAX, or the deadline */
+    CLIENT_CLOSING, /* transport_close() was called; ex may still be held for its memory */
+};
+
+struct client {
+    struct transport t;
+    struct worker *w;
+    struct exchange *ex;
+    struct list node;
+    struct timer timer;
+    struct buf_slice in; /* received, not consumed */
+    uint64_t connection; /* number in this worker */
+    uint64_t accepted_ns;
+    uint64_t since_ns;       /* start of the current wait for bytes */
+    uint64_t write_since_ns; /* start of the current send */
+    uint32_t requests;
+    uint32_t dropped_bytes; /* read after the answer */
+    struct peer_addr peer;
+    uint8_t state; /* enum client_state */
+    uint8_t ip_text_len;
+    bool eof;
+    char ip_text[46]; /* INET6_ADDRSTRLEN */
+};
+
+_Static_assert(sizeof(struct client) <= 1024, "10,000 idle clients: at most 1 KiB each");
+
+/* Takes a connected descriptor. Without memory the descriptor is closed. */
+void client_accept(struct worker *w, int fd);
+
+/* The exchange attached a sink for its request body (or took it away): delivers what waits, asks
+ * for more. Flushes. */
+void client_pump_body(struct client *c);
+
+/* Ends the connection now; with reset the client sees RST. The exchange, if any, has ended. */
+void client_close(struct client *c, bool reset);
+
+/* The worker drains: an idle client that was served goes, others are told with their answer. */
+void client_drain(struct client *c);
+
+/* The worker stops: abandons what runs and closes. */
+void client_stop(struct client *c);
+
+/* After something changed that a deadline depends on. */
+void client_arm(struct client *c);
+
+#endif

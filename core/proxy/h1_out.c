@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "core/proxy/h1_out.h"
+
+#include <string.h>
+
+#include "core/base/check.h"
+#include "core/base/limits.h"
+
+/* Pieces up to this size are moved next to what is queued already. */
+#define SMALL_PIECE_BYTES 1024
+
+static const struct body_sink_ops sink_ops;
+
+void out_init(struct h1_out *out, struct transport *t, struct arena *arena,
+              void (*on_done)(struct h1_out *out, int err))
+{
+    out->sink = (struct body_sink){ .ops = &sink_ops };
+    out->t = t;
+    out->arena = arena;
+    out->source = NULL;
+    out->on_done = on_done;
+    out->sent_bytes = 0;
+    out->raw_room_end = NULL;
+    out->queued_body_bytes = 0;
+    out->state = OUT_OPEN;
+    out->framing = FRAME_NONE;
+    out->count = out->in_flight = 0;
+}
+
+static void update_room(struct h1_out *out)
+{
+    bool open = out->state == OUT_OPEN && out->framing != FRAME_NONE &&
+                out->count < OUT_SEGMENTS - OUT_SEGMENTS_SPARE &&
+                out->queued_body_bytes < BODY_WINDOW_BYTES;
+    out->sink.room = open ? BODY_WINDOW_BYTES - out->queued_body_bytes : 0;
+}
+
+static struct out_segment *last_unsent(struct h1_out *out)
+{
+    return out->count > out->in_flight ? &out->segments[out->count - 1] : NULL;
+}
+
+bool out_raw(struct h1_out *out, const char *p, uint32_t len, char *room_end)
+{
+    if (out->state == OUT_FAILED)
+        return true; /* dropped like all that is queued */
+    CHECK(out->state == OUT_OPEN);
+    struct out_segment *last = last_unsent(out);
+    out->raw_room_end = room_end;
+    if (last && !last->body && last->ptr + last->len == p) {
+        last->len += len;
+        return true;
+    }
+    if (out->count == OUT_SEGMENTS)
+        return false;
+    out->segments[out->count++] = (struct out_segment){ .ptr = p, .len = len };
+    return true;
+}
+
+void out_body(struct h1_out *out, enum body_framing framing, struct body_source *source)
+{
+    out->framing = (uint8_t)framing;
+    out->source = source;
+    update_room(out);
+}
+
+/* Adds a small piece behind the last unsent segment: behind a head in the arena when no chunk
+ * header must come between, or behind body bytes in a buffer that nobody else reads. */
+static bool append_small(struct h1_out *out, struct buf_slice data)
+{
+    struct out_segment *last = last_unsent(out);
+    if (!last)
+        return false;
+    const uint8_t *src = data.buf->data + data.off;
+    char *end = (char *)last->ptr + last->len;
+    if (last->body) {
+        if (!last->buf)
+            return false;
+        const char *cap_end = (const char *)last->buf->data + last->buf->cap;
+        bool same = last->buf == data.buf;
+        if (same ? (const uint8_t *)end > src
+                 : last->buf->refs > 1 || data.len > (size_t)(cap_end - end))
+            return false;
+    } else if (out->framing == FRAME_CHUNKED || !out->raw_room_end ||
+               data.len > (size_t)(out->raw_room_end - end)) {
+        return false;
+    }
+    memmove(end, src, data.len);
+    last->len += data.len;
+    if (last->body)
+        out->queued_body_bytes += data.len;
+    return true;
+}
+
+static void sink_data(struct body_sink *s, struct buf_slice data)
+{
+    struct h1_out *out = container_of(s, struct h1_out, sink);
+    CHECK(out->state == OUT_OPEN && data.len > 0 && s->room > 0);
+    if (data.len <= SMALL_PIECE_BYTES && append_small(out, data)) {
+        buf_unref(data.buf);
+    } else {
+        CHECK(out->count < OUT_SEGMENTS);
+        out->segments[out->count++] = (struct out_segment){
+            .ptr = (const char *)data.buf->data + data.off,
+            .buf = data.buf,
+            .len = data.len,
+            .body = true,
+        };
+        out->queued_body_bytes += data.len;
+    }
+    update_room(out);
+}
+
+static const struct body_sink_ops sink_ops;
+
+/* The end of a chunked body, in the arena: last chunk, trailers, empty line. */
+static void queue_last_chunk(struct h1_out *out, const struct http_head *trailers)
+{
+    static const char plain[] = "0\r\n\r\n";
+    const char *p = plain;
+    size_t len = sizeof plain - 1;
+    if (trailers && trailers->fields_count) {
+        size_t bytes = 8 + 2 * (size_t)TRAILER_BYTES_MAX;
+        char *mem = arena_alloc(out->arena, bytes);
+        if (mem) {
+            struct out o = out_into(mem, bytes);
+            out_lit(&o, "0\r\n");
+            forward_trailers(&o, trailers);
+            CHECK(!o.full);
+            p = mem;
+            len = out_len(&o);
+            arena_trim(out->arena, mem + bytes, o.at);
+        }
+    }
+    CHECK(out->count < OUT_SEGMENTS);
+    out->segments[out->count++] = (struct out_segment){ .ptr = p, .len = (uint32_t)len };
+}
+
+static void sink_end(struct body_sink *s, const struct http_head *trailers)
+{
+    struct h1_out *out = container_of(s, struct h1_out, sink);
+    CHECK(out->state == OUT_OPEN);
+    if (out->framing == FRAME_CHUNKED)
+        queue_last_chunk(out, trailers);
+    out->state = OUT_ENDED;
+    update_room(out);
+}
+
+static void sink_flush(struct body_sink *s)
+{
+    out_flush(container_of(s, struct h1_out, sink));
+}
+
+static const struct body_sink_ops sink_ops = { sink_data, sink_end, sink_flush };
+
+static void add_iov(struct h1_out *out, unsigned *n, const void *p, size_t len)
+{
+    out->iov[(*n)++] = (struct iovec){ (void *)p, len };
+}
+
+/* All body segments queued now leave as one chunk: [header] segments [CRLF]. Raw segments stand
+ * before (heads) or after them (the last chunk), never between. */
+static unsigned gather(struct h1_out *out)
+{
+    unsigned n = 0, i = 0;
+    uint64_t body_bytes = 0;
+    for (unsigned j = 0; j < out->count; j++)
+        if (out->segments[j].body)
+            body_bytes += out->segments[j].len;
+    for (; i < out->count && !out->segments[i].body; i++)
+        add_iov(out, &n, out->segments[i].ptr, out->segments[i].len);
+    if (out->framing == FRAME_CHUNKED && body_bytes) {
+        size_t len = h1_chunk_header(out->chunk_header, body_bytes);
+        add_iov(out, &n, out->chunk_header, len);
+    }
+    for (; i < out->count && out->segments[i].body; i++)
+        add_iov(out, &n, out->segments[i].ptr, out->segments[i].len);
+    if (out->framing == FRAME_CHUNKED && body_bytes)
+        add_iov(out, &n, "\r\n", 2);
+    for (; i < out->count; i++) {
+        CHECK(!out->segments[i].body);
+        add_iov(out, &n, out->segments[i].ptr, out->segments[i].len);
+    }
+    return n;
+}
+
+static void finish(struct h1_out *out, int err)
+{
+    out->state = err ? OUT_FAILED : OUT_DONE;
+    update_room(out);
+    out->on_done(out, err);
+}
+
+void out_flush(struct h1_out *out)
+{
+    if (out->in_flight || out->state == OUT_FAILED || out->state == OUT_DONE || out->t->closing)
+        return;
+    if (out->count == 0) {
+        if (out->state == OUT_ENDED)
+            finish(out, 0);
+        return;
+    }
+    unsigned n = gather(out);
+    out->in_flight = out->count;
+    out->raw_room_end = NULL;
+    transport_send(out->t, out->iov, n);
+}
+
+static void drop_segments(struct h1_out *out, unsigned from, unsigned count)
+{
+    for (unsigned i = from; i < from + count; i++) {
+        struct out_segment *s = &out->segments[i];
+        if (s->body) {
+            out->queued_body_bytes -= s->len;
+            buf_unref(s->buf);
+        }
+    }
+    unsigned rest = out->count - from - count;
+    memmove(&out->segments[from], &out->segments[from + count], rest * sizeof out->segments[0]);
+    out->count = (uint8_t)(out->count - count);
+}
+
+void out_sent(struct h1_out *out, int err, uint64_t sent_bytes)
+{
+    drop_segments(out, 0, out->in_flight);
+    out->in_flight = 0;
+    out->sent_bytes += sent_bytes;
+    if (out->state == OUT_FAILED)
+        return;
+    if (err) {
+        drop_segments(out, 0, out->count);
+        finish(out, err);
+        return;
+    }
+    bool was_full = out->sink.room == 0;
+    update_room(out);
+    /* What waited leaves first: the source then adds to the next send. */
+    out_flush(out);
+    if (out->state == OUT_OPEN && out->source && out->sink.room && (was_full || !out->in_flight))
+        out->source->ops->resume(out->source);
+}
+
+void out_abort(struct h1_out *out)
+{
+    drop_segments(out, out->in_flight, out->count - out->in_flight);
+    out->state = OUT_FAILED;
+    out->source = NULL;
+    update_room(out);
+}
+
+void out_release(struct h1_out *out)
+{
+    drop_segments(out, 0, out->count);
+    out->in_flight = 0;
+    out->state = OUT_FAILED;
+    out->source = NULL;
+    update_room(out);
+}
