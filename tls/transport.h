@@ -2,11 +2,10 @@
 /* The seam between stages and bytes: a connected stream, plain or TLS; the stages cannot tell.
  *
  * Contract:
- *  - Callbacks come from the loop, never from inside a call made on the transport (so no nesting),
- *    except that transport_close() of a transport with nothing in flight calls on_closed from
- *    a deferred task of the same turn.
+ *  - Callbacks come from the loop, never from inside a call made on the transport (so no nesting):
+ *    from a completion or, with no operation in flight, from a deferred task of the same turn.
  *  - Reading is asked for, one delivery at a time: transport_read() -> one on_data or on_end. Not
- *    asking is back-pressure.
+ *    asking is back-pressure. on_end comes once; after it nothing is read any more.
  *  - One send at a time: transport_send() -> one on_sent when everything was taken by the kernel,
  *    or failed. The memory stays valid and untouched until then; the iovec array is consumed.
  *  - transport_close(): cancels, joins what is in flight, closes; then on_closed, once, after
@@ -52,13 +51,15 @@ struct transport {
     int fd; /* -1: none (yet) */
     bool reading;   /* a delivery is asked for and has not come */
     bool sending;   /* a send is in flight */
+    bool ended;     /* on_end was called: reading again is a CHECK */
     bool closing;   /* transport_close() was called */
     bool reset;     /* ... with RST */
     struct op rx;
     struct op tx; /* also the connect */
     struct msghdr msg;
     uint64_t sent_bytes; /* of the send in flight */
-    struct task close_task;
+    int connect_err;     /* no socket could be had: told by the task */
+    struct task task;    /* runs on_closed or on_ready when no op will */
 };
 
 /* A plain transport on a connected descriptor (which becomes its own), usable at once: on_ready is

@@ -14,8 +14,8 @@ enum sock_listen_flags {
 };
 
 /* Binds and listens. TCP_NODELAY is set here and inherited by what is accepted. An IPv6 any-address
- * is dual-stack when the address came from ":PORT"; a stale Unix socket file (nobody listens) is
- * replaced. *bound (may be NULL) gets the address with its real port. */
+ * is dual-stack (and any IPv4 address on a machine without IPv6); a stale Unix socket file (nobody
+ * listens) is replaced. *bound (may be NULL) gets the address with its real port. */
 int sock_listen(const struct addr *a, int backlog, unsigned flags, struct addr *bound);
 
 /* An unconnected socket for op_connect: TCP_NODELAY set. */

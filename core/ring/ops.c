@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <errno.h>
+#include <poll.h>
+
+#include "core/ring/internal.h"
+
+/* op.flags: the descriptor is non-blocking and had nothing; a poll stands in for the operation,
+ * which is started again when it fires. */
+#define FLAG_POLLS_FIRST 1
+
+/* The user_data of what nobody waits for: a cancellation that came too late. */
+#define NOBODY 0
+
+static struct io_uring_sqe *get_sqe(struct ring_loop *r)
+{
+    struct io_uring_sqe *sqe = io_uring_get_sqe(&r->ring);
+    while (unlikely(!sqe)) {
+        ring_submit(r);
+        sqe = io_uring_get_sqe(&r->ring);
+    }
+    return sqe;
+}
+
+static inline void issue(struct ring_loop *r, struct op *op)
+{
+    struct io_uring_sqe *sqe = get_sqe(r);
+    switch ((enum op_kind)op->kind) {
+    case OP_RECV:
+        io_uring_prep_recv(sqe, op->fd, NULL, 0, 0); /* length: the buffer's */
+        sqe->flags |= IOSQE_BUFFER_SELECT;
+        break;
+    case OP_SEND:
+        io_uring_prep_send(sqe, op->fd, op->mem, op->len, MSG_NOSIGNAL);
+        break;
+    case OP_SENDMSG:
+        io_uring_prep_sendmsg(sqe, op->fd, op->mem, MSG_NOSIGNAL);
+        break;
+    case OP_ACCEPT:
+        io_uring_prep_multishot_accept(sqe, op->fd, NULL, NULL, SOCK_CLOEXEC);
+        break;
+    case OP_CONNECT:
+        io_uring_prep_connect(sqe, op->fd, op->mem, op->len);
+        break;
+    case OP_POLL:
+        io_uring_prep_poll_add(sqe, op->fd, op->len);
+        break;
+    case OP_READ:
+        io_uring_prep_read(sqe, op->fd, op->mem, op->len, (uint64_t)-1);
+        break;
+    case OP_WRITE:
+        io_uring_prep_write(sqe, op->fd, op->mem, op->len, (uint64_t)-1);
+        break;
+    case OP_NONE:
+        CHECK(op->kind != OP_NONE);
+    }
+    io_uring_sqe_set_data(sqe, op);
+}
+
+void ring_issue(struct ring_loop *r, struct op *op)
+{
+    issue(r, op);
+}
+
+static inline void start(struct loop *l, struct op *op, enum op_kind kind, int fd, void *mem,
+                         uint32_t len)
+{
+    struct ring_loop *r = ring_of(l);
+    CHECK(op->state == OP_IDLE);
+    op->kind = kind;
+    op->state = OP_IN_FLIGHT;
+    op->cancelled = 0;
+    op->flags = 0;
+    op->fd = fd;
+    op->mem = mem;
+    op->len = len;
+    r->ops_in_flight++;
+    issue(r, op);
+}
+
+void op_recv(struct loop *l, struct op *op, int fd)
+{
+    start(l, op, OP_RECV, fd, NULL, 0);
+}
+
+void op_send(struct loop *l, struct op *op, int fd, const void *bytes, uint32_t len)
+{
+    start(l, op, OP_SEND, fd, (void *)bytes, len);
+}
+
+void op_sendmsg(struct loop *l, struct op *op, int fd, const struct msghdr *msg)
+{
+    start(l, op, OP_SENDMSG, fd, (void *)msg, 0);
+}
+
+void op_accept(struct loop *l, struct op *op, int listen_fd)
+{
+    start(l, op, OP_ACCEPT, listen_fd, NULL, 0);
+}
+
+void op_connect(struct loop *l, struct op *op, int fd, const struct sockaddr *sa, socklen_t len)
+{
+    start(l, op, OP_CONNECT, fd, (void *)sa, len);
+}
+
+void op_poll(struct loop *l, struct op *op, int fd, uint32_t events)
+{
+    start(l, op, OP_POLL, fd, NULL, events);
+}
+
+void op_read(struct loop *l, struct op *op, int fd, void *bytes, uint32_t len)
+{
+    start(l, op, OP_READ, fd, bytes, len);
+}
+
+void op_write(struct loop *l, struct op *op, int fd, const void *bytes, uint32_t len)
+{
+    start(l, op, OP_WRITE, fd, (void *)bytes, len);
+}
+
+/* The kernel looks at submissions in their order, so a cancellation never meets a later start of
+ * the same op. What it finds or not is of no interest: the op's own completion tells. */
+void op_cancel(struct loop *l, struct op *op)
+{
+    struct ring_loop *r = ring_of(l);
+    if (op->state == OP_IDLE || op->cancelled)
+        return;
+    op->cancelled = 1;
+    if (op->state == OP_STARVED) {
+        r->starved_cancelled++;
+        return;
+    }
+    struct io_uring_sqe *sqe = get_sqe(r);
+    io_uring_prep_cancel(sqe, op, 0);
+    sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
+    io_uring_sqe_set_data64(sqe, NOBODY);
+}
+
+void ring_finish(struct ring_loop *r, struct op *op, struct op_result result)
+{
+    op->state = OP_IDLE;
+    r->ops_in_flight--;
+    op->done(op, result);
+}
+
+static void poll_first(struct ring_loop *r, struct op *op)
+{
+    bool out = op->kind == OP_SEND || op->kind == OP_SENDMSG || op->kind == OP_WRITE;
+    op->flags |= FLAG_POLLS_FIRST;
+    struct io_uring_sqe *sqe = get_sqe(r);
+    io_uring_prep_poll_add(sqe, op->fd, out ? POLLOUT : POLLIN);
+    io_uring_sqe_set_data(sqe, op);
+}
+
+/* accept(2): the network errors of a connection that is gone already, no reason to stop. */
+static bool only_that_connection(int res)
+{
+    switch (-res) {
+    case ECONNABORTED:
+    case EPERM: /* a firewall's */
+    case EPROTO:
+    case ENETDOWN:
+    case ENETUNREACH:
+    case ENOPROTOOPT:
+    case EHOSTDOWN:
+    case EHOSTUNREACH:
+    case ENONET:
+    case ETIMEDOUT:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* An error: either the operation is started again, or it is told. */
+static void failed(struct ring_loop *r, struct op *op, int res)
+{
+    bool again = res == -EINTR || res == -EAGAIN || res == -ENOBUFS;
+    if (op->cancelled) {
+        res = again ? -ECANCELED : res;
+    } else if (op->kind == OP_CONNECT) {
+        if (res == -EAGAIN)
+            res = -ECONNREFUSED; /* a Unix socket whose queue is full: the server takes no more */
+    } else if (res == -EINTR || (op->kind == OP_ACCEPT && only_that_connection(res))) {
+        issue(r, op);
+        return;
+    } else if (res == -EAGAIN) {
+        poll_first(r, op);
+        return;
+    } else if (res == -ENOBUFS && op->kind == OP_RECV) {
+        ring_starve(r, op);
+        return;
+    }
+    if (res == -ENOBUFS)
+        res = -ENOMEM; /* the kernel's own memory, not our buffers */
+    ring_finish(r, op, (struct op_result){ .res = res });
+}
+
+/* A multishot may end without an error; then it is started again before the descriptor is told. */
+static void accepted(struct ring_loop *r, struct op *op, int fd, bool more)
+{
+    if (!more && !op->cancelled) {
+        issue(r, op);
+        more = true;
+    }
+    if (more)
+        op->done(op, (struct op_result){ .res = fd, .more = true });
+    else
+        ring_finish(r, op, (struct op_result){ .res = fd });
+}
+
+static inline void complete(struct ring_loop *r, const struct io_uring_cqe *cqe)
+{
+    struct op *op = io_uring_cqe_get_data(cqe);
+    struct op_result result = { .res = cqe->res };
+    if (unlikely(cqe->user_data == NOBODY))
+        return;
+    CHECK(op->state == OP_IN_FLIGHT);
+    if (cqe->flags & IORING_CQE_F_BUFFER) {
+        result.buf = buf_by_index(&r->loop.bufs, cqe->flags >> IORING_CQE_BUFFER_SHIFT);
+        r->lent--;
+        if (unlikely(result.res <= 0)) {
+            buf_unref(result.buf);
+            result.buf = NULL;
+        }
+    }
+    if (unlikely(result.res < 0)) {
+        failed(r, op, result.res);
+    } else if (unlikely(op->flags & FLAG_POLLS_FIRST)) {
+        op->flags = 0;
+        issue(r, op);
+    } else if (unlikely(op->kind == OP_ACCEPT)) {
+        accepted(r, op, result.res, cqe->flags & IORING_CQE_F_MORE);
+    } else {
+        ring_finish(r, op, result);
+    }
+}
+
+void ring_run_completions(struct ring_loop *r)
+{
+    struct io_uring_cqe *cqe;
+    unsigned head, left = io_uring_cq_ready(&r->ring), taken = left;
+    io_uring_for_each_cqe(&r->ring, head, cqe)
+    {
+        if (left-- == 0)
+            break;
+        complete(r, cqe);
+    }
+    io_uring_cq_advance(&r->ring, taken);
+    if (unlikely(r->starved_cancelled))
+        ring_finish_starved_cancelled(r);
+}

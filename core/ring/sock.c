@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "core/ring/sock.h"
+
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static void set_int(int fd, int level, int name, int value)
+{
+    /* A refusal (TCP options on a Unix socket, an old kernel) costs speed, not correctness. */
+    (void)setsockopt(fd, level, name, &value, sizeof value);
+}
+
+int sock_open(int family)
+{
+    int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -errno;
+    if (family != AF_UNIX)
+        set_int(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+    return fd;
+}
+
+/* A Unix socket file that nobody listens on any more: true when it was removed. */
+static bool remove_stale_unix(const struct addr *a)
+{
+    struct stat st;
+    if (a->sa.sa_family != AF_UNIX || a->un.sun_path[0] == '\0' ||
+        lstat(a->un.sun_path, &st) != 0 || !S_ISSOCK(st.st_mode))
+        return false;
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0)
+        return false;
+    bool stale = connect(fd, &a->sa, a->len) != 0 && errno == ECONNREFUSED;
+    close(fd);
+    return stale && unlink(a->un.sun_path) == 0;
+}
+
+static int bind_and_listen(int fd, const struct addr *a, int backlog, unsigned flags)
+{
+    if (a->sa.sa_family != AF_UNIX) {
+        set_int(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+        int one = 1;
+        if ((flags & SOCK_LISTEN_REUSEPORT) &&
+            setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof one) != 0)
+            return -errno;
+    }
+    if (a->sa.sa_family == AF_INET6)
+        set_int(fd, IPPROTO_IPV6, IPV6_V6ONLY, !IN6_IS_ADDR_UNSPECIFIED(&a->v6.sin6_addr));
+    if (bind(fd, &a->sa, a->len) != 0) {
+        int err = errno;
+        if (err != EADDRINUSE || !remove_stale_unix(a))
+            return -err;
+        if (bind(fd, &a->sa, a->len) != 0)
+            return -errno;
+    }
+    return listen(fd, backlog) == 0 ? 0 : -errno;
+}
+
+int sock_listen(const struct addr *a, int backlog, unsigned flags, struct addr *bound)
+{
+    struct addr at = *a;
+    int fd = sock_open(at.sa.sa_family);
+    if (fd == -EAFNOSUPPORT && at.sa.sa_family == AF_INET6 &&
+        IN6_IS_ADDR_UNSPECIFIED(&at.v6.sin6_addr)) {
+        /* A machine without IPv6: any address is any IPv4 address. */
+        at = (struct addr){
+            .len = sizeof at.v4,
+            .v4 = { .sin_family = AF_INET, .sin_port = a->v6.sin6_port },
+        };
+        fd = sock_open(AF_INET);
+    }
+    if (fd < 0)
+        return fd;
+    int rc = bind_and_listen(fd, &at, backlog, flags);
+    if (rc == 0 && bound) {
+        *bound = (struct addr){ .len = sizeof *bound - offsetof(struct addr, sa) };
+        if (getsockname(fd, &bound->sa, &bound->len) != 0)
+            rc = -errno;
+    }
+    if (rc < 0) {
+        close(fd);
+        return rc;
+    }
+    return fd;
+}
+
+int sock_peer(int fd, struct addr *out)
+{
+    *out = (struct addr){ .len = sizeof *out - offsetof(struct addr, sa) };
+    return getpeername(fd, &out->sa, &out->len) == 0 ? 0 : -errno;
+}
+
+void sock_shutdown_write(int fd)
+{
+    (void)shutdown(fd, SHUT_WR); /* fails when the peer is gone: as good */
+}
+
+void sock_shutdown(int fd)
+{
+    (void)shutdown(fd, SHUT_RDWR);
+}
+
+void sock_close(int fd, bool reset)
+{
+    if (reset) {
+        struct linger now = { .l_onoff = 1, .l_linger = 0 };
+        (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+    }
+    close(fd);
+}
