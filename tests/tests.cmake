@@ -15,26 +15,27 @@ endfunction()
 
 # ---- Fuzz targets: with SLUICE_FUZZ real ones, else a replay of their corpus as a test ----------
 
-# sluice_fuzz(NAME [LINK library...]): tests/fuzz/fuzz_NAME.c with tests/corpus/NAME/
-function(sluice_fuzz name)
+# sluice_fuzz(tests/fuzz/fuzz_NAME.c [LINK library...]): its corpus is tests/corpus/NAME/
+function(sluice_fuzz file)
     cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "LINK")
+    cmake_path(GET file STEM name)
+    string(REPLACE fuzz_ "" name ${name})
     if(SLUICE_FUZZ)
-        sluice_program(fuzz_${name} SOURCES tests/fuzz/fuzz_${name}.c LINK ${arg_LINK})
+        sluice_program(fuzz_${name} SOURCES ${file} LINK ${arg_LINK})
         if(TARGET fuzz_${name})
             target_link_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
         endif()
         return()
     endif()
-    sluice_program(replay_${name} SOURCES tests/fuzz/fuzz_${name}.c tests/fuzz/replay_main.c
-                   LINK ${arg_LINK})
+    sluice_program(replay_${name} SOURCES ${file} tests/fuzz/replay_main.c LINK ${arg_LINK})
     if(TARGET replay_${name})
         sluice_add_test(fuzz/${name} 60 replay_${name} tests/corpus/${name})
     endif()
 endfunction()
 
-sluice_fuzz(request_head LINK sluice_http)
-sluice_fuzz(response_head LINK sluice_http)
-sluice_fuzz(chunked LINK sluice_http)
+sluice_fuzz(tests/fuzz/fuzz_request_head.c LINK sluice_http)
+sluice_fuzz(tests/fuzz/fuzz_response_head.c LINK sluice_http)
+sluice_fuzz(tests/fuzz/fuzz_chunked.c LINK sluice_http)
 if(SLUICE_FUZZ)
     return()
 endif()
@@ -53,47 +54,48 @@ add_library(cmocka INTERFACE)
 target_include_directories(cmocka SYSTEM INTERFACE ${CMOCKA_INCLUDE_DIR})
 target_link_libraries(cmocka INTERFACE ${CMOCKA_LIBRARY})
 
-# sluice_unit_test(AREA/NAME [LINK library...] [SOURCES file...]): tests/unit/AREA/test_NAME.c
-function(sluice_unit_test path)
-    cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "LINK;SOURCES")
-    cmake_path(GET path PARENT_PATH area)
-    cmake_path(GET path FILENAME name)
-    set(target unit_${area}_${name})
-    sluice_program(${target} SOURCES tests/unit/${area}/test_${name}.c ${arg_SOURCES}
-                   LINK ${arg_LINK} cmocka)
+# sluice_unit_test(tests/unit/AREA/NAME.c [SOURCES file...] [LINK library...])
+function(sluice_unit_test file)
+    cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;LINK")
+    cmake_path(REMOVE_EXTENSION file OUTPUT_VARIABLE name)
+    string(REPLACE tests/ "" name ${name})
+    string(REPLACE / _ target ${name})
+    sluice_program(${target} SOURCES ${file} ${arg_SOURCES} LINK ${arg_LINK} cmocka)
     if(TARGET ${target})
-        sluice_add_test(unit/${path} 120 ${target})
+        sluice_add_test(${name} 120 ${target})
     endif()
 endfunction()
 
-sluice_unit_test(base/buf LINK sluice_base)
-sluice_unit_test(base/slab LINK sluice_base)
-sluice_unit_test(base/arena LINK sluice_base)
-sluice_unit_test(base/out LINK sluice_base)
-sluice_unit_test(base/addr LINK sluice_base)
-sluice_unit_test(base/end_reason LINK sluice_base)
-sluice_unit_test(base/record LINK sluice_base)
+sluice_unit_test(tests/unit/base/base_test.c LINK sluice_base)
+sluice_unit_test(tests/unit/base/memory_test.c LINK sluice_base)
+sluice_unit_test(tests/unit/base/out_test.c LINK sluice_base)
+sluice_unit_test(tests/unit/base/addr_test.c LINK sluice_base)
+sluice_unit_test(tests/unit/base/record_test.c LINK sluice_base)
 
-sluice_unit_test(ring/timer LINK sluice_timer)
-sluice_unit_test(ring/loop LINK sluice_ring)
-sluice_unit_test(ring/ops LINK sluice_ring)
-sluice_unit_test(ring/sock LINK sluice_ring)
-sluice_unit_test(ring/mailbox LINK sluice_ring)
-sluice_unit_test(tls/plain LINK sluice_tls sluice_ring)
+sluice_unit_test(tests/unit/ring/timer_test.c LINK sluice_timer)
+sluice_unit_test(tests/unit/ring/loop_test.c LINK sluice_ring)
+sluice_unit_test(tests/unit/ring/ops_test.c LINK sluice_ring)
+sluice_unit_test(tests/unit/ring/sock_test.c LINK sluice_ring)
+sluice_unit_test(tests/unit/ring/mailbox_test.c LINK sluice_ring)
 
-sluice_unit_test(http/field LINK sluice_http)
-sluice_unit_test(http/h1_head LINK sluice_http)
-sluice_unit_test(http/h1_chunked LINK sluice_http)
-sluice_unit_test(http/framing LINK sluice_http)
-sluice_unit_test(http/target LINK sluice_http)
-sluice_unit_test(http/path LINK sluice_http)
-sluice_unit_test(http/forward LINK sluice_http)
+sluice_unit_test(tests/unit/tls/plain_test.c LINK sluice_tls sluice_ring)
 
-sluice_unit_test(balance/round_robin LINK sluice_balance)
-sluice_unit_test(balance/maglev LINK sluice_balance)
-sluice_unit_test(balance/backoff LINK sluice_balance)
+sluice_unit_test(tests/unit/http/field_test.c LINK sluice_http)
+sluice_unit_test(tests/unit/http/h1_head_test.c LINK sluice_http)
+sluice_unit_test(tests/unit/http/h1_chunked_test.c LINK sluice_http)
+sluice_unit_test(tests/unit/http/framing_test.c LINK sluice_http)
+sluice_unit_test(tests/unit/http/target_test.c LINK sluice_http)
+sluice_unit_test(tests/unit/http/path_test.c LINK sluice_http)
+sluice_unit_test(tests/unit/http/forward_test.c LINK sluice_http)
 
-sluice_unit_test(observe/format LINK sluice_observe)
+sluice_unit_test(tests/unit/balance/round_robin_test.c LINK sluice_balance)
+sluice_unit_test(tests/unit/balance/maglev_test.c LINK sluice_balance)
+sluice_unit_test(tests/unit/balance/backoff_test.c LINK sluice_balance)
+
+sluice_unit_test(tests/unit/proxy/h1_in_test.c LINK sluice_proxy)
+sluice_unit_test(tests/unit/proxy/h1_out_test.c LINK sluice_proxy)
+
+sluice_unit_test(tests/unit/observe/format_test.c LINK sluice_observe)
 
 # ---- Simulation: the real stages on a simulated ring --------------------------------------------
 
@@ -106,15 +108,15 @@ endif()
 
 # ---- Wire: the real binary between scripted clients and servers ---------------------------------
 
-# sluice_wire_test(NAME [SOURCES file...]): tests/wire/test_NAME.c, finds the programs by SLUICE_BIN
-# and SLUICE_ORIGIN_BIN
-function(sluice_wire_test name)
+# sluice_wire_test(tests/wire/NAME.c [SOURCES file...]): finds the programs by SLUICE_BIN and
+# SLUICE_ORIGIN_BIN.
+function(sluice_wire_test file)
     cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES")
-    set(target wire_${name})
-    sluice_program(${target} SOURCES tests/wire/test_${name}.c ${arg_SOURCES}
-                   LINK sluice_base cmocka)
-    if(TARGET ${target})
-        sluice_add_test(wire/${name} 120 ${target})
+    cmake_path(GET file STEM name)
+    sluice_program(wire_${name} SOURCES ${file} ${arg_SOURCES} LINK sluice_base cmocka)
+    if(TARGET wire_${name})
+        add_dependencies(wire_${name} programs)
+        sluice_add_test(wire/${name} 120 wire_${name})
         set_property(TEST wire/${name} APPEND PROPERTY ENVIRONMENT
                      SLUICE_BIN=${CMAKE_BINARY_DIR}/sluice
                      SLUICE_ORIGIN_BIN=${CMAKE_BINARY_DIR}/sluice-origin)
