@@ -13,6 +13,7 @@
 #define TRAILER_BYTES_MAX (8 * 1024)        /* trailer section of a chunked body */
 #define CHUNK_EXTENSION_BYTES_MAX (4 * 1024) /* chunk extensions per body, summed */
 #define INTERIM_RESPONSES_MAX 16            /* 1xx per exchange: 502 */
+#define CONNECTION_OPTIONS_MAX 32           /* members of a request's Connection: 400 */
 #define FORWARD_ADDED_BYTES_MAX (4 * 1024)  /* what forwarding may add to a head */
 
 /* bodies */
@@ -28,6 +29,7 @@
 #define WORKERS_MAX 256
 #define LISTENERS_MAX 64
 #define SERVERS_MAX 256 /* of one backend (of this release's command line) */
+#define SERVER_WEIGHT_MAX 256
 #define ATTEMPTS_MAX 3  /* per exchange, the first included */
 
 /* the ring */
