@@ -64,10 +64,10 @@ compile() {
     need_liburing
     local options=(-G Ninja "-DLIBURING_ROOT=$LIBURING_PREFIX" "$@")
     if [ "$(cat "$dir/options" 2>/dev/null)" != "${options[*]}" ]; then
-        step "configure-$dir" "configuring $dir" cmake -S . -B "$dir" "${options[@]}"
+        step "configure-$dir" "configuring $dir/" cmake -S . -B "$dir" "${options[@]}"
         echo "${options[*]}" >"$dir/options"
     fi
-    step "build-$dir" "building $dir" ninja -C "$dir" -j "$JOBS" "$target"
+    step "build-$dir" "compiling $target in $dir/" ninja -C "$dir" -j "$JOBS" "$target"
 }
 
 compile_release() {
@@ -93,10 +93,11 @@ compile_fuzz() {
 
 # run_tests DIR [REGEX]: a failed test does not stop the others; the summary tells.
 run_tests() {
-    echo "==> testing $1"
+    echo "==> testing $1/"
     ctest --test-dir "$1" -j "$JOBS" --tests-regex "${2:-.}" --no-tests=error \
         --output-junit tests.xml --test-output-size-passed 1048576 \
-        --test-output-size-failed 1048576 2>&1 | tee "$LOGS/test-$1.log" || true
+        --test-output-size-failed 1048576 2>&1 |
+        tee "$LOGS/test-$1.log" | grep --line-buffered -Ev '^ +Start|^Internal|^Test project' || true
 }
 
 summary() {

@@ -88,9 +88,9 @@ sluice_unit_test(tests/unit/http/test_target.c LINK sluice_http)
 sluice_unit_test(tests/unit/http/test_path.c LINK sluice_http)
 sluice_unit_test(tests/unit/http/test_forward.c LINK sluice_http)
 
-sluice_unit_test(tests/unit/balance/test_round_robin.c LINK sluice_balance)
-sluice_unit_test(tests/unit/balance/test_maglev.c LINK sluice_balance)
-sluice_unit_test(tests/unit/balance/test_backoff.c LINK sluice_balance)
+sluice_unit_test(tests/unit/balance/round_robin_test.c LINK sluice_balance)
+sluice_unit_test(tests/unit/balance/maglev_test.c LINK sluice_balance)
+sluice_unit_test(tests/unit/balance/backoff_test.c LINK sluice_balance)
 
 sluice_unit_test(tests/unit/proxy/test_h1_in.c LINK sluice_proxy)
 sluice_unit_test(tests/unit/proxy/test_h1_out.c LINK sluice_proxy)
@@ -103,6 +103,9 @@ sluice_program(sim LINK sluice_proxy SOURCES
     tests/sim/main.c
     tests/sim/sim.c
     tests/sim/net.c
+    tests/sim/ring_sim.c
+    tests/sim/loop_sim.c
+    tests/sim/sock_sim.c
 )
 if(TARGET sim)
     sluice_add_test(sim 900 sim --exchanges 20000)
