@@ -5,7 +5,8 @@
  *
  * The orders come from the servers' names, and turns go in the order of the names' hashes: the
  * table does not depend on how the configuration is arranged. A server that is unusable for a while
- * keeps its slots; its keys go to the owner of the next slot that is usable, all others stay. */
+ * keeps its slots: each of its keys walks on, with a step of its own (so that they spread over all
+ * the others), to the first slot whose owner is usable; no other key moves. */
 #include "balance/balance.h"
 
 #include <stdlib.h>
@@ -116,8 +117,9 @@ static int32_t maglev_pick(struct balancer *b, const struct pick_ctx *ctx)
     int32_t only = pick_the_only_one(b->set, ctx);
     if (only != -2)
         return only;
+    uint32_t step = (uint32_t)((hash & UINT32_MAX) * (TABLE_SLOTS - 1) >> 32) + 1;
     do
-        slot = slot + 1 < TABLE_SLOTS ? slot + 1 : 0;
+        slot = (slot + step) % TABLE_SLOTS;
     while (!server_usable(ctx, m->owners[slot]));
     return m->owners[slot];
 }
