@@ -48,13 +48,14 @@ enum end_reason forward_check_connection(const struct http_head *h);
 /* Writes "METHOD path?query HTTP/1.1", fields and the empty line; always HTTP/1.1, with keep-alive
  * left implicit. An empty Host field is sent when the client (HTTP/1.0) gave none. TE is replaced
  * by nothing; out->full says that it did not fit. */
-void forward_request_head(struct out *o, const struct http_head *h, const struct forward_request *f);
+void forward_request_head(struct out *o, const struct http_head *h,
+                          const struct forward_request *f);
 
 struct forward_response {
     enum body_framing framing;
     uint64_t length;
-    bool declared_length; /* HEAD and 304: pass the server's Content-Length on, value in length */
-    bool close;           /* Connection: close to the client */
+    bool declared_length;   /* HEAD and 304: pass the server's Content-Length on, value in length */
+    bool close;             /* Connection: close to the client */
     bool keep_alive_http10; /* Connection: keep-alive, for an HTTP/1.0 client that asked */
     bool via;
     struct str date;      /* IMF-fixdate to add when the server sent none (RFC 9110 6.6.1) */

@@ -23,7 +23,7 @@ struct framing {
                              declared_length is it while kind is BODY_NONE) */
     uint64_t declared_length;
     bool keep_alive;      /* by version and Connection: the peer will keep the connection */
-    bool expect_continue; /* requests: Expect: 100-continue from an HTTP/1.1 client */
+    bool expect_continue; /* requests: an HTTP/1.1 client with a body to send waits for our 100 */
 };
 
 /* Refuses (END_...): Content-Length with Transfer-Encoding; a repeated Content-Length, differing

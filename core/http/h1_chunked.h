@@ -9,18 +9,24 @@
 #include <stdint.h>
 
 enum h1_chunk_state {
-    CHUNK_SIZE_FIRST, /* at the first digit of a size: at least one must come */
-    CHUNK_SIZE,       /* after a digit: size_left holds the value so far */
-    CHUNK_EXT,        /* inside an extension, up to CR */
-    CHUNK_EXT_QUOTED, /* ... inside a quoted string */
-    CHUNK_EXT_ESCAPE, /* ... after its backslash */
-    CHUNK_SIZE_LF,    /* CR seen after size and extensions */
-    CHUNK_DATA,       /* size_left > 0 bytes of data to come */
-    CHUNK_DATA_CR,    /* data complete: CR must come */
-    CHUNK_DATA_LF,    /* and LF */
-    CHUNK_TRAILERS,   /* last chunk seen: in the trailer section, line_bytes of its line so far */
+    CHUNK_SIZE_FIRST,      /* at the first digit of a size: at least one must come */
+    CHUNK_SIZE,            /* after a digit: size_left holds the value so far */
+    CHUNK_EXT_SPACE,       /* white space after size or value: only ';' may follow it */
+    CHUNK_EXT_NAME_FIRST,  /* after ';': a name must come */
+    CHUNK_EXT_NAME,        /* inside it */
+    CHUNK_EXT_NAME_SPACE,  /* white space after it: ';' or '=' must come */
+    CHUNK_EXT_VALUE_FIRST, /* after '=': a value must come */
+    CHUNK_EXT_VALUE,       /* inside it, a token */
+    CHUNK_EXT_QUOTED,      /* ... or a quoted string */
+    CHUNK_EXT_ESCAPE,      /* ... after its backslash */
+    CHUNK_EXT_QUOTED_END,  /* after its closing quote */
+    CHUNK_SIZE_LF,         /* CR seen after size and extensions */
+    CHUNK_DATA,            /* size_left > 0 bytes of data to come */
+    CHUNK_DATA_CR,         /* data complete: CR must come */
+    CHUNK_DATA_LF,         /* and LF */
+    CHUNK_TRAILERS,    /* last chunk seen: in the trailer section, line_bytes of its line so far */
     CHUNK_TRAILERS_LF, /* CR seen in the trailer section */
-    CHUNK_DONE,       /* all consumed: what follows belongs to the next message */
+    CHUNK_DONE,        /* all consumed: what follows belongs to the next message */
     CHUNK_ERROR,
 };
 
@@ -34,12 +40,12 @@ struct h1_chunked {
 };
 
 enum h1_chunk_event {
-    CHUNK_EVENT_MORE,     /* everything was consumed: feed more */
-    CHUNK_EVENT_DATA,     /* *data[0..*data_len) is body */
-    CHUNK_EVENT_TRAILER,  /* *data[0..*data_len) are raw bytes of the trailer section, its final
-                             empty line included: collect them, for h1_parse_trailers() */
-    CHUNK_EVENT_DONE,     /* the body is complete */
-    CHUNK_EVENT_BAD_CHUNK, /* malformed: close */
+    CHUNK_EVENT_MORE,        /* everything was consumed: feed more */
+    CHUNK_EVENT_DATA,        /* *data[0..*data_len) is body */
+    CHUNK_EVENT_TRAILER,     /* *data[0..*data_len) are raw bytes of the trailer section, its final
+                                empty line included: collect them, for h1_parse_trailers() */
+    CHUNK_EVENT_DONE,        /* the body is complete */
+    CHUNK_EVENT_BAD_CHUNK,   /* malformed: close */
     CHUNK_EVENT_BAD_TRAILER, /* trailer section malformed or beyond TRAILER_BYTES_MAX */
 };
 

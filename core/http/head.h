@@ -77,14 +77,15 @@ struct http_field {
     struct http_span name, value; /* value: without surrounding white space; may be empty */
     uint8_t id;                   /* enum http_field_id */
     uint8_t next;                 /* position + 1 of the next field of the same known id; 0: none */
+    bool underscore;              /* the name holds a '_' */
 };
 
 struct http_head {
     const char *base;
-    uint32_t head_bytes; /* of the head on the wire, its empty line included */
-    uint8_t version_minor; /* HTTP/1.0 or 1.1 */
-    uint8_t method_id;     /* requests: enum http_method */
-    uint16_t status;       /* responses: 100..999 */
+    uint32_t head_bytes;             /* of the head on the wire, its empty line included */
+    uint8_t version_minor;           /* HTTP/1.0 or 1.1 */
+    uint8_t method_id;               /* requests: enum http_method */
+    uint16_t status;                 /* responses: 100..999 */
     struct http_span method, target; /* requests */
     struct http_span reason;         /* responses: may be empty */
     uint32_t fields_count;
@@ -117,8 +118,9 @@ static inline struct str head_value(const struct http_head *h, const struct http
 /* The known field of that name (any case), or FIELD_OTHER. */
 enum http_field_id http_field_lookup(struct str name);
 
-/* Walks a comma-separated list value (RFC 9110 5.6.1): the next element without white space,
- * empty ones skipped; quoted strings are kept whole. False at the end. *rest starts as the value. */
+/* Walks a comma-separated list value (RFC 9110 5.6.1): the next element without white space
+ * around it, empty ones skipped; quoted strings are kept whole. False at the end. *rest starts as
+ * the value. */
 bool http_list_next(struct str *rest, struct str *element);
 
 /* Whether the comma-separated lists of all fields of that id hold the token (any case). */

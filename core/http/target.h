@@ -11,7 +11,7 @@ enum target_form {
     TARGET_ORIGIN,    /* /path?query */
     TARGET_ABSOLUTE,  /* http://host/path?query: its authority wins over Host */
     TARGET_AUTHORITY, /* host:port, with CONNECT only */
-    TARGET_ASTERISK,  /* *, with OPTIONS only */
+    TARGET_ASTERISK,  /* *, with OPTIONS only; also http://host with it (RFC 9112 3.2.4) */
 };
 
 struct target {

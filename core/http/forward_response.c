@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "core/base/check.h"
+#include "core/http/forward.h"
+#include "core/http/forward_fields.h"
+
+static void write_status_line(struct out *o, const struct http_head *h)
+{
+    struct str reason = head_str(h, h->reason);
+    out_lit(o, "HTTP/1.1 ");
+    out_u64(o, h->status);
+    out_char(o, ' ');
+    out_str(o, reason.len ? reason : http_status_reason(h->status));
+    out_lit(o, "\r\n");
+}
+
+void forward_response_head(struct out *o, const struct http_head *h,
+                           const struct forward_response *f)
+{
+    struct dropped d = { .ids = FIELDS_HOP_BY_HOP | FIELDS_FRAMING };
+    if (f->framing != FRAME_CHUNKED)
+        d.ids |= FIELD_BIT(TRAILER);
+    if (f->via)
+        d.ids |= FIELD_BIT(VIA);
+    dropped_by_connection(&d, h);
+
+    write_status_line(o, h);
+    write_fields(o, h, &d);
+    if (!head_field(h, FIELD_DATE))
+        write_field(o, STR("Date: "), f->date);
+    if (f->via)
+        write_via(o, h, f->server_minor);
+    write_framing(o, f->declared_length ? FRAME_LENGTH : f->framing, f->length);
+    if (f->close)
+        out_lit(o, "Connection: close\r\n");
+    else if (f->keep_alive_http10)
+        out_lit(o, "Connection: keep-alive\r\n");
+    out_lit(o, "\r\n");
+}
+
+void forward_interim_head(struct out *o, const struct http_head *h, bool via)
+{
+    struct dropped d = { .ids = FIELDS_HOP_BY_HOP | FIELDS_FRAMING | FIELD_BIT(TRAILER) };
+    if (via)
+        d.ids |= FIELD_BIT(VIA);
+    dropped_by_connection(&d, h);
+    write_status_line(o, h);
+    write_fields(o, h, &d);
+    if (via)
+        write_via(o, h, h->version_minor);
+    out_lit(o, "\r\n");
+}
+
+/* RFC 9110 6.5.1: framing, routing, authentication, request modifiers, response control and what
+ * is needed to understand the content may not come after it. The fields known by id are all of
+ * these kinds; these are the others. */
+static bool may_be_trailer(struct str name)
+{
+    static const struct str never[] = {
+        { "age", 3 },
+        { "cache-control", 13 },
+        { "content-encoding", 16 },
+        { "content-range", 13 },
+        { "expires", 7 },
+        { "pragma", 6 },
+        { "range", 5 },
+        { "retry-after", 11 },
+        { "vary", 4 },
+        { "warning", 7 },
+        { "www-authenticate", 16 },
+    };
+    static const struct str conditions = { "if-", 3 };
+    for (size_t i = 0; i < ARRAY_LEN(never); i++)
+        if (str_eq_fold(name, never[i]))
+            return false;
+    return name.len < 3 || !str_eq_fold((struct str){ name.ptr, 3 }, conditions);
+}
+
+void forward_trailers(struct out *o, const struct http_head *trailers)
+{
+    struct dropped d = { .ids = ~UINT64_C(0), .underscores = true, .x_forwarded = true };
+    for (uint32_t i = 0; i < trailers->fields_count; i++)
+        if (!may_be_trailer(head_str(trailers, trailers->fields[i].name)))
+            d.named[i / 64] |= UINT64_C(1) << i % 64;
+    write_fields(o, trailers, &d);
+    out_lit(o, "\r\n");
+}
