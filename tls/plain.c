@@ -44,6 +44,7 @@ static void received(struct op *op, struct op_result result)
 
 static void start_send(struct transport *t)
 {
+    t->send_progress_ns = t->loop->now_ns;
     struct iovec *iov = t->msg.msg_iov;
     if (t->msg.msg_iovlen == 1)
         op_send(t->loop, &t->tx, t->fd, iov->iov_base, (uint32_t)iov->iov_len);

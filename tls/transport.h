@@ -57,7 +57,8 @@ struct transport {
     struct op rx;
     struct op tx; /* also the connect */
     struct msghdr msg;
-    uint64_t sent_bytes; /* of the send in flight */
+    uint64_t sent_bytes;       /* of the send in flight */
+    uint64_t send_progress_ns; /* when it began, or last got on: for write deadlines */
     int connect_err;     /* no socket could be had: told by the task */
     struct task task;    /* runs on_closed or on_ready when no op will */
 };

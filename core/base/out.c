@@ -112,3 +112,13 @@ void out_json(struct out *o, struct str s)
     if (plain < s.len)
         out_mem(o, s.ptr + plain, s.len - plain);
 }
+
+void out_hex_padded(struct out *o, uint64_t v, unsigned width)
+{
+    CHECK(width <= 16);
+    char text[16];
+    unsigned n = 0;
+    for (; v || n < width; v >>= 4)
+        text[16 - ++n] = "0123456789abcdef"[v & 15];
+    out_mem(o, text + 16 - n, n);
+}

@@ -53,6 +53,9 @@ static inline void out_char(struct out *o, char c)
 void out_u64(struct out *o, uint64_t v);
 void out_hex(struct out *o, uint64_t v);
 
+/* Hexadecimal, padded with zeros to at least width digits (width <= 16). */
+void out_hex_padded(struct out *o, uint64_t v, unsigned width);
+
 /* Decimal, padded with zeros to at least width digits (width <= 20). */
 void out_u64_padded(struct out *o, uint64_t v, unsigned width);
 

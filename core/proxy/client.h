@@ -35,7 +35,6 @@ struct client {
     uint64_t connection; /* number in this worker */
     uint64_t accepted_ns;
     uint64_t since_ns;       /* start of the current wait for bytes */
-    uint64_t write_since_ns; /* start of the current send */
     uint32_t requests;
     uint32_t dropped_bytes; /* read after the answer */
     struct peer_addr peer;
@@ -53,6 +52,9 @@ void client_accept(struct worker *w, int fd);
 /* The exchange attached a sink for its request body (or took it away): delivers what waits, asks
  * for more. Flushes. */
 void client_pump_body(struct client *c);
+
+/* The exchange was answered in full and recorded: the next one, or the end of the connection. */
+void client_exchange_finished(struct client *c);
 
 /* Ends the connection now; with reset the client sees RST. The exchange, if any, has ended. */
 void client_close(struct client *c, bool reset);

@@ -45,6 +45,7 @@ struct exchange {
     uint8_t interim_count;
     uint16_t status, server_status;
     uint16_t tried[ATTEMPTS_MAX]; /* server indexes */
+    const char *last_server;      /* name of the last attempt's server; NULL: none */
 
     struct framing framing; /* of the request */
     struct target target;
@@ -98,8 +99,8 @@ static inline bool exchange_request_complete(const struct exchange *ex)
 
 /* --- the upstream's stage says; up->ex is this exchange --- */
 
-/* The connection is usable: gives the serialised head, NULL bytes if it could not be made (then the
- * exchange has replied and detached). */
+/* The connection is usable: gives the serialised head; a NULL one if it could not be made (then the
+ * exchange has replied and the slot is given up). */
 struct str exchange_request_head(struct exchange *ex);
 
 /* The attempt failed before a final response head; the upstream has detached itself. untouched:

@@ -41,9 +41,9 @@ struct upstream {
     struct h1_in body_in;
     struct h1_out out; /* the request */
     uint64_t since_ns; /* start of the current wait: connect, idle, first byte, next bytes */
-    uint64_t write_since_ns;
     uint32_t uses;
     uint8_t state; /* enum upstream_state */
+    bool trial; /* UP_CONNECTING: the attempt that tests a server after a rest */
     bool reused;
     bool keep_alive;    /* by the response's framing */
     bool got_bytes;     /* of the response to this request */
@@ -60,6 +60,9 @@ void upstream_go(struct exchange *ex);
 
 /* The exchange gives the slot up before its end: the connection is closed. Clears ex->up. */
 void upstream_abort(struct exchange *ex);
+
+/* After something changed that a deadline depends on. */
+void upstream_arm(struct upstream *up);
 
 /* Closes a connection that no exchange holds (idle, or for a stopping worker). */
 void upstream_close_idle(struct upstream *up);

@@ -33,13 +33,12 @@ struct worker {
     struct log_port *log; /* NULL: no access log */
     uint16_t index;
     enum worker_state state;
-    bool idle_check_queued;
 
     struct slab clients, exchanges, upstreams;
     struct list client_list;   /* every client that is not freed */
     struct list upstream_list; /* every upstream connection that is not freed */
-    struct listener *listeners[LISTENERS_MAX];
-    uint32_t listeners_count; /* not yet closed */
+    struct listener *listeners[LISTENERS_MAX]; /* those not yet closed */
+    uint32_t listeners_count;
     struct backend backend;
 
     struct timer drain_timer;
@@ -69,8 +68,9 @@ void worker_stop(struct worker *w, void (*on_drained)(struct worker *w));
 /* After on_drained: frees the memory and CHECKs that nothing leaked. */
 void worker_destroy(struct worker *w);
 
-/* The stages call this when an object went: notices that the worker is drained. */
+/* The stages call these when an object went: so the worker notices that it is drained. */
 void worker_object_gone(struct worker *w);
+void worker_listener_gone(struct worker *w, struct listener *l);
 
 /* IMF-fixdate of now. */
 struct str worker_date(struct worker *w);

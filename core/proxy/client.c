@@ -1,0 +1,421 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "core/proxy/client.h"
+
+#include <string.h>
+
+#include "core/base/check.h"
+#include "core/proxy/upstream.h"
+#include "core/proxy/worker.h"
+#include "core/ring/sock.h"
+
+static const struct transport_user transport_user;
+
+static void on_timer(struct timer *t, uint64_t now_ns);
+static void process(struct client *c);
+
+/* --- deadlines --- */
+
+/* Whether somebody waits for bytes of a request body. */
+static bool body_awaited(const struct client *c)
+{
+    return c->ex->body_in.state == IN_BODY && c->ex->body_in.sink && c->t.reading;
+}
+
+/* The next moment at which the client takes too long; TIMER_NEVER: it owes us nothing. */
+static uint64_t deadline(const struct client *c, enum end_reason *why)
+{
+    const struct timeouts *t = &c->w->config->timeouts;
+    uint64_t at = TIMER_NEVER;
+    *why = END_OK;
+    switch ((enum client_state)c->state) {
+    case CLIENT_IDLE:
+        return c->since_ns + ms_to_ns(t->client_idle_ms);
+    case CLIENT_HEAD:
+        *why = END_CLIENT_HEAD_TIMEOUT;
+        return c->ex->start_ns + ms_to_ns(t->client_head_ms);
+    case CLIENT_LINGER:
+        return c->since_ns + ms_to_ns(t->client_linger_ms);
+    case CLIENT_CLOSING:
+        return TIMER_NEVER;
+    case CLIENT_BUSY:
+        break;
+    }
+    if (body_awaited(c)) {
+        at = c->since_ns + ms_to_ns(t->client_body_ms);
+        *why = END_CLIENT_BODY_TIMEOUT;
+    }
+    if (c->t.sending) {
+        uint64_t write_at = c->t.send_progress_ns + ms_to_ns(t->client_write_ms);
+        if (write_at < at) {
+            at = write_at;
+            *why = END_CLIENT_WRITE_TIMEOUT;
+        }
+    }
+    return at;
+}
+
+void client_arm(struct client *c)
+{
+    if (c->state == CLIENT_CLOSING)
+        return;
+    enum end_reason why;
+    loop_timer_set(c->t.loop, &c->timer, deadline(c, &why));
+}
+
+static void on_timer(struct timer *timer, uint64_t now_ns)
+{
+    struct client *c = container_of(timer, struct client, timer);
+    enum end_reason why;
+    if (deadline(c, &why) > now_ns) {
+        client_arm(c);
+        return;
+    }
+    switch ((enum client_state)c->state) {
+    case CLIENT_IDLE:
+    case CLIENT_LINGER:
+        client_close(c, false);
+        return;
+    case CLIENT_HEAD:
+        c->state = CLIENT_BUSY;
+        exchange_refuse(c->ex, why);
+        return;
+    case CLIENT_BUSY:
+        if (why == END_CLIENT_BODY_TIMEOUT) {
+            exchange_request_broken(c->ex, why);
+        } else {
+            exchange_abandon(c->ex, why);
+            client_close(c, true);
+        }
+        return;
+    case CLIENT_CLOSING:
+        CHECK(false);
+    }
+}
+
+/* --- life --- */
+
+void client_accept(struct worker *w, int fd)
+{
+    struct client *c = slab_take(&w->clients);
+    if (!c) {
+        sock_close(fd, true);
+        counter_add(&w->counters->accept_errors, 1);
+        return;
+    }
+    memset(c, 0, sizeof *c);
+    c->w = w;
+    c->connection = ++w->connections;
+    c->accepted_ns = c->since_ns = w->loop->now_ns;
+    transport_init_plain(&c->t, w->loop, &transport_user, fd);
+    timer_init(&c->timer, on_timer);
+    list_push_back(&w->client_list, &c->node);
+    counter_add(&w->counters->clients_accepted, 1);
+    struct addr peer;
+    if (sock_peer(fd, &peer) == 0) {
+        char text[ADDR_TEXT_MAX];
+        c->peer = peer_addr_of(&peer);
+        size_t n = c->peer.family == AF_UNIX ? 0 : peer_addr_format_ip(&c->peer, text);
+        CHECK(n <= sizeof c->ip_text);
+        memcpy(c->ip_text, text, n);
+        c->ip_text_len = (uint8_t)n;
+    }
+    c->state = CLIENT_IDLE;
+    transport_read(&c->t);
+    client_arm(c);
+}
+
+/* The client's part of an exchange is over; its memory goes when nobody sends from it. */
+static void drop_exchange(struct client *c)
+{
+    struct exchange *ex = c->ex;
+    c->ex = NULL;
+    exchange_unref(ex);
+}
+
+void client_close(struct client *c, bool reset)
+{
+    if (c->state == CLIENT_CLOSING)
+        return;
+    CHECK(!c->ex || c->ex->state == EX_ENDED);
+    c->state = CLIENT_CLOSING;
+    timer_remove(&c->t.loop->timers, &c->timer);
+    slice_drop(&c->in);
+    transport_close(&c->t, reset);
+}
+
+static void on_closed(struct transport *t)
+{
+    struct client *c = container_of(t, struct client, t);
+    struct worker *w = c->w;
+    if (c->ex) {
+        out_release(&c->ex->out);
+        drop_exchange(c);
+    }
+    list_remove(&c->node);
+    counter_add(&w->counters->clients_closed, 1);
+    slab_give(&w->clients, c);
+    worker_object_gone(w);
+}
+
+void client_drain(struct client *c)
+{
+    if (c->state == CLIENT_IDLE && c->requests)
+        client_close(c, false);
+}
+
+void client_stop(struct client *c)
+{
+    if (c->state == CLIENT_CLOSING)
+        return;
+    if (c->ex)
+        exchange_abandon(c->ex, END_SHUTDOWN);
+    client_close(c, true);
+}
+
+/* --- reading --- */
+
+static void want_bytes(struct client *c)
+{
+    if (c->in.buf || c->eof || c->t.reading)
+        return;
+    c->since_ns = c->t.loop->now_ns;
+    transport_read(&c->t);
+}
+
+/* Everything was sent, and the client is to see it all: a close while it is still sending would
+ * reset the connection under our answer (RFC 9112 9.6). */
+static void linger(struct client *c)
+{
+    slice_drop(&c->in);
+    transport_shutdown_write(&c->t);
+    c->state = CLIENT_LINGER;
+    c->since_ns = c->t.loop->now_ns;
+    if (!c->t.reading)
+        transport_read(&c->t);
+    client_arm(c);
+}
+
+void client_exchange_finished(struct client *c)
+{
+    struct exchange *ex = c->ex;
+    bool refused = end_reason_info((enum end_reason)ex->reason)->who == WHO_CLIENT;
+    bool whole = exchange_request_complete(ex) && !refused;
+    bool last = ex->close_after || !whole || c->w->state != WORKER_RUNNING;
+    drop_exchange(c);
+    if (c->state == CLIENT_CLOSING)
+        return;
+    if (last) {
+        if (c->eof || (whole && !c->in.buf))
+            client_close(c, false);
+        else
+            linger(c);
+        return;
+    }
+    c->state = CLIENT_IDLE;
+    c->since_ns = c->t.loop->now_ns;
+    if (c->in.buf) {
+        process(c);
+    } else if (c->eof) {
+        client_close(c, false);
+    } else {
+        want_bytes(c);
+        client_arm(c);
+    }
+}
+
+static bool begin_exchange(struct client *c)
+{
+    c->ex = exchange_create(c);
+    if (!c->ex)
+        return false;
+    c->requests++;
+    c->state = CLIENT_HEAD;
+    return true;
+}
+
+/* Moves a head that was parsed in its receive buffer into the exchange's arena. */
+static bool keep_head(struct exchange *ex, const struct buf_slice *in)
+{
+    struct http_head *h = &ex->head;
+    if (h->base != (const char *)in->buf->data + in->off)
+        return true; /* it was collected there */
+    char *mem = arena_alloc(&ex->arena, h->head_bytes);
+    if (!mem)
+        return false;
+    memcpy(mem, h->base, h->head_bytes);
+    h->base = mem;
+    return true;
+}
+
+/* Of a refused head only the request line is kept, for the log, as far as it was understood. */
+static void keep_request_line(struct exchange *ex)
+{
+    struct http_head *h = &ex->head;
+    size_t n = h->target.len ? h->target.off + h->target.len : 0;
+    char *mem = n ? arena_alloc(&ex->arena, n) : NULL;
+    if (mem)
+        memcpy(mem, h->base, n);
+    else
+        h->method = h->target = (struct http_span){ 0, 0 };
+    h->base = mem ? mem : "";
+    h->fields_count = 0;
+    memset(h->first, 0, sizeof h->first);
+}
+
+static void read_head(struct client *c)
+{
+    struct exchange *ex = c->ex;
+    uint32_t head_bytes = 0;
+    enum end_reason why = END_BAD_REQUEST_LINE;
+    uint32_t offered = c->in.len;
+    enum h1_result r = head_collect_feed(&ex->collect, &ex->arena, &c->in, h1_parse_request,
+                                         &ex->head, &head_bytes, &why);
+    if (r == H1_PARTIAL) {
+        ex->bytes_in += offered;
+        want_bytes(c);
+        client_arm(c);
+        return;
+    }
+    c->state = CLIENT_BUSY;
+    if (r == H1_DONE && !keep_head(ex, &c->in)) {
+        r = H1_ERROR;
+        why = END_OVERLOADED;
+    }
+    if (r == H1_ERROR) {
+        ex->bytes_in += offered;
+        keep_request_line(ex);
+        exchange_refuse(ex, why);
+        return;
+    }
+    ex->bytes_in += head_bytes;
+    slice_consume(&c->in, head_bytes);
+    exchange_start(ex);
+    if (c->state == CLIENT_BUSY) {
+        want_bytes(c);
+        client_arm(c);
+    }
+}
+
+static void process(struct client *c)
+{
+    switch ((enum client_state)c->state) {
+    case CLIENT_IDLE:
+        if (!begin_exchange(c)) {
+            client_close(c, true);
+            return;
+        }
+        read_head(c);
+        return;
+    case CLIENT_HEAD:
+        read_head(c);
+        return;
+    case CLIENT_BUSY:
+        client_pump_body(c);
+        return;
+    case CLIENT_LINGER:
+        c->dropped_bytes += c->in.len;
+        slice_drop(&c->in);
+        if (c->dropped_bytes > LINGER_BYTES_MAX)
+            client_close(c, true);
+        else
+            transport_read(&c->t);
+        return;
+    case CLIENT_CLOSING:
+        CHECK(false);
+    }
+}
+
+/* After an early answer what still comes of the body is read and dropped, within bounds. */
+static bool body_dropped_too_long(struct client *c, uint64_t taken_before)
+{
+    if (c->ex->body_in.sink)
+        return false;
+    c->dropped_bytes += (uint32_t)(c->ex->body_in.taken_bytes - taken_before);
+    return c->dropped_bytes > LINGER_BYTES_MAX;
+}
+
+void client_pump_body(struct client *c)
+{
+    struct exchange *ex = c->ex;
+    if (c->state != CLIENT_BUSY || ex->state < EX_WAITING || ex->state == EX_ENDED)
+        return; /* the body waits for a connection */
+    if (ex->body_in.state == IN_BODY && c->in.buf) {
+        uint64_t taken = ex->body_in.taken_bytes;
+        in_pump(&ex->body_in, &c->in);
+        if (ex->body_in.state == IN_BAD) {
+            exchange_request_broken(ex, (enum end_reason)ex->body_in.why);
+            return;
+        }
+        if (body_dropped_too_long(c, taken))
+            return; /* not read on: the client sees its answer and the end */
+    }
+    if (ex->body_in.state == IN_BODY && !c->in.buf && c->eof) {
+        exchange_request_broken(ex, END_CLIENT_CUT_BODY);
+        return;
+    }
+    want_bytes(c);
+    client_arm(c);
+    if (ex->up) {
+        struct upstream *up = ex->up;
+        out_flush(&up->out);
+        upstream_arm(up);
+    }
+}
+
+/* --- from the transport --- */
+
+static void on_ready(struct transport *t, int err)
+{
+    (void)t;
+    CHECK(err == 0);
+}
+
+static void on_data(struct transport *t, struct buf_slice data)
+{
+    struct client *c = container_of(t, struct client, t);
+    CHECK(!c->in.buf);
+    c->in = data;
+    if (c->state == CLIENT_BUSY)
+        c->since_ns = t->loop->now_ns;
+    process(c);
+}
+
+static void on_end(struct transport *t, int err)
+{
+    struct client *c = container_of(t, struct client, t);
+    c->eof = true;
+    switch ((enum client_state)c->state) {
+    case CLIENT_IDLE:
+    case CLIENT_LINGER:
+        client_close(c, false);
+        return;
+    case CLIENT_HEAD:
+        if (err == 0) {
+            c->state = CLIENT_BUSY;
+            exchange_refuse(c->ex, END_CLIENT_CUT_HEAD);
+            return;
+        }
+        break;
+    case CLIENT_BUSY:
+        /* A half-close after a whole request is a client that waits for its answer. */
+        if (err == 0) {
+            c->ex->close_after = true;
+            client_pump_body(c);
+            return;
+        }
+        break;
+    case CLIENT_CLOSING:
+        CHECK(false);
+    }
+    exchange_abandon(c->ex, END_CLIENT_RESET);
+    client_close(c, true);
+}
+
+static void on_sent(struct transport *t, int err, uint64_t sent_bytes)
+{
+    struct client *c = container_of(t, struct client, t);
+    out_sent(&c->ex->out, err, sent_bytes);
+    client_arm(c);
+}
+
+static const struct transport_user transport_user = { on_ready, on_data, on_end, on_sent, on_closed };

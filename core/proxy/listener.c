@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "core/proxy/listener.h"
+
+#include <stdlib.h>
+
+#include "core/base/check.h"
+#include "core/proxy/client.h"
+#include "core/proxy/worker.h"
+#include "core/ring/sock.h"
+
+/* Descriptors come back within such a time when clients go. */
+#define RETRY_MS 50
+
+static void finish_close(struct listener *l)
+{
+    struct worker *w = l->w;
+    timer_remove(&w->loop->timers, &l->retry);
+    sock_close(l->fd, false);
+    worker_listener_gone(w, l);
+    free(l);
+}
+
+static void start(struct listener *l)
+{
+    l->state = LISTENER_ACCEPTING;
+    op_accept(l->w->loop, &l->accept, l->fd);
+}
+
+static void on_accept(struct op *op, struct op_result result)
+{
+    struct listener *l = container_of(op, struct listener, accept);
+    struct worker *w = l->w;
+    if (result.res >= 0) {
+        if (w->config->clients_max && w->clients.live >= w->config->clients_max) {
+            counter_add(&w->counters->accept_errors, 1);
+            sock_close(result.res, true);
+        } else {
+            client_accept(w, result.res);
+        }
+    }
+    if (result.more)
+        return;
+    if (l->state == LISTENER_CLOSING) {
+        finish_close(l);
+        return;
+    }
+    if (result.res >= 0) {
+        start(l);
+        return;
+    }
+    counter_add(&w->counters->accept_errors, 1);
+    l->state = LISTENER_PAUSED;
+    loop_timer_set(w->loop, &l->retry, w->loop->now_ns + ms_to_ns(RETRY_MS));
+}
+
+static void on_retry(struct timer *t, uint64_t now_ns)
+{
+    (void)now_ns;
+    struct listener *l = container_of(t, struct listener, retry);
+    if (l->state == LISTENER_PAUSED)
+        start(l);
+}
+
+struct listener *listener_start(struct worker *w, const struct listener_config *config, int fd)
+{
+    struct listener *l = calloc(1, sizeof *l);
+    if (!l)
+        return NULL;
+    l->w = w;
+    l->config = config;
+    l->fd = fd;
+    op_init(&l->accept, on_accept);
+    timer_init(&l->retry, on_retry);
+    start(l);
+    return l;
+}
+
+void listener_close(struct listener *l)
+{
+    if (l->state == LISTENER_CLOSING)
+        return;
+    bool in_flight = l->state == LISTENER_ACCEPTING;
+    l->state = LISTENER_CLOSING;
+    if (in_flight)
+        op_cancel(l->w->loop, &l->accept);
+    else
+        finish_close(l);
+}

@@ -1,0 +1,467 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "core/proxy/upstream.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "core/base/check.h"
+#include "core/proxy/client.h"
+#include "core/proxy/worker.h"
+
+static const struct transport_user transport_user;
+static const struct body_source_ops source_ops;
+
+static void on_timer(struct timer *t, uint64_t now_ns);
+static void on_request_sent(struct h1_out *out, int err);
+
+/* --- deadlines --- */
+
+/* The next moment at which something of this connection takes too long; TIMER_NEVER: nothing can.
+ * *why says what. */
+static uint64_t deadline(const struct upstream *up, enum end_reason *why)
+{
+    const struct timeouts *t = &up->w->config->timeouts;
+    uint64_t at = TIMER_NEVER;
+    *why = END_OK;
+    switch ((enum upstream_state)up->state) {
+    case UP_CONNECTING:
+        *why = END_CONNECT_TIMEOUT;
+        return up->since_ns + ms_to_ns(t->connect_ms);
+    case UP_IDLE:
+        return up->since_ns + ms_to_ns(t->upstream_idle_ms);
+    case UP_CLOSING:
+        return TIMER_NEVER;
+    case UP_HEAD:
+        /* Interim responses and request bytes are progress. */
+        if (up->request_sent || up->request_failed) {
+            *why = END_SERVER_FIRST_BYTE_TIMEOUT;
+            at = up->since_ns + ms_to_ns(t->first_byte_ms);
+        }
+        break;
+    case UP_BODY:
+        if (up->t.reading) {
+            *why = END_SERVER_STALL;
+            at = up->since_ns + ms_to_ns(t->stall_ms);
+        }
+        break;
+    }
+    if (up->t.sending) {
+        uint64_t write_at = up->t.send_progress_ns + ms_to_ns(t->stall_ms);
+        if (write_at < at) {
+            at = write_at;
+            *why = END_SERVER_WRITE_TIMEOUT;
+        }
+    }
+    return at;
+}
+
+void upstream_arm(struct upstream *up)
+{
+    enum end_reason why;
+    loop_timer_set(up->t.loop, &up->timer, deadline(up, &why));
+}
+
+/* --- opening, lending, closing --- */
+
+static struct upstream *open_new(struct worker *w, struct server *s)
+{
+    struct upstream *up = slab_take(&w->upstreams);
+    if (!up)
+        return NULL;
+    memset(up, 0, offsetof(struct upstream, body_in));
+    up->since_ns = w->loop->now_ns;
+    up->uses = 0;
+    up->w = w;
+    up->server = s;
+    up->state = UP_CONNECTING;
+    up->source.ops = &source_ops;
+    up->out.count = up->out.in_flight = 0;
+    transport_init_plain_client(&up->t, w->loop, &transport_user);
+    timer_init(&up->timer, on_timer);
+    list_push_back(&w->upstream_list, &up->node);
+    list_init(&up->idle_node);
+    s->active_count++;
+    up->trial = server_connect_begin(s, w->loop->now_ns);
+    counter_add(&w->counters->upstream_opened, 1);
+    return up;
+}
+
+bool upstream_begin(struct exchange *ex, struct server *s, bool fresh_only)
+{
+    struct worker *w = ex->w;
+    struct upstream *up;
+    bool pooled = !fresh_only && !list_empty(&s->idle);
+    if (pooled) {
+        up = container_of(s->idle.next, struct upstream, idle_node);
+        CHECK(up->state == UP_IDLE);
+        list_remove(&up->idle_node);
+        s->idle_count--;
+        s->active_count++;
+        up->state = UP_HEAD;
+        counter_add(&w->counters->upstream_reused, 1);
+    } else {
+        up = open_new(w, s);
+        if (!up)
+            return false;
+    }
+    up->reused = ex->reused = pooled;
+    up->ex = ex;
+    ex->up = up;
+    return true;
+}
+
+static void close_connection(struct upstream *up, bool reset)
+{
+    CHECK(up->state != UP_CLOSING && !up->ex);
+    if (up->state == UP_IDLE) {
+        list_remove(&up->idle_node);
+        up->server->idle_count--;
+    } else {
+        up->server->active_count--;
+    }
+    up->state = UP_CLOSING;
+    timer_remove(&up->t.loop->timers, &up->timer);
+    slice_drop(&up->in);
+    transport_close(&up->t, reset);
+}
+
+/* Takes the slot back from its exchange. */
+static struct exchange *detach(struct upstream *up)
+{
+    struct exchange *ex = up->ex;
+    CHECK(ex && ex->up == up);
+    ex->up = NULL;
+    ex->out.source = NULL;
+    ex->body_in.sink = NULL;
+    up->ex = NULL;
+    up->body_in.sink = NULL;
+    if (!out_idle(&up->out)) {
+        exchange_ref(ex);
+        up->held = ex;
+    }
+    out_abort(&up->out);
+    return ex;
+}
+
+void upstream_abort(struct exchange *ex)
+{
+    struct upstream *up = ex->up;
+    if (up->state == UP_CONNECTING)
+        server_connect_abandoned(up->server, up->trial);
+    detach(up);
+    /* Nothing that was cut may look like a whole request: the server sees a reset. */
+    close_connection(up, !up->request_sent);
+}
+
+void upstream_close_idle(struct upstream *up)
+{
+    CHECK(up->state == UP_IDLE);
+    close_connection(up, false);
+}
+
+static void give_back(struct upstream *up)
+{
+    struct worker *w = up->w;
+    struct server *s = up->server;
+    const struct backend_config *config = w->backend.config;
+    bool keep = up->keep_alive && up->request_sent && up->in.len == 0 && up->t.reading &&
+                w->state == WORKER_RUNNING && up->uses < config->pool_uses_max &&
+                s->idle_count < config->pool_idle_max;
+    if (!keep) {
+        close_connection(up, false);
+        return;
+    }
+    up->state = UP_IDLE;
+    up->since_ns = w->loop->now_ns;
+    s->active_count--;
+    s->idle_count++;
+    list_push_front(&s->idle, &up->idle_node);
+    upstream_arm(up);
+}
+
+/* --- the request --- */
+
+static void send_request(struct upstream *up)
+{
+    struct exchange *ex = up->ex;
+    up->state = UP_HEAD;
+    up->got_bytes = up->request_sent = up->request_failed = up->keep_alive = false;
+    up->collect = (struct head_collect){ 0 };
+    up->uses++;
+    up->since_ns = up->t.loop->now_ns;
+    out_init(&up->out, &up->t, &ex->arena, on_request_sent);
+    struct str head = exchange_request_head(ex);
+    if (!head.ptr)
+        return;
+    bool queued = out_raw(&up->out, head.ptr, (uint32_t)head.len, NULL);
+    CHECK(queued);
+    enum body_framing framing = ex->framing.kind == BODY_CHUNKED  ? FRAME_CHUNKED
+                                : ex->framing.kind == BODY_LENGTH ? FRAME_LENGTH
+                                                                  : FRAME_NONE;
+    out_body(&up->out, framing, &ex->body_source);
+    in_init(&ex->body_in, &ex->arena, &ex->framing, &up->out.sink);
+    transport_read(&up->t);
+    if (framing == FRAME_NONE) {
+        up->out.sink.ops->end(&up->out.sink, NULL);
+        out_flush(&up->out);
+        upstream_arm(up);
+        return;
+    }
+    upstream_arm(up);
+    client_pump_body(ex->client); /* flushes; may end the attempt: the body may be malformed */
+}
+
+void upstream_go(struct exchange *ex)
+{
+    struct upstream *up = ex->up;
+    if (up->state == UP_HEAD) {
+        send_request(up);
+        return;
+    }
+    /* The timer first: the transport may have failed before it began. */
+    upstream_arm(up);
+    transport_connect(&up->t, &up->server->config->addr);
+}
+
+static void on_request_sent(struct h1_out *out, int err)
+{
+    struct upstream *up = container_of(out, struct upstream, out);
+    up->since_ns = up->t.loop->now_ns;
+    if (err) {
+        /* The server may have answered before it closed: the receiving side tells. */
+        up->request_failed = true;
+        up->ex->body_in.sink = NULL;
+    } else {
+        up->request_sent = true;
+    }
+    upstream_arm(up);
+}
+
+/* --- the response --- */
+
+static void fail_attempt(struct upstream *up, enum end_reason why)
+{
+    bool untouched = up->state == UP_CONNECTING || (up->request_failed && up->out.sent_bytes == 0);
+    struct exchange *ex = detach(up);
+    close_connection(up, why != END_SERVER_STALE);
+    exchange_attempt_failed(ex, why, untouched);
+}
+
+static void break_response(struct upstream *up, enum end_reason why)
+{
+    struct exchange *ex = detach(up);
+    close_connection(up, true);
+    exchange_response_broken(ex, why);
+}
+
+/* All of the response was received: the connection is given back before the client has it all. */
+static void response_received(struct upstream *up)
+{
+    struct exchange *ex = detach(up);
+    give_back(up);
+    struct client *c = ex->client; /* the flush may end the exchange */
+    out_flush(&ex->out);
+    client_arm(c);
+}
+
+static void pump(struct upstream *up)
+{
+    in_pump(&up->body_in, &up->in);
+    if (!up->in.buf)
+        up->in = (struct buf_slice){ 0 };
+    switch (up->body_in.state) {
+    case IN_DONE:
+        if (!up->in.buf)
+            transport_read(&up->t);
+        response_received(up);
+        return;
+    case IN_BAD:
+        break_response(up, up->body_in.why == END_BAD_TRAILER ? END_RESPONSE_TRAILER
+                                                              : END_RESPONSE_CHUNK);
+        return;
+    default:
+        break;
+    }
+    if (!up->in.buf && !up->t.reading) {
+        up->since_ns = up->t.loop->now_ns;
+        transport_read(&up->t);
+    }
+    struct client *c = up->ex->client;
+    out_flush(&up->ex->out);
+    upstream_arm(up);
+    client_arm(c);
+}
+
+static void source_resume(struct body_source *s)
+{
+    struct upstream *up = container_of(s, struct upstream, source);
+    if (up->state == UP_BODY)
+        pump(up);
+}
+
+static const struct body_source_ops source_ops = { source_resume };
+
+/* A final response head. */
+static void final_head(struct upstream *up, const struct http_head *h, uint32_t head_bytes)
+{
+    struct exchange *ex = up->ex;
+    struct framing f;
+    enum end_reason why =
+        framing_of_response(h, (enum http_method)ex->head.method_id, &f);
+    if (why != END_OK) {
+        fail_attempt(up, why);
+        return;
+    }
+    up->keep_alive = f.keep_alive;
+    if (!exchange_respond(ex, h, &f, &up->source))
+        return;
+    up->state = UP_BODY;
+    slice_consume(&up->in, head_bytes);
+    in_init(&up->body_in, &ex->arena, &f, &ex->out.sink);
+    pump(up);
+}
+
+static void read_head(struct upstream *up)
+{
+    while (up->state == UP_HEAD && up->in.buf) {
+        struct exchange *ex = up->ex;
+        struct http_head h;
+        uint32_t head_bytes = 0;
+        enum end_reason why = END_RESPONSE_HEAD_BAD;
+        enum h1_result r = head_collect_feed(&up->collect, &ex->arena, &up->in, h1_parse_response,
+                                             &h, &head_bytes, &why);
+        if (r == H1_PARTIAL)
+            break;
+        if (r == H1_ERROR) {
+            fail_attempt(up, why);
+            return;
+        }
+        if (h.status >= 200) {
+            final_head(up, &h, head_bytes);
+            return;
+        }
+        if (!exchange_interim(ex, &h)) {
+            fail_attempt(up, END_RESPONSE_INTERIM);
+            return;
+        }
+        slice_consume(&up->in, head_bytes);
+        up->collect = (struct head_collect){ 0 };
+        up->since_ns = up->t.loop->now_ns;
+    }
+    transport_read(&up->t);
+    upstream_arm(up);
+}
+
+/* --- from the transport --- */
+
+static void on_ready(struct transport *t, int err)
+{
+    struct upstream *up = container_of(t, struct upstream, t);
+    struct worker *w = up->w;
+    CHECK(up->state == UP_CONNECTING);
+    if (err) {
+        server_connect_failed(&w->backend, up->server, up->trial, w->loop->now_ns, &w->loop->rng);
+        fail_attempt(up, err == -ECONNREFUSED || err == -ENOENT ? END_CONNECT_REFUSED
+                                                                : END_CONNECT_FAILED);
+        return;
+    }
+    server_connected(&w->backend, up->server);
+    send_request(up);
+}
+
+static void on_data(struct transport *t, struct buf_slice data)
+{
+    struct upstream *up = container_of(t, struct upstream, t);
+    CHECK(!up->in.buf);
+    if (up->state == UP_IDLE) { /* nobody asked anything */
+        buf_unref(data.buf);
+        close_connection(up, true);
+        return;
+    }
+    up->in = data;
+    up->since_ns = t->loop->now_ns;
+    if (!up->got_bytes) {
+        up->got_bytes = true;
+        up->ex->first_byte_ns = t->loop->now_ns;
+    }
+    if (up->state == UP_HEAD)
+        read_head(up);
+    else
+        pump(up);
+}
+
+static void on_end(struct transport *t, int err)
+{
+    struct upstream *up = container_of(t, struct upstream, t);
+    switch ((enum upstream_state)up->state) {
+    case UP_IDLE:
+        close_connection(up, false);
+        return;
+    case UP_HEAD:
+        if (up->got_bytes)
+            fail_attempt(up, END_RESPONSE_CUT_HEAD);
+        else
+            fail_attempt(up, up->reused ? END_SERVER_STALE : END_SERVER_RESET);
+        return;
+    case UP_BODY:
+        if (err == 0 && in_end_of_stream(&up->body_in))
+            response_received(up);
+        else
+            break_response(up, END_RESPONSE_CUT_BODY);
+        return;
+    case UP_CONNECTING:
+    case UP_CLOSING:
+        CHECK(false);
+    }
+}
+
+static void on_sent(struct transport *t, int err, uint64_t sent_bytes)
+{
+    struct upstream *up = container_of(t, struct upstream, t);
+    out_sent(&up->out, err, sent_bytes);
+    upstream_arm(up);
+}
+
+static void on_closed(struct transport *t)
+{
+    struct upstream *up = container_of(t, struct upstream, t);
+    struct worker *w = up->w;
+    CHECK(up->state == UP_CLOSING);
+    out_release(&up->out);
+    if (up->held)
+        exchange_unref(up->held);
+    list_remove(&up->node);
+    counter_add(&w->counters->upstream_closed, 1);
+    slab_give(&w->upstreams, up);
+    worker_object_gone(w);
+}
+
+static const struct transport_user transport_user = { on_ready, on_data, on_end, on_sent, on_closed };
+
+static void on_timer(struct timer *timer, uint64_t now_ns)
+{
+    struct upstream *up = container_of(timer, struct upstream, timer);
+    enum end_reason why;
+    if (deadline(up, &why) > now_ns) {
+        upstream_arm(up);
+        return;
+    }
+    switch ((enum upstream_state)up->state) {
+    case UP_IDLE:
+        close_connection(up, false);
+        return;
+    case UP_CONNECTING:
+        server_connect_failed(&up->w->backend, up->server, up->trial, now_ns,
+                              &up->w->loop->rng);
+        fail_attempt(up, why);
+        return;
+    case UP_HEAD:
+        fail_attempt(up, why);
+        return;
+    case UP_BODY:
+        break_response(up, why);
+        return;
+    case UP_CLOSING:
+        CHECK(false);
+    }
+}

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "core/proxy/worker.h"
+
+#include "core/base/check.h"
+#include "core/proxy/client.h"
+#include "core/proxy/exchange.h"
+#include "core/proxy/listener.h"
+#include "core/proxy/upstream.h"
+
+static void on_drain_deadline(struct timer *t, uint64_t now_ns);
+static void run_drained(struct task *t);
+
+bool worker_init(struct worker *w, struct loop *l, const struct config *config, uint16_t index,
+                 struct counters *counters, struct log_port *log)
+{
+    *w = (struct worker){ .loop = l,
+                          .config = config,
+                          .counters = counters,
+                          .log = log,
+                          .index = index,
+                          .state = WORKER_RUNNING,
+                          .date_s = UINT64_MAX };
+    slab_init(&w->clients, sizeof(struct client), config->clients_max);
+    slab_init(&w->exchanges, sizeof(struct exchange), 0);
+    slab_init(&w->upstreams, sizeof(struct upstream), 0);
+    list_init(&w->client_list);
+    list_init(&w->upstream_list);
+    timer_init(&w->drain_timer, on_drain_deadline);
+    w->drained_task.run = run_drained;
+    if (backend_init(&w->backend, &config->backend, index))
+        return true;
+    backend_destroy(&w->backend);
+    return false;
+}
+
+bool worker_listen(struct worker *w, const struct listener_config *config, int listen_fd)
+{
+    CHECK(w->listeners_count < LISTENERS_MAX);
+    struct listener *l = listener_start(w, config, listen_fd);
+    if (!l)
+        return false;
+    w->listeners[w->listeners_count++] = l;
+    return true;
+}
+
+/* Calls a function that may close, not free, for every element. */
+#define FOR_EACH(list_head, type, member, call)                                                    \
+    do {                                                                                           \
+        struct list *n_ = (list_head)->next;                                                       \
+        while (n_ != (list_head)) {                                                                \
+            struct list *next_ = n_->next;                                                         \
+            call(container_of(n_, type, member));                                                  \
+            n_ = next_;                                                                            \
+        }                                                                                          \
+    } while (0)
+
+static void close_if_idle(struct upstream *up)
+{
+    if (up->state == UP_IDLE)
+        upstream_close_idle(up);
+}
+
+static void close_listeners(struct worker *w)
+{
+    for (uint32_t i = w->listeners_count; i-- > 0;)
+        listener_close(w->listeners[i]);
+}
+
+void worker_drain(struct worker *w, void (*on_drained)(struct worker *w))
+{
+    CHECK(w->state == WORKER_RUNNING);
+    w->state = WORKER_DRAINING;
+    w->on_drained = on_drained;
+    close_listeners(w);
+    FOR_EACH(&w->client_list, struct client, node, client_drain);
+    FOR_EACH(&w->upstream_list, struct upstream, node, close_if_idle);
+    loop_timer_set(w->loop, &w->drain_timer,
+                   w->loop->now_ns + ms_to_ns(w->config->timeouts.drain_ms));
+    worker_object_gone(w);
+}
+
+void worker_stop(struct worker *w, void (*on_drained)(struct worker *w))
+{
+    if (w->state >= WORKER_STOPPING)
+        return;
+    w->state = WORKER_STOPPING;
+    w->on_drained = on_drained;
+    close_listeners(w);
+    FOR_EACH(&w->client_list, struct client, node, client_stop);
+    FOR_EACH(&w->upstream_list, struct upstream, node, close_if_idle);
+    worker_object_gone(w);
+}
+
+static void on_drain_deadline(struct timer *t, uint64_t now_ns)
+{
+    (void)now_ns;
+    struct worker *w = container_of(t, struct worker, drain_timer);
+    worker_stop(w, w->on_drained);
+}
+
+void worker_object_gone(struct worker *w)
+{
+    /* Deferred: the object that went may be in the middle of telling so. */
+    if (w->state == WORKER_DRAINING || w->state == WORKER_STOPPING)
+        loop_defer(w->loop, &w->drained_task);
+}
+
+void worker_listener_gone(struct worker *w, struct listener *l)
+{
+    for (uint32_t i = 0; i < w->listeners_count; i++)
+        if (w->listeners[i] == l)
+            w->listeners[i] = w->listeners[--w->listeners_count];
+    worker_object_gone(w);
+}
+
+static void run_drained(struct task *t)
+{
+    struct worker *w = container_of(t, struct worker, drained_task);
+    if (w->state == WORKER_DRAINED || w->listeners_count || w->clients.live || w->upstreams.live)
+        return;
+    w->state = WORKER_DRAINED;
+    timer_remove(&w->loop->timers, &w->drain_timer);
+    if (w->on_drained)
+        w->on_drained(w);
+}
+
+void worker_destroy(struct worker *w)
+{
+    CHECK(w->state == WORKER_DRAINED);
+    CHECK(w->exchanges.live == 0);
+    slab_destroy(&w->clients);
+    slab_destroy(&w->exchanges);
+    slab_destroy(&w->upstreams);
+    backend_destroy(&w->backend);
+}
+
+struct str worker_date(struct worker *w)
+{
+    uint64_t s = w->loop->wall_us / 1000000;
+    if (s != w->date_s) {
+        http_date(w->date, s);
+        w->date_s = s;
+    }
+    return (struct str){ w->date, sizeof w->date };
+}
