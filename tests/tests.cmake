@@ -99,13 +99,16 @@ sluice_unit_test(tests/unit/observe/test_format.c LINK sluice_observe)
 
 # ---- Simulation: the real stages on a simulated ring --------------------------------------------
 
-sluice_program(sim LINK sluice_proxy SOURCES
-    tests/sim/main.c
+sluice_library(sluice_ring_sim LINK sluice_timer SOURCES
     tests/sim/sim.c
     tests/sim/net.c
     tests/sim/ring_sim.c
     tests/sim/loop_sim.c
     tests/sim/sock_sim.c
+)
+sluice_unit_test(sim/ring LINK sluice_ring_sim)
+sluice_program(sim LINK sluice_proxy sluice_ring_sim SOURCES
+    tests/sim/main.c
 )
 if(TARGET sim)
     sluice_add_test(sim 900 sim --exchanges 20000)

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* core/ring/sock.h on the virtual network. */
+#include "core/ring/sock.h"
+
+#include <errno.h>
+
+#include "core/base/check.h"
+#include "tests/sim/ring_sim.h"
+
+/* sock.h's functions ask a kernel, of which there is one: so it is here. One world at a time. */
+static struct ring_sim *installed;
+
+void ring_sim_install(struct ring_sim *r)
+{
+    installed = r;
+}
+
+struct ring_sim *ring_sim_installed(void)
+{
+    CHECK(installed);
+    return installed;
+}
+
+int sock_listen(const struct addr *a, int backlog, unsigned flags, struct addr *bound)
+{
+    struct ring_sim *r = ring_sim_installed();
+    for (struct list *i = r->net->listeners.next; i != &r->net->listeners; i = i->next)
+        if (net_addr_eq(&container_of(i, struct net_listener, node)->addr, a) &&
+            !(flags & SOCK_LISTEN_REUSEPORT))
+            return -EADDRINUSE;
+    int fd = vfd_new(r, VFD_LISTENER, a->sa.sa_family);
+    struct vfd *v = vfd_get(r, fd);
+    v->listener = net_listen(r->net, a, (uint32_t)backlog, vfd_pending, v);
+    if (bound)
+        *bound = *a;
+    return fd;
+}
+
+int sock_open(int family)
+{
+    struct ring_sim *r = ring_sim_installed();
+    if (sim_chance(r->sim, r->faults.open_error)) {
+        sim_cover(r->sim, COVER_OPEN_ERRORS);
+        return -EMFILE;
+    }
+    return vfd_new(r, VFD_SOCKET, family);
+}
+
+int sock_peer(int fd, struct addr *out)
+{
+    const struct vfd *v = vfd_get(ring_sim_installed(), fd);
+    if (v->kind != VFD_STREAM || v->end->state != NET_OPEN)
+        return -ENOTCONN;
+    *out = v->end->remote;
+    return 0;
+}
+
+void sock_shutdown_write(int fd)
+{
+    const struct vfd *v = vfd_get(ring_sim_installed(), fd);
+    if (v->kind == VFD_STREAM)
+        net_shutdown_write(v->end);
+}
+
+void sock_shutdown(int fd)
+{
+    const struct vfd *v = vfd_get(ring_sim_installed(), fd);
+    if (v->kind == VFD_STREAM)
+        net_shutdown(v->end);
+}
+
+void sock_close(int fd, bool reset)
+{
+    struct ring_sim *r = ring_sim_installed();
+    struct vfd *v = vfd_get(r, fd);
+    CHECK(list_empty(&v->flights)); /* else: closed with an op in flight */
+    if (v->listener)
+        net_listener_close(v->listener);
+    if (v->end) {
+        sim_trace(r->sim, "net %u: fd %d closed%s", v->end->number, fd, reset ? ", reset" : "");
+        net_close(v->end, reset);
+    }
+    v->kind = VFD_CLOSED;
+    r->fds_open--;
+}
