@@ -108,7 +108,7 @@ sluice_library(sluice_ring_sim LINK sluice_timer SOURCES
     tests/sim/loop_sim.c
     tests/sim/sock_sim.c
 )
-sluice_unit_test(sim/ring LINK sluice_ring_sim)
+sluice_unit_test(tests/unit/sim/test_ring.c LINK sluice_ring_sim)
 sluice_program(sim LINK sluice_proxy sluice_ring_sim SOURCES
     tests/sim/main.c
 )
