@@ -47,15 +47,16 @@ enum op_kind {
 
 enum op_state {
     OP_IDLE,      /* not known to the ring */
-    OP_IN_FLIGHT, /* known to the kernel, or waiting in the loop for a free buffer */
+    OP_IN_FLIGHT, /* known to the kernel */
     OP_STARVED,   /* a receive that waits for a free buffer: in the loop's list, not in the kernel */
+    OP_ENDED,     /* its result is here, the answer to its cancellation is not */
 };
 
 struct op {
     op_done_fn done;
     struct op *next; /* the ring layer's: list of starved receives */
     void *mem;       /* what the operation works on: kept for starting again */
-    uint32_t len;
+    uint32_t len;    /* of mem; both hold the result once ended */
     int fd;
     uint8_t kind;
     uint8_t state;

@@ -8,8 +8,11 @@
  * which is started again when it fires. */
 #define FLAG_POLLS_FIRST 1
 
-/* The user_data of what nobody waits for: a cancellation that came too late. */
-#define NOBODY 0
+/* The kernel has not answered a cancellation yet. */
+#define FLAG_CANCEL_UNANSWERED 2
+
+/* The user_data of a cancellation: its op's address with this bit. */
+#define CANCELLATION 1
 
 static struct io_uring_sqe *get_sqe(struct ring_loop *r)
 {
@@ -117,8 +120,14 @@ void op_write(struct loop *l, struct op *op, int fd, const void *bytes, uint32_t
     start(l, op, OP_WRITE, fd, (void *)bytes, len);
 }
 
-/* The kernel looks at submissions in their order, so a cancellation never meets a later start of
- * the same op. What it finds or not is of no interest: the op's own completion tells. */
+static void issue_cancel(struct ring_loop *r, struct op *op)
+{
+    struct io_uring_sqe *sqe = get_sqe(r);
+    io_uring_prep_cancel(sqe, op, 0);
+    io_uring_sqe_set_data64(sqe, (uintptr_t)op | CANCELLATION);
+}
+
+/* Both the op and its cancellation are joined: an op ends when the kernel knows neither. */
 void op_cancel(struct loop *l, struct op *op)
 {
     struct ring_loop *r = ring_of(l);
@@ -129,17 +138,34 @@ void op_cancel(struct loop *l, struct op *op)
         r->starved_cancelled++;
         return;
     }
-    struct io_uring_sqe *sqe = get_sqe(r);
-    io_uring_prep_cancel(sqe, op, 0);
-    sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
-    io_uring_sqe_set_data64(sqe, NOBODY);
+    op->flags |= FLAG_CANCEL_UNANSWERED;
+    issue_cancel(r, op);
 }
 
 void ring_finish(struct ring_loop *r, struct op *op, struct op_result result)
 {
+    if (unlikely(op->flags & FLAG_CANCEL_UNANSWERED)) {
+        op->state = OP_ENDED;
+        op->len = (uint32_t)result.res;
+        op->mem = result.buf;
+        return;
+    }
     op->state = OP_IDLE;
     r->ops_in_flight--;
     op->done(op, result);
+}
+
+/* What is just being moved from one of the kernel's queues to another is not found (-ENOENT),
+ * and would then stay for good: such an op is looked for again until it has ended. */
+static void cancel_answered(struct ring_loop *r, struct op *op, int res)
+{
+    if (op->state == OP_IN_FLIGHT && res == -ENOENT) {
+        issue_cancel(r, op);
+        return;
+    }
+    op->flags &= (uint8_t)~FLAG_CANCEL_UNANSWERED;
+    if (op->state == OP_ENDED)
+        ring_finish(r, op, (struct op_result){ .res = (int32_t)op->len, .buf = op->mem });
 }
 
 static void poll_first(struct ring_loop *r, struct op *op)
@@ -175,6 +201,7 @@ static bool only_that_connection(int res)
 static void failed(struct ring_loop *r, struct op *op, int res)
 {
     bool again = res == -EINTR || res == -EAGAIN || res == -ENOBUFS;
+    op->flags &= (uint8_t)~FLAG_POLLS_FIRST;
     if (op->cancelled) {
         res = again ? -ECANCELED : res;
     } else if (op->kind == OP_CONNECT) {
@@ -195,6 +222,16 @@ static void failed(struct ring_loop *r, struct op *op, int res)
     ring_finish(r, op, (struct op_result){ .res = res });
 }
 
+/* The descriptor is ready, by the poll that stood in for the operation. */
+static void polled(struct ring_loop *r, struct op *op)
+{
+    op->flags &= (uint8_t)~FLAG_POLLS_FIRST;
+    if (op->cancelled)
+        ring_finish(r, op, (struct op_result){ .res = -ECANCELED });
+    else
+        issue(r, op);
+}
+
 /* A multishot may end without an error; then it is started again before the descriptor is told. */
 static void accepted(struct ring_loop *r, struct op *op, int fd, bool more)
 {
@@ -210,10 +247,12 @@ static void accepted(struct ring_loop *r, struct op *op, int fd, bool more)
 
 static inline void complete(struct ring_loop *r, const struct io_uring_cqe *cqe)
 {
-    struct op *op = io_uring_cqe_get_data(cqe);
+    struct op *op = (struct op *)(uintptr_t)(cqe->user_data & ~(uint64_t)CANCELLATION);
     struct op_result result = { .res = cqe->res };
-    if (unlikely(cqe->user_data == NOBODY))
+    if (unlikely(cqe->user_data & CANCELLATION)) {
+        cancel_answered(r, op, result.res);
         return;
+    }
     CHECK(op->state == OP_IN_FLIGHT);
     if (cqe->flags & IORING_CQE_F_BUFFER) {
         result.buf = buf_by_index(&r->loop.bufs, cqe->flags >> IORING_CQE_BUFFER_SHIFT);
@@ -226,8 +265,7 @@ static inline void complete(struct ring_loop *r, const struct io_uring_cqe *cqe)
     if (unlikely(result.res < 0)) {
         failed(r, op, result.res);
     } else if (unlikely(op->flags & FLAG_POLLS_FIRST)) {
-        op->flags = 0;
-        issue(r, op);
+        polled(r, op);
     } else if (unlikely(op->kind == OP_ACCEPT)) {
         accepted(r, op, result.res, cqe->flags & IORING_CQE_F_MORE);
     } else {

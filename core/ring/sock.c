@@ -48,7 +48,7 @@ static int bind_and_listen(int fd, const struct addr *a, int backlog, unsigned f
             return -errno;
     }
     if (a->sa.sa_family == AF_INET6)
-        set_int(fd, IPPROTO_IPV6, IPV6_V6ONLY, !IN6_IS_ADDR_UNSPECIFIED(&a->v6.sin6_addr));
+        set_int(fd, IPPROTO_IPV6, IPV6_V6ONLY, !a->dual_stack);
     if (bind(fd, &a->sa, a->len) != 0) {
         int err = errno;
         if (err != EADDRINUSE || !remove_stale_unix(a))
@@ -63,8 +63,7 @@ int sock_listen(const struct addr *a, int backlog, unsigned flags, struct addr *
 {
     struct addr at = *a;
     int fd = sock_open(at.sa.sa_family);
-    if (fd == -EAFNOSUPPORT && at.sa.sa_family == AF_INET6 &&
-        IN6_IS_ADDR_UNSPECIFIED(&at.v6.sin6_addr)) {
+    if (fd == -EAFNOSUPPORT && at.dual_stack) {
         /* A machine without IPv6: any address is any IPv4 address. */
         at = (struct addr){
             .len = sizeof at.v4,
@@ -76,7 +75,10 @@ int sock_listen(const struct addr *a, int backlog, unsigned flags, struct addr *
         return fd;
     int rc = bind_and_listen(fd, &at, backlog, flags);
     if (rc == 0 && bound) {
-        *bound = (struct addr){ .len = sizeof *bound - offsetof(struct addr, sa) };
+        *bound = (struct addr){
+            .len = sizeof *bound - offsetof(struct addr, sa),
+            .dual_stack = at.dual_stack,
+        };
         if (getsockname(fd, &bound->sa, &bound->len) != 0)
             rc = -errno;
     }

@@ -13,9 +13,10 @@ enum sock_listen_flags {
     SOCK_LISTEN_REUSEPORT = 1, /* TCP: one of a group on the same address */
 };
 
-/* Binds and listens. TCP_NODELAY is set here and inherited by what is accepted. An IPv6 any-address
- * is dual-stack (and any IPv4 address on a machine without IPv6); a stale Unix socket file (nobody
- * listens) is replaced. *bound (may be NULL) gets the address with its real port. */
+/* Binds and listens. TCP_NODELAY is set here and inherited by what is accepted. What is
+ * dual_stack takes IPv4 too (and IPv4 only, on a machine without IPv6); other IPv6 addresses do not.
+ * A stale Unix socket file (nobody listens) is replaced. *bound (may be NULL) gets the address with
+ * its real port. */
 int sock_listen(const struct addr *a, int backlog, unsigned flags, struct addr *bound);
 
 /* An unconnected socket for op_connect: TCP_NODELAY set. */

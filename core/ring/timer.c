@@ -86,9 +86,8 @@ void timer_remove(struct timer_wheel *w, struct timer *t)
 void timer_set(struct timer_wheel *w, struct timer *t, uint64_t deadline_ns)
 {
     if (in_wheel(t)) {
-        /* Where it sits is early enough: it will be looked at there. (A due one is just now.) */
-        if (deadline_ns == TIMER_NEVER || tick_of_deadline(deadline_ns) >= t->tick ||
-            t->tick <= w->tick) {
+        /* Where it sits is early enough: it will be looked at there. */
+        if (tick_of_deadline(deadline_ns) >= t->tick) {
             t->deadline_ns = deadline_ns;
             return;
         }
