@@ -4,6 +4,7 @@
 #define SLUICE_HTTP_CHARS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum {
@@ -34,6 +35,15 @@ static inline bool char_is_ows(char c)
 static inline bool char_is_digit(char c)
 {
     return c >= '0' && c <= '9';
+}
+
+/* How many of p[0..n) from the first on are token characters. */
+static inline size_t chars_token(const char *p, size_t n)
+{
+    size_t i = 0;
+    while (i < n && char_is(p[i], CHAR_TOKEN))
+        i++;
+    return i;
 }
 
 /* 0 to 15, or -1. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "core/http/chars.h"
 #include "core/http/forward.h"
 #include "core/http/forward_fields.h"
-#include "core/http/scan.h"
 
 enum end_reason forward_check_connection(const struct http_head *h)
 {
@@ -11,7 +11,7 @@ enum end_reason forward_check_connection(const struct http_head *h)
         struct str rest = head_value(h, c), name;
         while (http_list_next(&rest, &name)) {
             enum http_field_id id = http_field_lookup(name);
-            if (++options > CONNECTION_OPTIONS_MAX || scan_name(name.ptr, 0, name.len) < name.len)
+            if (++options > CONNECTION_OPTIONS_MAX || chars_token(name.ptr, name.len) < name.len)
                 return END_BAD_CONNECTION;
             if (id == FIELD_OTHER ? field_is_x_forwarded(name)
                                   : !(FIELDS_HOP_BY_HOP >> id & 1) && id != FIELD_TRAILER)

@@ -2,7 +2,6 @@
 #include "core/http/framing.h"
 
 #include "core/http/chars.h"
-#include "core/http/scan.h"
 
 /* 2^63 - 1 has 19 digits; more are suspicious even when they are zeros. */
 #define LENGTH_DIGITS_MAX 19
@@ -45,7 +44,7 @@ static enum end_reason check_coding(const struct http_head *h)
     for (; field; field = head_field_next(h, field)) {
         struct str rest = head_value(h, field), coding;
         while (http_list_next(&rest, &coding)) {
-            size_t name = scan_name(coding.ptr, 0, coding.len);
+            size_t name = chars_token(coding.ptr, coding.len);
             bool parameters = name < coding.len;
             if (chunked || name == 0 ||
                 (parameters && coding.ptr[name] != ';' && !char_is_ows(coding.ptr[name])))

@@ -58,11 +58,6 @@ static struct http_span span(size_t from, size_t to)
     return (struct http_span){ (uint32_t)from, (uint32_t)(to - from) };
 }
 
-static bool has_underscore(const char *p, size_t from, size_t to)
-{
-    return memchr(p + from, '_', to - from) != NULL;
-}
-
 /* Field lines and the empty line that ends them. */
 static enum h1_result parse_fields(const char *p, size_t at, size_t n, struct http_head *h,
                                    enum end_reason *why)
@@ -82,7 +77,8 @@ static enum h1_result parse_fields(const char *p, size_t at, size_t n, struct ht
         if (count == HEAD_FIELDS_MAX)
             return refuse(why, END_TOO_MANY_FIELDS);
 
-        size_t colon = scan_name(p, at, n);
+        bool underscore = false;
+        size_t colon = scan_name(p, at, n, &underscore);
         if (colon == n)
             return H1_PARTIAL;
         if (unlikely(p[colon] != ':' || colon == at))
@@ -102,7 +98,7 @@ static enum h1_result parse_fields(const char *p, size_t at, size_t n, struct ht
         struct http_field *f = &h->fields[count];
         *f = (struct http_field){ .name = span(at, colon), .value = span(value, end) };
         f->id = (uint8_t)http_field_lookup((struct str){ p + at, colon - at });
-        f->underscore = has_underscore(p, at, colon);
+        f->underscore = underscore;
         if (f->id != FIELD_OTHER)
             link_field(h, f->id, count);
         at = next;

@@ -8,6 +8,7 @@
 #ifndef SLUICE_HTTP_SCAN_H
 #define SLUICE_HTTP_SCAN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -57,10 +58,11 @@ static inline size_t scan_target_portable(const char *p, size_t i, size_t n)
     return i;
 }
 
-static inline size_t scan_name_portable(const char *p, size_t i, size_t n)
+/* *underscore is set if a '_' was passed. */
+static inline size_t scan_name_portable(const char *p, size_t i, size_t n, bool *underscore)
 {
-    while (i < n && char_is(p[i], CHAR_TOKEN))
-        i++;
+    for (; i < n && char_is(p[i], CHAR_TOKEN); i++)
+        *underscore |= p[i] == '_';
     return i;
 }
 
@@ -132,13 +134,20 @@ static inline size_t scan_target(const char *p, size_t i, size_t n)
     return scan_wide(p, i, n, scan_target_stops, scan_target_portable);
 }
 
-static inline size_t scan_name(const char *p, size_t i, size_t n)
+static inline size_t scan_usual_name_portable(const char *p, size_t i, size_t n)
 {
-    for (;;) {
-        i = scan_wide(p, i, n, scan_name_stops, scan_name_portable);
+    while (i < n && char_is(p[i], CHAR_TOKEN) && p[i] != '_')
+        i++;
+    return i;
+}
+
+static inline size_t scan_name(const char *p, size_t i, size_t n, bool *underscore)
+{
+    for (;; i++) {
+        i = scan_wide(p, i, n, scan_name_stops, scan_usual_name_portable);
         if (i == n || !char_is(p[i], CHAR_TOKEN))
             return i;
-        i++;
+        *underscore |= p[i] == '_';
     }
 }
 #else
