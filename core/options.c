@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "core/options.h"
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "balance/balance.h"
+#include "core/base/check.h"
+
+#define USAGE "usage: sluice proxy --from ADDR[,ADDR...] --to ADDR[,ADDR...] [OPTION...]"
+
+struct parse {
+    struct config *c;
+    struct server_config *servers; /* SERVERS_MAX */
+};
+
+/* Reads one value; on failure prints and gives false. */
+typedef bool (*option_fn)(struct parse *p, const char *value);
+
+struct option {
+    const char *name;
+    const char *value; /* its placeholder; NULL: takes none */
+    const char *help;
+    option_fn read;
+};
+
+static bool complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+static bool complain(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    fputs("sluice proxy: ", stderr);
+    vfprintf(stderr, format, args);
+    fputc('\n', stderr);
+    va_end(args);
+    return false;
+}
+
+/* A piece of a value, kept until the process ends. */
+static char *keep(struct str s)
+{
+    char *p = strndup(s.ptr, s.len);
+    CHECK(p); /* before anything runs */
+    return p;
+}
+
+static bool next_piece(struct str *rest, struct str *piece)
+{
+    if (!rest->ptr)
+        return false;
+    const char *comma = memchr(rest->ptr, ',', rest->len);
+    size_t n = comma ? (size_t)(comma - rest->ptr) : rest->len;
+    *piece = (struct str){ rest->ptr, n };
+    *rest = comma ? (struct str){ comma + 1, rest->len - n - 1 } : (struct str){ 0 };
+    return true;
+}
+
+static bool read_number(const char *text, unsigned long max, unsigned long *out)
+{
+    char *end;
+    if (*text < '0' || *text > '9')
+        return false;
+    *out = strtoul(text, &end, 10);
+    return *end == '\0' && *out <= max;
+}
+
+static bool read_from(struct parse *p, const char *value)
+{
+    struct str rest = str_of(value), piece;
+    while (next_piece(&rest, &piece)) {
+        struct config *c = p->c;
+        const char *why;
+        if (c->listeners_count == LISTENERS_MAX)
+            return complain("--from: more than %d addresses", LISTENERS_MAX);
+        struct listener_config *l = &c->listeners[c->listeners_count];
+        if (!addr_parse(piece, true, &l->addr, &why))
+            return complain("--from: '%.*s': %s (write 127.0.0.1:8080, [::1]:8080, :8080 or "
+                            "unix:/path)",
+                            (int)piece.len, piece.ptr, why);
+        l->text = keep(piece);
+        c->listeners_count++;
+    }
+    return true;
+}
+
+/* "ADDR" or "ADDR@WEIGHT" */
+static bool read_server(struct parse *p, struct str piece)
+{
+    struct backend_config *b = &p->c->backend;
+    if (b->servers_count == SERVERS_MAX)
+        return complain("--to: more than %d servers", SERVERS_MAX);
+    struct server_config *s = &p->servers[b->servers_count];
+    unsigned long weight = 1;
+    char *text = keep(piece), *at = strrchr(text, '@');
+    if (at && strncmp(text, "unix:@", 6) == 0 && at == text + 5)
+        at = NULL;
+    if (at) {
+        if (!read_number(at + 1, 1000, &weight))
+            return complain("--to: '%s': the weight after '@' is a number from 0 to 1000", text);
+        *at = '\0';
+    }
+    const char *why;
+    if (!addr_parse(str_of(text), false, &s->addr, &why))
+        return complain("--to: '%s': %s (write 127.0.0.1:9000, [::1]:9000 or unix:/path, with "
+                        "@WEIGHT if you like)",
+                        text, why);
+    for (uint32_t i = 0; i < b->servers_count; i++)
+        if (strcmp(p->servers[i].name, text) == 0)
+            return complain("--to: '%s' is given twice; use @WEIGHT for a larger share", text);
+    s->name = text;
+    s->weight = (uint32_t)weight;
+    b->servers_count++;
+    return true;
+}
+
+static bool read_to(struct parse *p, const char *value)
+{
+    struct str rest = str_of(value), piece;
+    while (next_piece(&rest, &piece))
+        if (!read_server(p, piece))
+            return false;
+    return true;
+}
+
+static bool read_key(struct backend_config *b, const char *key)
+{
+    const char *colon = strchr(key, ':');
+    struct str kind = { key, colon ? (size_t)(colon - key) : strlen(key) };
+    struct str name = colon ? str_of(colon + 1) : (struct str){ 0 };
+    if (str_eq(kind, STR("client_ip")) && !colon)
+        b->key = KEY_CLIENT_IP;
+    else if (str_eq(kind, STR("uri")) && !colon)
+        b->key = KEY_URI;
+    else if (str_eq(kind, STR("header")) && name.len)
+        b->key = KEY_HEADER;
+    else if (str_eq(kind, STR("cookie")) && name.len)
+        b->key = KEY_COOKIE;
+    else
+        return complain("--balance: key '%s' is none of client_ip, uri, header:NAME, cookie:NAME",
+                        key);
+    b->key_name = name;
+    return true;
+}
+
+static bool read_balance(struct parse *p, const char *value)
+{
+    struct backend_config *b = &p->c->backend;
+    const char *colon = strchr(value, ':');
+    struct str name = { value, colon ? (size_t)(colon - value) : strlen(value) };
+    const struct balance_policy *policy = balance_policy_find(name);
+    if (!policy) {
+        fputs("sluice proxy: --balance: policies are", stderr);
+        for (uint32_t i = 0; balance_policy_at(i); i++)
+            fprintf(stderr, "%s %s", i ? "," : "", balance_policy_at(i)->name);
+        fprintf(stderr, "; not '%.*s'\n", (int)name.len, name.ptr);
+        return false;
+    }
+    if (colon && !policy->keyed)
+        return complain("--balance: %s has no key", policy->name);
+    b->policy = policy->name;
+    b->key = policy->keyed ? KEY_CLIENT_IP : KEY_NONE;
+    return !colon || read_key(b, colon + 1);
+}
+
+static bool read_log(struct parse *p, const char *value)
+{
+    static const struct {
+        const char *word;
+        enum log_format format;
+    } words[] = { { "json", LOG_JSON }, { "human", LOG_HUMAN }, { "combined", LOG_COMBINED } };
+    struct config *c = p->c;
+    if (strcmp(value, "off") == 0) {
+        c->log_format = LOG_NONE;
+        c->log_path = "";
+        return true;
+    }
+    c->log_format = LOG_JSON;
+    c->log_path = value;
+    for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+        size_t n = strlen(words[i].word);
+        if (strncmp(value, words[i].word, n) == 0 && (value[n] == ':' || value[n] == '\0')) {
+            c->log_format = words[i].format;
+            c->log_path = value[n] ? value + n + 1 : "-";
+        }
+    }
+    return c->log_path[0] ? true : complain("--log: '%s' names no file", value);
+}
+
+static bool read_workers(struct parse *p, const char *value)
+{
+    unsigned long n;
+    if (strcmp(value, "auto") == 0) {
+        p->c->workers = 0;
+        return true;
+    }
+    if (!read_number(value, WORKERS_MAX, &n) || n == 0)
+        return complain("--workers: '%s' is neither auto nor a number from 1 to %d", value,
+                        WORKERS_MAX);
+    p->c->workers = (uint32_t)n;
+    return true;
+}
+
+static bool read_via(struct parse *p, const char *value)
+{
+    (void)value;
+    return p->c->via = true;
+}
+
+static bool read_forwarded(struct parse *p, const char *value)
+{
+    (void)value;
+    return p->c->forwarded = true;
+}
+
+static const struct option options[] = {
+    { "--from", "ADDR[,ADDR...]",
+      "where to listen: 127.0.0.1:8080, [::1]:8080, :8080 (all\n"
+      "addresses, IPv4 and IPv6), unix:/path; port 0: a free one",
+      read_from },
+    { "--to", "ADDR[,ADDR...]", "the servers; ADDR@WEIGHT gives one a larger share", read_to },
+    { "--balance", "POLICY[:KEY]",
+      "round_robin (default), or maglev:KEY with KEY one of\n"
+      "client_ip, uri, header:NAME, cookie:NAME",
+      read_balance },
+    { "--log", "[FORMAT:]FILE",
+      "access log: FORMAT is json (default), human or combined;\n"
+      "FILE '-' is standard output; 'off' for none. Without --log:\n"
+      "human on a terminal, else off",
+      read_log },
+    { "--workers", "N", "threads, each with its own ring; auto (default): one per CPU",
+      read_workers },
+    { "--via", NULL, "add Via (RFC 9110 7.6.3) both ways", read_via },
+    { "--forwarded", NULL, "add Forwarded (RFC 7239) to requests", read_forwarded },
+};
+
+void options_print_proxy_help(FILE *to)
+{
+    fputs("Put sluice before HTTP servers, in one line:\n\n"
+          "  sluice proxy --from :8080 --to 127.0.0.1:9000\n"
+          "  sluice proxy --from :8080 --to 127.0.0.1:9000,127.0.0.1:9001@2\n"
+          "  sluice proxy --from :8080 --to 127.0.0.1:9000,127.0.0.1:9001 --balance maglev:uri\n"
+          "  sluice proxy --from :8080 --to unix:/run/app.sock --log json:/var/log/access.json\n\n"
+          USAGE "\n\n",
+          to);
+    for (size_t i = 0; i < ARRAY_LEN(options); i++) {
+        const struct option *o = &options[i];
+        char left[64];
+        snprintf(left, sizeof left, "%s%s%s", o->name, o->value ? " " : "",
+                 o->value ? o->value : "");
+        fprintf(to, "  %-26s ", left);
+        for (const char *h = o->help; *h; h++)
+            fputs(*h == '\n' ? "\n                             " : (char[]){ *h, 0 }, to);
+        fputc('\n', to);
+    }
+    fputs("\nTERM or QUIT: finish what runs, then end (30 s at most). INT, or a second TERM: end\n"
+          "at once. USR1: open the log file anew.\n",
+          to);
+}
+
+void options_print_help(FILE *to)
+{
+    fputs("sluice, a reverse proxy on io_uring.\n\n"
+          "  sluice proxy --from :8080 --to 127.0.0.1:9000     proxy one server\n"
+          "  sluice proxy --from :8080 --to HOST:PORT,...      spread over several\n"
+          "  sluice proxy --help                               all its options\n"
+          "  sluice --version\n",
+          to);
+}
+
+static int usage(void)
+{
+    fputs(USAGE "\n       sluice proxy --help for all options\n", stderr);
+    return EXIT_USAGE;
+}
+
+/* "--name value" or "--name=value"; *used counts the arguments taken, 0: usage error. */
+static const struct option *match(int argc, char **argv, int i, const char **value, int *used)
+{
+    for (size_t k = 0; k < ARRAY_LEN(options); k++) {
+        const struct option *o = &options[k];
+        size_t n = strlen(o->name);
+        if (strncmp(argv[i], o->name, n) != 0 || (argv[i][n] != '\0' && argv[i][n] != '='))
+            continue;
+        bool inline_value = argv[i][n] == '=';
+        *used = 0;
+        if (!o->value && inline_value) {
+            complain("%s takes no value", o->name);
+        } else if (o->value && !inline_value && i + 1 >= argc) {
+            complain("%s wants a value: %s", o->name, o->value);
+        } else {
+            *value = inline_value ? argv[i] + n + 1 : o->value ? argv[i + 1] : NULL;
+            *used = o->value && !inline_value ? 2 : 1;
+        }
+        return o;
+    }
+    complain("'%s' is not an option of sluice proxy", argv[i]);
+    *used = 0;
+    return NULL;
+}
+
+int options_proxy(int argc, char **argv, struct config *c)
+{
+    config_defaults(c);
+    struct parse p = { c, calloc(SERVERS_MAX, sizeof(struct server_config)) };
+    CHECK(p.servers); /* before anything runs */
+    c->backend.servers = p.servers;
+    for (int i = 1, used; i < argc; i += used) {
+        const char *value = NULL;
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
+            options_print_proxy_help(stdout);
+            return -1;
+        }
+        const struct option *o = match(argc, argv, i, &value, &used);
+        if (!used || !o->read(&p, value))
+            return usage();
+    }
+    bool any_weight = false;
+    for (uint32_t i = 0; i < c->backend.servers_count; i++)
+        any_weight |= p.servers[i].weight > 0;
+    if (c->listeners_count == 0 || c->backend.servers_count == 0) {
+        complain("%s is missing", c->listeners_count ? "--to" : "--from");
+        return usage();
+    }
+    if (!any_weight) {
+        complain("--to: every server has weight 0: nobody could be served");
+        return usage();
+    }
+    if (!c->log_path && isatty(STDOUT_FILENO)) {
+        c->log_format = LOG_HUMAN;
+        c->log_path = "-";
+    }
+    return 0;
+}
