@@ -68,11 +68,11 @@ function(sluice_unit_test file)
     endif()
 endfunction()
 
-sluice_unit_test(tests/unit/base/base_test.c LINK sluice_base)
-sluice_unit_test(tests/unit/base/memory_test.c LINK sluice_base)
-sluice_unit_test(tests/unit/base/out_test.c LINK sluice_base)
-sluice_unit_test(tests/unit/base/addr_test.c LINK sluice_base)
-sluice_unit_test(tests/unit/base/record_test.c LINK sluice_base)
+sluice_unit_test(tests/unit/base/test_base.c LINK sluice_base)
+sluice_unit_test(tests/unit/base/test_memory.c LINK sluice_base)
+sluice_unit_test(tests/unit/base/test_out.c LINK sluice_base)
+sluice_unit_test(tests/unit/base/test_addr.c LINK sluice_base)
+sluice_unit_test(tests/unit/base/test_record.c LINK sluice_base)
 
 sluice_unit_test(tests/unit/ring/test_timer.c LINK sluice_timer)
 sluice_unit_test(tests/unit/ring/test_loop.c LINK sluice_ring)
@@ -89,21 +89,26 @@ sluice_unit_test(tests/unit/http/test_framing.c LINK sluice_http)
 sluice_unit_test(tests/unit/http/test_target.c LINK sluice_http)
 sluice_unit_test(tests/unit/http/test_path.c LINK sluice_http)
 sluice_unit_test(tests/unit/http/test_forward.c LINK sluice_http)
+sluice_program(bench_http LINK sluice_http SOURCES
+    tests/unit/http/bench_http.c
+)
 
-sluice_unit_test(tests/unit/balance/round_robin_test.c LINK sluice_balance)
-sluice_unit_test(tests/unit/balance/maglev_test.c LINK sluice_balance)
-sluice_unit_test(tests/unit/balance/backoff_test.c LINK sluice_balance)
+sluice_unit_test(tests/unit/balance/test_round_robin.c LINK sluice_balance)
+sluice_unit_test(tests/unit/balance/test_maglev.c LINK sluice_balance)
+sluice_unit_test(tests/unit/balance/test_backoff.c LINK sluice_balance)
 
 sluice_unit_test(tests/unit/proxy/test_h1_in.c LINK sluice_proxy)
 sluice_unit_test(tests/unit/proxy/test_h1_out.c LINK sluice_proxy)
 
-sluice_unit_test(tests/unit/observe/test_format.c LINK sluice_observe)
+sluice_unit_test(tests/unit/observe/test_log_format.c LINK sluice_observe)
+sluice_unit_test(tests/unit/observe/test_log_writer.c LINK sluice_observe sluice_ring)
 
 # ---- Simulation: the real stages on a simulated ring --------------------------------------------
 
 sluice_library(sluice_ring_sim LINK sluice_timer SOURCES
     tests/sim/sim.c
     tests/sim/net.c
+    tests/sim/message.c
     tests/sim/ring_sim.c
     tests/sim/loop_sim.c
     tests/sim/sock_sim.c
