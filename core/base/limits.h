@@ -41,6 +41,12 @@
 #define POOL_IDLE_MAX 128
 #define POOL_USES_MAX 1000000
 
+/* the access log */
+#define LOG_RING_BYTES (1024 * 1024) /* per worker: records that wait to be written */
+#define LOG_BATCH_BYTES (256 * 1024) /* one write */
+#define LOG_INTERVAL_MS 10           /* between writes, unless a batch is full */
+#define LOG_COMPLAINT_INTERVAL_MS 10000
+
 /* default timeouts, all by progress (DESIGN 8) */
 #define CLIENT_HEAD_TIMEOUT_MS 10000 /* absolute */
 #define CLIENT_BODY_TIMEOUT_MS 30000

@@ -177,7 +177,12 @@ bool record_ring_ask_wake(struct record_ring *r)
     if (atomic_load(&r->tail) == head)
         return true;
     /* Not empty after all. If the producer took the question meanwhile, its wake comes: as good. */
-    return !atomic_exchange(&r->wake_asked, false);
+    return !record_ring_unask_wake(r);
+}
+
+bool record_ring_unask_wake(struct record_ring *r)
+{
+    return atomic_exchange(&r->wake_asked, false);
 }
 
 void log_put(struct log_port *port, const struct record *rec)

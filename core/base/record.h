@@ -63,6 +63,9 @@ void record_ring_pop(struct record_ring *r);
  * nothing was asked: read on). True may also mean that a put of this moment was the next one. */
 bool record_ring_ask_wake(struct record_ring *r);
 
+/* Consumer: takes that back. False: too late, a put has set *wake. */
+bool record_ring_unask_wake(struct record_ring *r);
+
 /* What a worker needs to log: its end of a ring, and the way to wake the other end. The side that
  * reads makes it. */
 struct log_port {

@@ -151,6 +151,13 @@ static void wakes_once_per_question(void **state)
     assert_true(record_ring_ask_wake(ring));
     assert_true(record_ring_put(ring, &r, &wake));
     assert_true(wake);
+    assert_false(record_ring_unask_wake(ring)); /* too late */
+    while (record_ring_peek(ring, &got))
+        record_ring_pop(ring);
+    assert_true(record_ring_ask_wake(ring));
+    assert_true(record_ring_unask_wake(ring));
+    assert_true(record_ring_put(ring, &r, &wake));
+    assert_false(wake);
     record_ring_destroy(ring);
 }
 
