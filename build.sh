@@ -23,7 +23,7 @@ Verbs
   debug                 -O0 -g                                                  -> build-debug/
   asan | tsan           AddressSanitizer with UBSan | ThreadSanitizer           -> build-asan/ build-tsan/
   test [REGEX]          unit, wire, tidy, corpora, 20,000 simulated exchanges; REGEX picks by name
-  test-all              test, then ThreadSanitizer, each fuzz target for a minute, a longer simulation
+  test-all              test, then ThreadSanitizer, clang-tidy, 200,000 exchanges, fuzzing
   sim [OPTION...]       the simulator: --exchanges N --seed S
   fuzz TARGET SECONDS   TARGET as in tests/fuzz/fuzz_TARGET.c                   -> build-fuzz/
   demo [--once]         runs until Ctrl-C; --once ends by itself
@@ -116,6 +116,12 @@ verb_test() {
     summary build/tests.xml build-asan/tests.xml
 }
 
+# lint DIR: clang-tidy on every file that DIR compiles.
+lint() {
+    sed -n 's/^ *"file": "\(.*\)",\{0,1\}$/\1/p' "$1/compile_commands.json" | sort -u |
+        xargs -P "$JOBS" -n 4 clang-tidy --quiet -p "$1"
+}
+
 verb_test_all() {
     verb_test
     compile_debug build-tsan thread
@@ -124,6 +130,8 @@ verb_test_all() {
     ! setarch -R true 2>/dev/null || fixed_layout=(setarch -R)
     run_tests build-tsan '^(unit|wire)/' "${fixed_layout[@]}"
     summary build-tsan/tests.xml
+    need clang-tidy
+    step clang-tidy "reading the sources with clang-tidy" lint build-asan
     step sim "simulating 200,000 exchanges" build/sim --exchanges 200000
     local target
     for target in tests/fuzz/fuzz_*.c; do
