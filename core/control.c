@@ -20,13 +20,15 @@
 #include "core/worker.h"
 
 #define LISTEN_BACKLOG 4096
-#define RECORD_RING_BYTES (1u << 20)
+/* What is logged last is written within this time, or lost. */
+#define LOG_STOP_MS 2000
 
 enum control_state {
     CONTROL_STARTING, /* not every worker has said that it is up */
     CONTROL_RUNNING,  /* all are up */
     CONTROL_DRAINING, /* all were told to drain */
     CONTROL_STOPPING, /* all were told to stop */
+    CONTROL_ENDING,   /* all threads are joined; the log is being flushed, then the loop ends */
 };
 
 struct control {
@@ -40,7 +42,6 @@ struct control {
     int signal_fd;
     struct op signal_op;
     struct signalfd_siginfo signal_info;
-    bool signals_ended;
     struct log_writer *log; /* NULL: no access log */
     struct addr bound[LISTENERS_MAX];
 };
@@ -58,10 +59,24 @@ static void tell_all(struct control *c, enum control_state state,
             tell(&c->threads[i]);
 }
 
+static void end_loop(struct log_writer *log, void *arg)
+{
+    (void)log;
+    struct control *c = arg;
+    op_cancel(c->loop, &c->signal_op); /* whose completion stops the loop */
+}
+
 static void end_if_alone(struct control *c)
 {
-    if (c->alive_count == 0)
-        op_cancel(c->loop, &c->signal_op);
+    if (c->alive_count || c->starting_count)
+        return;
+    for (uint32_t i = 0; i < c->threads_count; i++)
+        worker_thread_join(&c->threads[i]);
+    c->state = CONTROL_ENDING;
+    if (c->log)
+        log_writer_stop(c->log, c->loop->now_ns + ms_to_ns(LOG_STOP_MS), end_loop, c);
+    else
+        end_loop(NULL, c);
 }
 
 static void on_gone(struct worker_thread *t)
@@ -197,16 +212,24 @@ static bool open_log(struct control *c)
 {
     if (c->config->log_format == LOG_NONE)
         return true;
+    struct log_writer_config lc = { .path = c->config->log_path,
+                                    .format = c->config->log_format,
+                                    .colour = isatty(STDOUT_FILENO) && !getenv("NO_COLOR"),
+                                    .ports_max = c->threads_count };
     char why[256];
-    c->log = log_writer_open(c->loop, c->config->log_format, c->config->log_path, why, sizeof why);
+    c->log = log_writer_create(c->loop, &lc, why, sizeof why);
     if (!c->log) {
-        fprintf(stderr, "sluice: cannot write the access log %s: %s\n", c->config->log_path, why);
+        fprintf(stderr, "sluice: cannot write the access log %s: %s\n", lc.path, why);
         return false;
     }
-    for (uint32_t i = 0; i < c->threads_count; i++)
-        if (!log_writer_add_port(c->log, &c->threads[i].log, &c->threads[i].counters.log_dropped,
-                                 RECORD_RING_BYTES))
+    for (uint32_t i = 0; i < c->threads_count; i++) {
+        struct worker_thread *t = &c->threads[i];
+        t->log = log_writer_port(c->log, &t->counters.log_dropped);
+        if (!t->log) {
+            fputs("sluice: out of memory\n", stderr);
             return false;
+        }
+    }
     return true;
 }
 
@@ -231,7 +254,6 @@ static void on_signal(struct op *op, struct op_result result)
 {
     struct control *c = container_of(op, struct control, signal_op);
     if (result.res < 0) { /* cancelled: everybody is gone */
-        c->signals_ended = true;
         loop_stop(c->loop);
         return;
     }
@@ -256,10 +278,10 @@ static void on_signal(struct op *op, struct op_result result)
     default:
         break;
     }
-    if (c->alive_count)
-        read_signal(c);
-    else
+    if (c->state == CONTROL_ENDING)
         loop_stop(c->loop);
+    else
+        read_signal(c);
 }
 
 static bool take_signals(struct control *c)
@@ -302,8 +324,6 @@ static void run(struct control *c)
 {
     start_threads(c);
     loop_run(c->loop);
-    for (uint32_t i = 0; i < c->threads_count; i++)
-        worker_thread_join(&c->threads[i]);
     remove_unix_sockets(c);
 }
 
@@ -329,7 +349,7 @@ int control_run(const struct config *config)
         close_listeners(&c);
     }
     if (c.log)
-        log_writer_close(c.log);
+        log_writer_destroy(c.log);
     if (c.signal_fd >= 0)
         close(c.signal_fd);
     loop_destroy(c.loop);

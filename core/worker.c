@@ -67,8 +67,7 @@ static bool set_up(struct worker_thread *t)
     t->loop = loop_create(&lc, t->why, sizeof t->why);
     if (!t->loop)
         return false;
-    struct log_port *log = t->log.ring ? &t->log : NULL;
-    if (!worker_init(&t->worker, t->loop, t->config, (uint16_t)t->index, &t->counters, log)) {
+    if (!worker_init(&t->worker, t->loop, t->config, (uint16_t)t->index, &t->counters, t->log)) {
         snprintf(t->why, sizeof t->why, "out of memory");
         loop_destroy(t->loop);
         return false;

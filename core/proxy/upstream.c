@@ -354,11 +354,22 @@ static void read_head(struct upstream *up)
 
 /* --- from the transport --- */
 
+/* Says nothing about the server: we are short of descriptors, ports or memory. */
+static bool is_ours(int err)
+{
+    return err == -EMFILE || err == -ENFILE || err == -ENOMEM || err == -EADDRNOTAVAIL;
+}
+
 static void on_ready(struct transport *t, int err)
 {
     struct upstream *up = container_of(t, struct upstream, t);
     struct worker *w = up->w;
     CHECK(up->state == UP_CONNECTING);
+    if (err && is_ours(err)) {
+        server_connect_abandoned(up->server, up->trial);
+        fail_attempt(up, END_OVERLOADED);
+        return;
+    }
     if (err) {
         server_connect_failed(&w->backend, up->server, up->trial, w->loop->now_ns, &w->loop->rng);
         fail_attempt(up, err == -ECONNREFUSED || err == -ENOENT ? END_CONNECT_REFUSED
