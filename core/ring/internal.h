@@ -13,6 +13,7 @@
  * through the ring, wakes the loop when the stack was empty before. */
 struct mailbox {
     _Atomic(struct msg *) newest;
+    _Atomic uint32_t posting; /* threads inside loop_post() */
     int event_fd;
     uint64_t event_count; /* what wake reads into */
     struct op wake;       /* in flight as long as the loop lives; not counted in ops_in_flight */

@@ -64,7 +64,8 @@ void loop_stop(struct loop *l);
 /* Deferring a queued task again is without effect. */
 void loop_defer(struct loop *l, struct task *t);
 
-/* From any thread: m->run(m, l) on l's thread, in the order posted by one thread. */
+/* From any thread: m->run(m, l) on l's thread, in the order posted by one thread. The loop may be
+ * destroyed once every message was run. */
 void loop_post(struct loop *l, struct msg *m);
 
 /* Ops not idle: for tests and for a clean stop. */

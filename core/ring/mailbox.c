@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <errno.h>
+#include <sched.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -25,6 +26,7 @@ int mailbox_init(struct ring_loop *r)
 {
     struct mailbox *m = &r->mailbox;
     atomic_init(&m->newest, NULL);
+    atomic_init(&m->posting, 0);
     m->event_fd = eventfd(0, EFD_CLOEXEC);
     if (m->event_fd < 0)
         return -errno;
@@ -36,12 +38,16 @@ int mailbox_init(struct ring_loop *r)
 void mailbox_exit(struct mailbox *m)
 {
     CHECK(!op_busy(&m->wake) && mailbox_empty(m));
+    /* Who posted the last message may still be about to wake us. */
+    while (atomic_load_explicit(&m->posting, memory_order_acquire) > 0)
+        sched_yield();
     close(m->event_fd);
 }
 
 void loop_post(struct loop *l, struct msg *msg)
 {
     struct mailbox *m = &ring_of(l)->mailbox;
+    atomic_fetch_add_explicit(&m->posting, 1, memory_order_relaxed);
     struct msg *newest = atomic_load_explicit(&m->newest, memory_order_relaxed);
     do
         msg->next = newest;
@@ -52,6 +58,7 @@ void loop_post(struct loop *l, struct msg *msg)
         ssize_t n = write(m->event_fd, &one, sizeof one);
         CHECK(n == (ssize_t)sizeof one);
     }
+    atomic_fetch_sub_explicit(&m->posting, 1, memory_order_release);
 }
 
 bool mailbox_empty(struct mailbox *m)
