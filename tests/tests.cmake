@@ -74,6 +74,8 @@ sluice_unit_test(tests/unit/base/test_out.c LINK sluice_base)
 sluice_unit_test(tests/unit/base/test_addr.c LINK sluice_base)
 sluice_unit_test(tests/unit/base/test_record.c LINK sluice_base)
 
+sluice_unit_test(tests/unit/proxy/test_route_index.c LINK sluice_base SOURCES core/proxy/route_index.c)
+
 sluice_unit_test(tests/unit/ring/test_timer.c LINK sluice_timer)
 sluice_unit_test(tests/unit/ring/test_loop.c LINK sluice_ring)
 sluice_unit_test(tests/unit/ring/test_ops.c LINK sluice_ring)
