@@ -98,8 +98,8 @@ static void print_banner(struct control *c)
         if (a->sa.sa_family == AF_UNIX || example[0])
             continue;
         unsigned port = ntohs(a->sa.sa_family == AF_INET ? a->v4.sin_port : a->v6.sin6_port);
-        bool any = a->dual_stack || strncmp(text, "0.0.0.0:", 8) == 0 ||
-                   strncmp(text, "[::]:", 5) == 0;
+        bool any =
+            a->dual_stack || strncmp(text, "0.0.0.0:", 8) == 0 || strncmp(text, "[::]:", 5) == 0;
         if (any)
             snprintf(example, sizeof example, "localhost:%u", port);
         else
@@ -148,12 +148,11 @@ static bool bind_listener(struct control *c, uint32_t index)
                                : fcntl(c->threads[0].listen_fds[index], F_DUPFD_CLOEXEC, 0);
         if (fd < 0) {
             int err = tcp || i == 0 ? -fd : errno;
-            const char *remedy = err == EADDRINUSE  ? " (is another server running there?)"
-                                 : err == EACCES    ? " (ports below 1024 want privileges)"
+            const char *remedy = err == EADDRINUSE      ? " (is another server running there?)"
+                                 : err == EACCES        ? " (ports below 1024 want privileges)"
                                  : err == EADDRNOTAVAIL ? " (not an address of this machine)"
                                                         : "";
-            fprintf(stderr, "sluice: cannot listen on %s: %s%s\n", l->text, strerror(err),
-                    remedy);
+            fprintf(stderr, "sluice: cannot listen on %s: %s%s\n", l->text, strerror(err), remedy);
             return false;
         }
         c->threads[i].listen_fds[index] = fd;

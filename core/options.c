@@ -99,8 +99,9 @@ static bool read_server(struct parse *p, struct str piece)
     if (at && strncmp(text, "unix:@", 6) == 0 && at == text + 5)
         at = NULL;
     if (at) {
-        if (!read_number(at + 1, 1000, &weight))
-            return complain("--to: '%s': the weight after '@' is a number from 0 to 1000", text);
+        if (!read_number(at + 1, SERVER_WEIGHT_MAX, &weight))
+            return complain("--to: '%s': the weight after '@' is a number from 0 to %d", text,
+                            SERVER_WEIGHT_MAX);
         *at = '\0';
     }
     const char *why;
@@ -243,8 +244,8 @@ void options_print_proxy_help(FILE *to)
           "  sluice proxy --from :8080 --to 127.0.0.1:9000\n"
           "  sluice proxy --from :8080 --to 127.0.0.1:9000,127.0.0.1:9001@2\n"
           "  sluice proxy --from :8080 --to 127.0.0.1:9000,127.0.0.1:9001 --balance maglev:uri\n"
-          "  sluice proxy --from :8080 --to unix:/run/app.sock --log json:/var/log/access.json\n\n"
-          USAGE "\n\n",
+          "  sluice proxy --from :8080 --to unix:/run/app.sock --log "
+          "json:/var/log/access.json\n\n" USAGE "\n\n",
           to);
     for (size_t i = 0; i < ARRAY_LEN(options); i++) {
         const struct option *o = &options[i];

@@ -28,7 +28,7 @@ struct worker_thread {
     const struct config *config;
     void (*on_up)(struct worker_thread *t);   /* on the control thread; failed: see why */
     void (*on_gone)(struct worker_thread *t); /* on the control thread */
-    struct log_port *log; /* NULL: no access log */
+    struct log_port *log;                     /* NULL: no access log */
     int listen_fds[LISTENERS_MAX];
     uint32_t index;
     int cpu; /* to be pinned to; -1: not */

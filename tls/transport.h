@@ -48,19 +48,19 @@ struct transport {
     const struct transport_ops *ops;
     const struct transport_user *user;
     struct loop *loop;
-    int fd; /* -1: none (yet) */
-    bool reading;   /* a delivery is asked for and has not come */
-    bool sending;   /* a send is in flight */
-    bool ended;     /* on_end was called: reading again is a CHECK */
-    bool closing;   /* transport_close() was called */
-    bool reset;     /* ... with RST */
+    int fd;       /* -1: none (yet) */
+    bool reading; /* a delivery is asked for and has not come */
+    bool sending; /* a send is in flight */
+    bool ended;   /* on_end was called: reading again is a CHECK */
+    bool closing; /* transport_close() was called */
+    bool reset;   /* ... with RST */
     struct op rx;
     struct op tx; /* also the connect */
     struct msghdr msg;
     uint64_t sent_bytes;       /* of the send in flight */
     uint64_t send_progress_ns; /* when it began, or last got on: for write deadlines */
-    int connect_err;     /* no socket could be had: told by the task */
-    struct task task;    /* runs on_closed or on_ready when no op will */
+    int connect_err;           /* no socket could be had: told by the task */
+    struct task task;          /* runs on_closed or on_ready when no op will */
 };
 
 /* A plain transport on a connected descriptor (which becomes its own), usable at once: on_ready is
@@ -90,7 +90,8 @@ static inline void transport_send(struct transport *t, struct iovec *iov, unsign
     t->ops->send(t, iov, count);
 }
 
-/* Says that nothing more will be sent (FIN; with TLS, close_notify before it). No send in flight. */
+/* Says that nothing more will be sent (FIN; with TLS, close_notify before it). No send in flight.
+ */
 static inline void transport_shutdown_write(struct transport *t)
 {
     t->ops->shutdown_write(t);

@@ -13,7 +13,7 @@ typedef _Atomic uint64_t counter;
 struct counters {
     _Alignas(64) counter clients_accepted;
     counter clients_closed;
-    counter exchanges;        /* ended */
+    counter exchanges; /* ended */
     counter upstream_opened;
     counter upstream_reused;
     counter upstream_closed;

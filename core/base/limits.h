@@ -6,18 +6,18 @@
 #define SLUICE_BASE_LIMITS_H
 
 /* HTTP heads */
-#define HEAD_BYTES_MAX (32 * 1024)          /* request or response head: 431 / 502 */
-#define HEAD_FIELDS_MAX 100                 /* fields in a head: 431 / 502 */
-#define TARGET_BYTES_MAX (8 * 1024)         /* request target: 414 */
-#define METHOD_BYTES_MAX 32                 /* longest method token: 501 */
-#define TRAILER_BYTES_MAX (8 * 1024)        /* trailer section of a chunked body */
+#define HEAD_BYTES_MAX (32 * 1024)           /* request or response head: 431 / 502 */
+#define HEAD_FIELDS_MAX 100                  /* fields in a head: 431 / 502 */
+#define TARGET_BYTES_MAX (8 * 1024)          /* request target: 414 */
+#define METHOD_BYTES_MAX 32                  /* longest method token: 501 */
+#define TRAILER_BYTES_MAX (8 * 1024)         /* trailer section of a chunked body */
 #define CHUNK_EXTENSION_BYTES_MAX (4 * 1024) /* chunk extensions per body, summed */
-#define INTERIM_RESPONSES_MAX 16            /* 1xx per exchange: 502 */
-#define CONNECTION_OPTIONS_MAX 32           /* members of a request's Connection: 400 */
-#define FORWARD_ADDED_BYTES_MAX (4 * 1024)  /* what forwarding may add to a head */
+#define INTERIM_RESPONSES_MAX 16             /* 1xx per exchange: 502 */
+#define CONNECTION_OPTIONS_MAX 32            /* members of a request's Connection: 400 */
+#define FORWARD_ADDED_BYTES_MAX (4 * 1024)   /* what forwarding may add to a head */
 
 /* bodies */
-#define BUFFER_BYTES (16 * 1024)     /* one receive buffer */
+#define BUFFER_BYTES (16 * 1024)      /* one receive buffer */
 #define BODY_WINDOW_BYTES (64 * 1024) /* in flight between a source and its sink */
 #define LINGER_BYTES_MAX (256 * 1024) /* request bytes read and dropped after an early answer */
 
@@ -30,7 +30,7 @@
 #define LISTENERS_MAX 64
 #define SERVERS_MAX 256 /* of one backend (of this release's command line) */
 #define SERVER_WEIGHT_MAX 256
-#define ATTEMPTS_MAX 3  /* per exchange, the first included */
+#define ATTEMPTS_MAX 3 /* per exchange, the first included */
 
 /* the ring */
 #define RING_SQ_ENTRIES 1024

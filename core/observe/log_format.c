@@ -213,6 +213,17 @@ static void human_bytes(struct out *o, uint64_t bytes)
     out_lit(o, "iB");
 }
 
+static void human_target(struct out *o, const struct record *r)
+{
+    if (r->path.len == 0 && r->authority.len == 0)
+        return;
+    if (r->path.len == 0 || r->path.ptr[0] == '/') /* else the target names it */
+        out_json(o, r->authority);
+    bool cut = r->path.len > HUMAN_PATH_BYTES_MAX;
+    out_json(o, (struct str){ r->path.ptr, cut ? HUMAN_PATH_BYTES_MAX : r->path.len });
+    out_str(o, cut ? STR("... ") : STR(" "));
+}
+
 static void human_line(struct out *o, bool colour, const struct record *r)
 {
     const struct end_reason_info *end = end_reason_info(r->end_reason);
@@ -225,13 +236,7 @@ static void human_line(struct out *o, bool colour, const struct record *r)
     out_char(o, ' ');
     out_json(o, r->method.len ? r->method : STR("-"));
     out_char(o, ' ');
-    if (r->path.len == 0 || r->path.ptr[0] == '/') /* else the target names it */
-        out_json(o, r->authority);
-    bool long_path = r->path.len > HUMAN_PATH_BYTES_MAX;
-    out_json(o, (struct str){ r->path.ptr, long_path ? HUMAN_PATH_BYTES_MAX : r->path.len });
-    if (long_path)
-        out_lit(o, "...");
-    out_char(o, ' ');
+    human_target(o, r);
     human_bytes(o, r->bytes_out);
     if (r->total_us != UINT32_MAX) {
         out_char(o, ' ');

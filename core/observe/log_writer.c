@@ -42,7 +42,7 @@ struct log_writer {
     bool more;          /* the batch was full: do not wait for the timer */
     bool reopen_wanted; /* before the next batch */
     bool stopping, abandoned;
-    int error; /* the last write's, 0: it succeeded */
+    int error; /* the last since the last complaint, 0: none */
     struct op write;
     struct timer timer, deadline;
     struct task stopped_task;
@@ -93,9 +93,10 @@ static void complain(struct log_writer *w, bool last)
     uint64_t missing = lines_missing(w);
     if (missing == w->complained_of || (w->loop->now_ns < w->complaint_ns && !last))
         return;
-    fprintf(stderr, "sluice: access log %s: %s; %llu lines lost since the last message\n",
+    fprintf(stderr, "sluice: access log %s: %s; lines lost since the last message: %llu\n",
             name_of(w), w->error ? strerror(w->error) : "cannot keep up",
             (unsigned long long)(missing - w->complained_of));
+    w->error = 0;
     w->complained_of = missing;
     w->complaint_ns = w->loop->now_ns + ms_to_ns(LOG_COMPLAINT_INTERVAL_MS);
 }
@@ -191,7 +192,8 @@ static void batch_done(struct log_writer *w, int error)
     w->stats.records += count_lines(w, 0) - lost;
     w->stats.records_lost += lost;
     w->stats.write_errors += error != 0;
-    w->error = error;
+    if (error)
+        w->error = error;
     if (w->written > 0)
         w->torn = w->batch[w->written - 1] != '\n';
     complain(w, false);

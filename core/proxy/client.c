@@ -418,4 +418,5 @@ static void on_sent(struct transport *t, int err, uint64_t sent_bytes)
     client_arm(c);
 }
 
-static const struct transport_user transport_user = { on_ready, on_data, on_end, on_sent, on_closed };
+static const struct transport_user transport_user = { on_ready, on_data, on_end, on_sent,
+                                                      on_closed };

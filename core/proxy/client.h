@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* One HTTP/1 client connection: reads heads, runs one exchange at a time (pipelined requests wait in
- * the buffer and are answered in order), keeps the connection or ends it. An idle one costs this
+/* One HTTP/1 client connection: reads heads, runs one exchange at a time (pipelined requests wait
+ * in the buffer and are answered in order), keeps the connection or ends it. An idle one costs this
  * struct and no buffer. */
 #ifndef SLUICE_PROXY_CLIENT_H
 #define SLUICE_PROXY_CLIENT_H
@@ -34,7 +34,7 @@ struct client {
     struct buf_slice in; /* received, not consumed */
     uint64_t connection; /* number in this worker */
     uint64_t accepted_ns;
-    uint64_t since_ns;       /* start of the current wait for bytes */
+    uint64_t since_ns; /* start of the current wait for bytes */
     uint32_t requests;
     uint32_t dropped_bytes; /* read after the answer */
     struct peer_addr peer;

@@ -259,9 +259,9 @@ static void write_request_head(struct exchange *ex, struct out *o)
     max_forwards(&ex->head, &hops);
     struct forward_request f = {
         .target = &ex->target,
-        .framing = ex->framing.kind == BODY_CHUNKED    ? FRAME_CHUNKED
-                   : ex->framing.length_declared       ? FRAME_LENGTH
-                                                       : FRAME_NONE,
+        .framing = ex->framing.kind == BODY_CHUNKED ? FRAME_CHUNKED
+                   : ex->framing.length_declared    ? FRAME_LENGTH
+                                                    : FRAME_NONE,
         .length = ex->framing.length,
         .peer_ip = { ex->client->ip_text, ex->client->ip_text_len },
         .scheme = STR("http"),

@@ -58,8 +58,7 @@ enum h1_result head_collect_feed(struct head_collect *c, struct arena *arena, st
     return H1_PARTIAL;
 }
 
-void in_init(struct h1_in *in, struct arena *arena, const struct framing *f,
-             struct body_sink *sink)
+void in_init(struct h1_in *in, struct arena *arena, const struct framing *f, struct body_sink *sink)
 {
     in->sink = sink;
     in->arena = arena;

@@ -18,8 +18,8 @@ static struct server_set *make_set(const struct backend_config *config)
         return NULL;
     for (uint32_t i = 0; i < config->servers_count; i++)
         list[i] = (struct server_info){ .id = i + 1,
-                                   .name = str_of(config->servers[i].name),
-                                   .weight = config->servers[i].weight };
+                                        .name = str_of(config->servers[i].name),
+                                        .weight = config->servers[i].weight };
     struct server_set *set = server_set_create(1, list, config->servers_count);
     free(list);
     return set;
@@ -126,10 +126,9 @@ struct server *backend_pick(struct backend *b, struct exchange *ex)
     size_t bytes = SET_WORDS(b->config->servers_count) * sizeof usable[0];
     memcpy(usable, b->weighted, bytes);
     struct loop *l = ex->w->loop;
-    struct pick_ctx ctx = { .now_ns = l->now_ns,
-                            .rng = &l->rng,
-                            .usable = usable,
-                            .usable_count = b->weighted_count };
+    struct pick_ctx ctx = {
+        .now_ns = l->now_ns, .rng = &l->rng, .usable = usable, .usable_count = b->weighted_count
+    };
     if (b->balancer->policy->keyed) {
         struct str key = key_of(b->config, ex);
         ctx.has_key = key.len > 0;
@@ -165,7 +164,7 @@ static void note_state(struct backend *b, enum backoff_state before, enum backof
         b->bad_count--;
 }
 
-bool server_connect_begin(struct server *s, uint64_t now_ns)
+uint32_t server_connect_begin(struct server *s, uint64_t now_ns)
 {
     return backoff_begin(&s->backoff, now_ns);
 }
@@ -177,15 +176,15 @@ void server_connected(struct backend *b, struct server *s)
     note_state(b, before, s->backoff.state);
 }
 
-void server_connect_failed(struct backend *b, struct server *s, bool trial,
-                           uint64_t now_ns, struct rng *rng)
+void server_connect_failed(struct backend *b, struct server *s, uint32_t ticket, uint64_t now_ns,
+                           struct rng *rng)
 {
     enum backoff_state before = s->backoff.state;
-    backoff_failed(&s->backoff, trial, &b->backoff, now_ns, rng);
+    backoff_failed(&s->backoff, ticket, &b->backoff, now_ns, rng);
     note_state(b, before, s->backoff.state);
 }
 
-void server_connect_abandoned(struct server *s, bool trial)
+void server_connect_abandoned(struct server *s, uint32_t ticket)
 {
-    backoff_abandoned(&s->backoff, trial);
+    backoff_abandoned(&s->backoff, ticket);
 }

@@ -47,12 +47,12 @@ void backend_destroy(struct backend *b);
  * tried, or there is none. */
 struct server *backend_pick(struct backend *b, struct exchange *ex);
 
-/* Opening a connection begins. Whether it is the trial after a rest is kept by the attempt and
- * given back with its outcome: exactly one of the three calls below. */
-bool server_connect_begin(struct server *s, uint64_t now_ns);
+/* Opening a connection begins. The ticket (balance/backoff.h) is kept by the attempt and given back
+ * with its outcome: exactly one of the three calls below. */
+uint32_t server_connect_begin(struct server *s, uint64_t now_ns);
 void server_connected(struct backend *b, struct server *s);
-void server_connect_failed(struct backend *b, struct server *s, bool trial,
-                           uint64_t now_ns, struct rng *rng);
-void server_connect_abandoned(struct server *s, bool trial);
+void server_connect_failed(struct backend *b, struct server *s, uint32_t ticket, uint64_t now_ns,
+                           struct rng *rng);
+void server_connect_abandoned(struct server *s, uint32_t ticket);
 
 #endif

@@ -81,7 +81,7 @@ static struct upstream *open_new(struct worker *w, struct server *s)
     list_push_back(&w->upstream_list, &up->node);
     list_init(&up->idle_node);
     s->active_count++;
-    up->trial = server_connect_begin(s, w->loop->now_ns);
+    up->ticket = server_connect_begin(s, w->loop->now_ns);
     counter_add(&w->counters->upstream_opened, 1);
     return up;
 }
@@ -147,7 +147,7 @@ void upstream_abort(struct exchange *ex)
 {
     struct upstream *up = ex->up;
     if (up->state == UP_CONNECTING)
-        server_connect_abandoned(up->server, up->trial);
+        server_connect_abandoned(up->server, up->ticket);
     detach(up);
     /* Nothing that was cut may look like a whole request: the server sees a reset. */
     close_connection(up, !up->request_sent);
@@ -306,8 +306,7 @@ static void final_head(struct upstream *up, const struct http_head *h, uint32_t 
 {
     struct exchange *ex = up->ex;
     struct framing f;
-    enum end_reason why =
-        framing_of_response(h, (enum http_method)ex->head.method_id, &f);
+    enum end_reason why = framing_of_response(h, (enum http_method)ex->head.method_id, &f);
     if (why != END_OK) {
         fail_attempt(up, why);
         return;
@@ -366,12 +365,12 @@ static void on_ready(struct transport *t, int err)
     struct worker *w = up->w;
     CHECK(up->state == UP_CONNECTING);
     if (err && is_ours(err)) {
-        server_connect_abandoned(up->server, up->trial);
+        server_connect_abandoned(up->server, up->ticket);
         fail_attempt(up, END_OVERLOADED);
         return;
     }
     if (err) {
-        server_connect_failed(&w->backend, up->server, up->trial, w->loop->now_ns, &w->loop->rng);
+        server_connect_failed(&w->backend, up->server, up->ticket, w->loop->now_ns, &w->loop->rng);
         fail_attempt(up, err == -ECONNREFUSED || err == -ENOENT ? END_CONNECT_REFUSED
                                                                 : END_CONNECT_FAILED);
         return;
@@ -447,7 +446,8 @@ static void on_closed(struct transport *t)
     worker_object_gone(w);
 }
 
-static const struct transport_user transport_user = { on_ready, on_data, on_end, on_sent, on_closed };
+static const struct transport_user transport_user = { on_ready, on_data, on_end, on_sent,
+                                                      on_closed };
 
 static void on_timer(struct timer *timer, uint64_t now_ns)
 {
@@ -462,8 +462,7 @@ static void on_timer(struct timer *timer, uint64_t now_ns)
         close_connection(up, false);
         return;
     case UP_CONNECTING:
-        server_connect_failed(&up->w->backend, up->server, up->trial, now_ns,
-                              &up->w->loop->rng);
+        server_connect_failed(&up->w->backend, up->server, up->ticket, now_ns, &up->w->loop->rng);
         fail_attempt(up, why);
         return;
     case UP_HEAD:

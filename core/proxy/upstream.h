@@ -42,12 +42,12 @@ struct upstream {
     struct h1_out out; /* the request */
     uint64_t since_ns; /* start of the current wait: connect, idle, first byte, next bytes */
     uint32_t uses;
-    uint8_t state; /* enum upstream_state */
-    bool trial; /* UP_CONNECTING: the attempt that tests a server after a rest */
+    uint8_t state;   /* enum upstream_state */
+    uint32_t ticket; /* UP_CONNECTING: of the server's back-off */
     bool reused;
-    bool keep_alive;    /* by the response's framing */
-    bool got_bytes;     /* of the response to this request */
-    bool request_sent;  /* out is done */
+    bool keep_alive;     /* by the response's framing */
+    bool got_bytes;      /* of the response to this request */
+    bool request_sent;   /* out is done */
     bool request_failed; /* a send failed: the response, if any, tells */
 };
 

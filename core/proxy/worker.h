@@ -35,8 +35,8 @@ struct worker {
     enum worker_state state;
 
     struct slab clients, exchanges, upstreams;
-    struct list client_list;   /* every client that is not freed */
-    struct list upstream_list; /* every upstream connection that is not freed */
+    struct list client_list;                   /* every client that is not freed */
+    struct list upstream_list;                 /* every upstream connection that is not freed */
     struct listener *listeners[LISTENERS_MAX]; /* those not yet closed */
     uint32_t listeners_count;
     struct backend backend;

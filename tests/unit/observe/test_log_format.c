@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <arpa/inet.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "core/base/check.h"
+#include "core/base/end_reason.h"
+#include "core/base/rng.h"
+#include "core/observe/log_format.h"
+
+static char line[LOG_LINE_BYTES_MAX + 1];
+
+static const char *formatted(enum log_format format, bool colour, const struct record *r)
+{
+    struct out o = out_into(line, LOG_LINE_BYTES_MAX);
+    log_format_line(&o, format, colour, r);
+    assert_false(o.full);
+    line[out_len(&o)] = 0;
+    return line;
+}
+
+static struct peer_addr peer(const char *text)
+{
+    struct addr a;
+    const char *why;
+    assert_true(addr_parse(str_of(text), false, &a, &why));
+    return peer_addr_of(&a);
+}
+
+/* A usual request, answered. */
+static struct record usual(void)
+{
+    return (struct record){
+        .start_wall_us = UINT64_C(1709210096007008), /* on a leap day */
+        .request_id_hi = 0x12,
+        .request_id_lo = UINT64_C(0xfedcba9876543210),
+        .peer = peer("[2001:db8::7]:4711"),
+        .client = peer("10.9.8.7:0"),
+        .connection = 12,
+        .request = 3,
+        .worker = 1,
+        .status = 200,
+        .server_status = 201,
+        .version_minor = 1,
+        .tries = 1,
+        .reused = true,
+        .end_reason = END_OK,
+        .bytes_in = 120,
+        .bytes_out = 3456,
+        .queue_us = 0,
+        .connect_us = 0,
+        .first_byte_us = 850,
+        .total_us = 1234,
+        .accept_us = UINT32_MAX,
+        .method = STR("GET"),
+        .authority = STR("example.com"),
+        .path = STR("/a?b=c"),
+        .server = STR("10.0.0.1:80"),
+        .referer = STR("http://example.com/"),
+        .user_agent = STR("curl/8"),
+    };
+}
+
+/* Nothing but a connection that ended before its request could be read. */
+static struct record nothing(void)
+{
+    return (struct record){
+        .start_wall_us = 1,
+        .peer = { .family = AF_UNIX },
+        .client = { .family = AF_UNIX },
+        .connection = 1,
+        .request = 1,
+        .end_reason = END_CLIENT_RESET,
+        .queue_us = UINT32_MAX,
+        .connect_us = UINT32_MAX,
+        .first_byte_us = UINT32_MAX,
+        .total_us = UINT32_MAX,
+        .accept_us = UINT32_MAX,
+    };
+}
+
+static void json_of_an_answered_request(void **state)
+{
+    (void)state;
+    struct record r = usual();
+    assert_string_equal(
+        formatted(LOG_JSON, false, &r),
+        "{\"time\":\"2024-02-29T12:34:56.007008Z\","
+        "\"request_id\":\"0000000000000012fedcba9876543210\",\"peer\":\"[2001:db8::7]:4711\","
+        "\"client\":\"10.9.8.7\",\"connection\":12,\"request\":3,\"worker\":1,\"method\":\"GET\","
+        "\"authority\":\"example.com\",\"path\":\"/a?b=c\",\"version\":\"HTTP/1.1\","
+        "\"referer\":\"http://example.com/\",\"user_agent\":\"curl/8\",\"status\":200,"
+        "\"server_status\":201,\"bytes_in\":120,\"bytes_out\":3456,\"server\":\"10.0.0.1:80\","
+        "\"tries\":1,\"reused\":true,"
+        "\"phases\":{\"queue\":0,\"connect\":0,\"first_byte\":850,\"total\":1234},"
+        "\"end\":\"ok\",\"end_code\":0}\n");
+}
+
+static void json_leaves_out_what_did_not_happen(void **state)
+{
+    (void)state;
+    struct record r = nothing();
+    char expected[512];
+    snprintf(expected, sizeof expected,
+             "{\"time\":\"1970-01-01T00:00:00.000001Z\","
+             "\"request_id\":\"00000000000000000000000000000000\",\"peer\":\"unix\","
+             "\"client\":\"unix\",\"connection\":1,\"request\":1,\"worker\":0,\"bytes_in\":0,"
+             "\"bytes_out\":0,\"tries\":0,\"reused\":false,\"phases\":{},"
+             "\"end\":\"client_reset\",\"end_code\":%d,\"broken_by\":\"client\"}\n",
+             END_CLIENT_RESET);
+    assert_string_equal(formatted(LOG_JSON, false, &r), expected);
+}
+
+static void human_is_one_short_line(void **state)
+{
+    (void)state;
+    struct record r = usual();
+    assert_string_equal(formatted(LOG_HUMAN, false, &r),
+                        "12:34:56.007Z 200 GET example.com/a?b=c 3.3 KiB 1.2 ms 10.9.8.7 "
+                        "-> 10.0.0.1:80\n");
+    r.status = 502;
+    r.end_reason = END_CONNECT_REFUSED;
+    r.tries = 3;
+    r.bytes_out = 1023;
+    r.total_us = 999;
+    r.path = STR("http://example.com/x"); /* names its authority itself */
+    assert_string_equal(formatted(LOG_HUMAN, true, &r),
+                        "12:34:56.007Z \033[31m502\033[0m GET http://example.com/x 1023 B 999 us "
+                        "10.9.8.7 -> 10.0.0.1:80, 3 tries: server refused the connection\n");
+    r = nothing();
+    assert_string_equal(formatted(LOG_HUMAN, false, &r),
+                        "00:00:00.000Z --- - 0 B unix: client's connection broke\n");
+    char path[1000];
+    memset(path, 'p', sizeof path);
+    path[0] = '/';
+    r.path = (struct str){ path, sizeof path };
+    assert_true(strlen(formatted(LOG_HUMAN, false, &r)) < 200);
+    assert_non_null(strstr(line, "ppp... "));
+}
+
+static void human_scales_its_units(void **state)
+{
+    (void)state;
+    static const struct {
+        uint64_t bytes;
+        uint32_t us;
+        const char *text;
+    } cases[] = {
+        { 1024, 0, " 1.0 KiB 0 us " },
+        { 10240, 1000, " 10 KiB 1.0 ms " },
+        { 1048575, 9999, " 1023 KiB 9.9 ms " },
+        { 1048576, 10000, " 1.0 MiB 10 ms " },
+        { UINT64_C(5) << 30, 999999, " 5.0 GiB 999 ms " },
+        { UINT64_MAX, 1000000, " 15 EiB 1.0 s " },
+        { 0, UINT32_MAX - 1, " 0 B 4294 s " },
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct record r = usual();
+        r.bytes_out = cases[i].bytes;
+        r.total_us = cases[i].us;
+        if (!strstr(formatted(LOG_HUMAN, false, &r), cases[i].text))
+            fail_msg("'%s' not in %s", cases[i].text, line);
+    }
+}
+
+static void combined_is_apaches(void **state)
+{
+    (void)state;
+    struct record r = usual();
+    assert_string_equal(formatted(LOG_COMBINED, false, &r),
+                        "10.9.8.7 - - [29/Feb/2024:12:34:56 +0000] \"GET /a?b=c HTTP/1.1\" 200 "
+                        "3456 \"http://example.com/\" \"curl/8\"\n");
+    r = nothing();
+    assert_string_equal(formatted(LOG_COMBINED, false, &r),
+                        "unix - - [01/Jan/1970:00:00:00 +0000] \"-\" 499 0 \"-\" \"-\"\n");
+    r.end_reason = END_SERVER_RESET;
+    assert_non_null(strstr(formatted(LOG_COMBINED, false, &r), "\"-\" 444 0"));
+}
+
+static void nobody_writes_a_line_of_their_own(void **state)
+{
+    (void)state;
+    struct record r = usual();
+    r.path = STR("/\r\n1.2.3.4 - - \"x\\\033[2J\x9b\x7f\0");
+    r.user_agent = r.referer = r.authority = r.method = r.server = r.path;
+    assert_non_null(strstr(formatted(LOG_COMBINED, false, &r),
+                           " /\\x0d\\x0a1.2.3.4 - - \\\"x\\\\\\x1b[2J\\x9b\\x7f\\x00 HTTP/1.1\""));
+    static const enum log_format formats[] = { LOG_JSON, LOG_HUMAN, LOG_COMBINED };
+    for (size_t i = 0; i < ARRAY_LEN(formats); i++) {
+        formatted(formats[i], false, &r);
+        size_t n = strlen(line);
+        assert_int_equal(line[n - 1], '\n');
+        for (size_t k = 0; k + 1 < n; k++)
+            assert_in_range(line[k], ' ', '~');
+    }
+}
+
+static void the_longest_line_fits(void **state)
+{
+    (void)state;
+    static char worst[RECORD_STR_MAX]; /* NULs: six bytes each */
+    struct record r = usual();
+    r.method = r.authority = r.path = r.server = r.referer = r.user_agent =
+        (struct str){ worst, sizeof worst };
+    r.start_wall_us = UINT64_C(253402300799999999); /* the last of the year 9999 */
+    r.connection = r.bytes_in = r.bytes_out = UINT64_MAX;
+    r.request = UINT32_MAX;
+    r.status = r.server_status = r.worker = UINT16_MAX;
+    r.tries = 255;
+    r.accept_us = r.queue_us = r.connect_us = r.first_byte_us = r.total_us = UINT32_MAX - 1;
+    r.peer = peer("[2001:db88:8888:8888:8888:8888:8888:8888]:65535");
+    r.client = r.peer;
+    for (int i = 0; i < END_REASON_COUNT; i++) {
+        r.end_reason = (uint8_t)i;
+        assert_true(strlen(formatted(LOG_JSON, false, &r)) > 6 * sizeof worst * 6);
+        formatted(LOG_HUMAN, true, &r);
+        formatted(LOG_COMBINED, false, &r);
+    }
+}
+
+/* Python's parser takes every line; plain strings come back as they were. */
+static void json_is_json(void **state)
+{
+    (void)state;
+    FILE *python =
+        popen("python3 -c '\n"
+              "import json, sys\n"
+              "lines = sys.stdin.buffer.read().decode(\"utf-8\").split(\"\\n\")\n"
+              "assert len(lines) == 501 and lines[-1] == \"\", len(lines)\n"
+              "for n, text in enumerate(lines[:-1]):\n"
+              "    r = json.loads(text)\n"
+              "    assert r[\"connection\"] == n and r[\"phases\"][\"total\"] == n, text\n"
+              "    assert r[\"server\"] == \"a\\\"\\\\\\u00e9\\t/\" + str(n), text\n"
+              "'",
+              "w");
+    assert_non_null(python);
+    struct rng rng = { 99 };
+    for (uint32_t n = 0; n < 500; n++) {
+        struct record r = usual();
+        char noise[300], server[40];
+        for (size_t i = 0; i < sizeof noise; i++)
+            noise[i] = (char)rng_next(&rng);
+        r.method = (struct str){ noise, rng_below(&rng, 10) };
+        r.authority = (struct str){ noise + 10, rng_below(&rng, 50) };
+        r.path = (struct str){ noise + 60, rng_below(&rng, 100) };
+        r.referer = (struct str){ noise + 160, rng_below(&rng, 50) };
+        r.user_agent = (struct str){ noise + 210, rng_below(&rng, 90) };
+        int len = snprintf(server, sizeof server, "a\"\\\xc3\xa9\t/%u", n);
+        r.server = (struct str){ server, (size_t)len };
+        r.connection = r.total_us = n;
+        r.end_reason = (uint8_t)(n % END_REASON_COUNT);
+        fputs(formatted(LOG_JSON, false, &r), python);
+    }
+    assert_int_equal(pclose(python), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(json_of_an_answered_request),
+        cmocka_unit_test(json_leaves_out_what_did_not_happen),
+        cmocka_unit_test(human_is_one_short_line),
+        cmocka_unit_test(human_scales_its_units),
+        cmocka_unit_test(combined_is_apaches),
+        cmocka_unit_test(nobody_writes_a_line_of_their_own),
+        cmocka_unit_test(the_longest_line_fits),
+        cmocka_unit_test(json_is_json),
+    };
+    return cmocka_run_group_tests_name("observe/log_format", tests, NULL, NULL);
+}
