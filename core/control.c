@@ -91,7 +91,7 @@ static void on_gone(struct worker_thread *t)
 static void print_banner(struct control *c)
 {
     char text[ADDR_TEXT_MAX], example[ADDR_TEXT_MAX] = "";
-    for (uint32_t i = 0; i < c->config->listeners_count; i++) {
+    for (uint32_t i = 0; i < c->config->binds_count; i++) {
         const struct addr *a = &c->bound[i];
         addr_format(a, text);
         fprintf(stderr, "sluice: listening on %s\n", text);
@@ -105,7 +105,7 @@ static void print_banner(struct control *c)
         else
             memcpy(example, text, sizeof example);
     }
-    const struct backend_config *b = &c->config->backend;
+    const struct backend_config *b = &c->config->backends[0];
     fprintf(stderr, "sluice: %u worker%s, %s over %u server%s\n", c->threads_count,
             c->threads_count == 1 ? "" : "s", b->policy, b->servers_count,
             b->servers_count == 1 ? "" : "s");
@@ -139,7 +139,7 @@ static void on_up(struct worker_thread *t)
 /* One socket per worker and TCP address (a SO_REUSEPORT group); a Unix socket is shared. */
 static bool bind_listener(struct control *c, uint32_t index)
 {
-    const struct listener_config *l = &c->config->listeners[index];
+    const struct bind_config *l = &c->config->binds[index];
     struct addr addr = l->addr;
     bool tcp = addr.sa.sa_family != AF_UNIX;
     unsigned flags = tcp ? SOCK_LISTEN_REUSEPORT : 0;
@@ -164,7 +164,7 @@ static bool bind_listener(struct control *c, uint32_t index)
 static void close_listeners(struct control *c)
 {
     for (uint32_t i = 0; i < c->threads_count; i++)
-        for (uint32_t k = 0; k < c->config->listeners_count; k++)
+        for (uint32_t k = 0; k < c->config->binds_count; k++)
             if (c->threads[i].listen_fds[k] >= 0)
                 sock_close(c->threads[i].listen_fds[k], false);
 }
@@ -209,10 +209,11 @@ static bool make_threads(struct control *c)
 
 static bool open_log(struct control *c)
 {
-    if (c->config->log_format == LOG_NONE)
+    const struct log_config *log = c->config->listeners[0].site->routes[0].handling.log;
+    if (!log)
         return true;
-    struct log_writer_config lc = { .path = c->config->log_path,
-                                    .format = c->config->log_format,
+    struct log_writer_config lc = { .path = log->path,
+                                    .format = log->format,
                                     .colour = isatty(STDOUT_FILENO) && !getenv("NO_COLOR"),
                                     .ports_max = c->threads_count };
     char why[256];
@@ -312,8 +313,8 @@ static void raise_descriptor_limit(void)
 
 static void remove_unix_sockets(const struct control *c)
 {
-    for (uint32_t i = 0; i < c->config->listeners_count; i++) {
-        const struct addr *a = &c->config->listeners[i].addr;
+    for (uint32_t i = 0; i < c->config->binds_count; i++) {
+        const struct addr *a = &c->config->binds[i].addr;
         if (a->sa.sa_family == AF_UNIX && a->un.sun_path[0])
             unlink(a->un.sun_path);
     }
@@ -338,7 +339,7 @@ int control_run(const struct config *config)
         return EXIT_FAILED;
     }
     bool ready = make_threads(&c);
-    for (uint32_t i = 0; ready && i < config->listeners_count; i++)
+    for (uint32_t i = 0; ready && i < config->binds_count; i++)
         ready = bind_listener(&c, i);
     ready = ready && open_log(&c) && take_signals(&c);
     if (ready) {

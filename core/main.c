@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "core/control.h"
@@ -9,7 +8,7 @@
 
 static int run_proxy(int argc, char **argv)
 {
-    struct config *config = malloc(sizeof *config); /* large, and needed until the end */
+    struct config *config = config_new_proxy();
     if (!config) {
         fputs("sluice: out of memory\n", stderr);
         return EXIT_FAILED;
@@ -19,8 +18,18 @@ static int run_proxy(int argc, char **argv)
         code = control_run(config);
     else if (code < 0)
         code = EXIT_OK;
-    free(config);
+    config_free(config);
     return code;
+}
+
+static void print_help(FILE *to)
+{
+    fputs("sluice, a reverse proxy on io_uring.\n\n"
+          "  sluice proxy --from :8080 --to 127.0.0.1:9000     proxy one server\n"
+          "  sluice proxy --from :8080 --to HOST:PORT,...      spread over several\n"
+          "  sluice proxy --help                               all its options\n"
+          "  sluice --version\n",
+          to);
 }
 
 int main(int argc, char **argv)
@@ -34,11 +43,11 @@ int main(int argc, char **argv)
     }
     if (argc == 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
                       strcmp(argv[1], "help") == 0)) {
-        options_print_help(stdout);
+        print_help(stdout);
         return EXIT_OK;
     }
     if (argc >= 2)
         fprintf(stderr, "sluice: '%s' is not a command\n", argv[1]);
-    options_print_help(stderr);
+    print_help(stderr);
     return EXIT_USAGE;
 }

@@ -72,8 +72,8 @@ static bool set_up(struct worker_thread *t)
         loop_destroy(t->loop);
         return false;
     }
-    for (uint32_t i = 0; i < t->config->listeners_count; i++)
-        CHECK(worker_listen(&t->worker, &t->config->listeners[i], t->listen_fds[i]));
+    for (uint32_t i = 0; i < t->config->binds_count; i++)
+        CHECK(worker_listen(&t->worker, &t->config->binds[i], t->listen_fds[i]));
     return true;
 }
 

@@ -16,6 +16,11 @@
 #define CONNECTION_OPTIONS_MAX 32            /* members of a request's Connection: 400 */
 #define FORWARD_ADDED_BYTES_MAX (4 * 1024)   /* what forwarding may add to a head */
 
+/* one match of a regular expression in a rule: beyond, the request is answered 500 */
+#define REGEX_STEPS_MAX 20000
+#define REGEX_DEPTH_MAX 1000
+#define REGEX_HEAP_KIB_MAX 256
+
 /* bodies */
 #define BUFFER_BYTES (16 * 1024)      /* one receive buffer */
 #define BODY_WINDOW_BYTES (64 * 1024) /* in flight between a source and its sink */
@@ -58,6 +63,7 @@
 #define UPSTREAM_FIRST_BYTE_TIMEOUT_MS 60000
 #define UPSTREAM_STALL_TIMEOUT_MS 60000
 #define UPSTREAM_IDLE_TIMEOUT_MS 4000
+#define TUNNEL_IDLE_TIMEOUT_MS 3600000
 #define DRAIN_TIMEOUT_MS 30000
 
 /* a server that fails to connect is left alone this long, doubling to the maximum */

@@ -1,15 +1,94 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The checked, immutable configuration that workers run on. Today the command line of `sluice
- * proxy` fills it; the configuration file will. */
+/* The checked, immutable configuration that everything runs on. config_load() (load.h) fills it
+ * from a file, the command line of `sluice proxy` fills the same.
+ *
+ * Everything of one configuration lives in its arena: pointers stay valid until config_free(), and
+ * nothing is freed before. References between the parts are pointers (a route's backend), resolved
+ * and never NULL where the comment does not say so. Whatever is inherited (defaults -> site ->
+ * route) is resolved too: who handles a request looks at its route only. */
 #ifndef SLUICE_CONFIG_CONFIG_H
 #define SLUICE_CONFIG_CONFIG_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "core/base/addr.h"
+#include "core/base/arena.h"
 #include "core/base/limits.h"
 #include "core/base/str.h"
+
+/* ---- Values --------------------------------------------------------------------------------- */
+
+struct network {
+    unsigned char ip[16]; /* IPv4 in the first four; bits past `bits` are zero */
+    unsigned char family; /* AF_INET, AF_INET6 */
+    unsigned char bits;
+};
+
+struct networks {
+    struct network *items; /* as written: neither sorted nor merged */
+    uint32_t items_count;
+};
+
+struct strings {
+    struct str *items;
+    uint32_t items_count;
+};
+
+/* A compiled PCRE2 pattern (UTF off, matched against bytes), to be matched with limits. */
+struct regex {
+    struct str text;
+    struct pcre2_real_code_8 *code; /* NULL: none */
+    uint32_t captures;
+    struct regex *next; /* of config.regexes */
+};
+
+/* What a text with variables is made of. */
+enum variable {
+    VAR_TEXT,            /* no variable: `text` itself */
+    VAR_CAPTURE,         /* group `capture` of the regular expression that the path met */
+    VAR_CLIENT_IP,       /* after the trust list */
+    VAR_PEER_IP,         /* of the connection */
+    VAR_HOST,            /* without port, lower case */
+    VAR_PORT,            /* the listener's */
+    VAR_METHOD,          /* of the request, as the following */
+    VAR_SCHEME,          /* http */
+    VAR_PATH,            /* normal form, as the client asked */
+    VAR_QUERY,           /* without '?' */
+    VAR_URI,             /* path and query */
+    VAR_REQUEST_ID,      /* */
+    VAR_LISTENER,        /* names of configuration */
+    VAR_SITE,            /* */
+    VAR_ROUTE,           /* */
+    VAR_BACKEND,         /* empty: none */
+    VAR_SERVER,          /* empty: none */
+    VAR_STATUS,          /* responses only */
+    VAR_HEADER,          /* request header `text` (lower case) */
+    VAR_COOKIE,          /* request cookie `text` */
+    VAR_ARGUMENT,        /* query argument `text` */
+    VAR_RESPONSE_HEADER, /* responses only: header `text` (lower case) */
+};
+
+struct template_part {
+    enum variable what;
+    uint32_t capture;
+    struct str text;
+};
+
+struct template
+{
+    struct template_part *parts;
+    uint32_t parts_count; /* 0: the empty text */
+};
+
+/* So many in such a time. */
+struct rate {
+    uint32_t count; /* never 0 where a rate was given */
+    uint32_t per_ms;
+};
+
+/* ---- Timeouts and limits -------------------------------------------------------------------- */
 
 struct timeouts {
     uint32_t client_head_ms; /* absolute: first to last byte of a head */
@@ -18,20 +97,42 @@ struct timeouts {
     uint32_t client_write_ms;
     uint32_t client_linger_ms;
     uint32_t connect_ms;
+    uint32_t queue_ms; /* for a server that has room */
     uint32_t first_byte_ms;
     uint32_t stall_ms; /* server: no progress while its answer or our request is on the way */
     uint32_t upstream_idle_ms;
+    uint32_t tunnel_idle_ms;
     uint32_t drain_ms;
 };
 
-struct listener_config {
-    struct addr addr;
-    const char *text; /* as written, for messages */
+struct head_limits {
+    uint32_t head_bytes_max;
+    uint32_t fields_max;
+    uint32_t target_bytes_max;
 };
 
+/* ---- Logs ----------------------------------------------------------------------------------- */
+
+enum log_format { LOG_NONE, LOG_JSON, LOG_HUMAN, LOG_COMBINED };
+enum log_destination { LOG_TO_FILE, LOG_TO_STDOUT, LOG_TO_SYSLOG };
+
+struct log_config {
+    const char *name;
+    enum log_format format; /* never LOG_NONE */
+    enum log_destination destination;
+    const char *path;                /* "-": stdout; "syslog" */
+    uint32_t sample_ppm;             /* of the exchanges that went well; others are always logged */
+    struct strings redact;           /* query arguments whose values are not written */
+    struct strings request_headers;  /* captured, lower case */
+    struct strings response_headers; /* captured, lower case */
+};
+
+/* ---- Backends ------------------------------------------------------------------------------- */
+
 struct server_config {
-    struct addr addr;
+    struct addr addr; /* len 0: its name did not resolve; never picked */
     const char *name; /* stable identity: its address as text, unless named */
+    const char *host; /* address as written: a name to be resolved, or the address again */
     uint32_t weight;  /* 0: gets nothing new */
 };
 
@@ -48,26 +149,277 @@ struct backend_config {
     uint32_t pool_idle_max; /* per worker and server; 0: no keep-alive to servers */
     uint32_t pool_uses_max; /* requests on one connection */
     uint32_t backoff_min_ms, backoff_max_ms;
+    struct timeouts timeouts; /* defaults, then its own */
 };
 
-enum log_format { LOG_NONE, LOG_JSON, LOG_HUMAN, LOG_COMBINED };
+/* ---- How requests are handled: shared by sites and routes ----------------------------------- */
 
-struct config {
-    struct listener_config listeners[LISTENERS_MAX];
-    uint32_t listeners_count;
-    struct backend_config backend;
-    struct timeouts timeouts;
-    uint32_t workers;     /* 0: one per CPU of the affinity set */
-    uint32_t clients_max; /* per worker; 0: as descriptors allow */
-    uint32_t buffers_max; /* per worker, BUFFER_BYTES each; 0: as memory allows */
+enum edit_op { EDIT_REMOVE, EDIT_SET, EDIT_ADD };
+
+/* In the order in which they are done: those of defaults, of the site, of the route. */
+struct header_edit {
+    enum edit_op op;
+    struct str name; /* as written */
+    struct template value;
+};
+
+struct header_edits {
+    struct header_edit *items;
+    uint32_t items_count;
+};
+
+/* The longest `from` wins; the last of equal ones. */
+struct prefix_rewrite {
+    struct str from, to;
+};
+
+struct prefix_rewrites {
+    struct prefix_rewrite *items;
+    uint32_t items_count;
+};
+
+struct error_page {
+    uint16_t status_min, status_max; /* 5xx: 500 to 599 */
+    const char *path;
+    struct template body; /* the file's text; $request_id and $status are variables */
+    struct str content_type;
+};
+
+/* The last that fits wins. */
+struct error_pages {
+    struct error_page *items;
+    uint32_t items_count;
+};
+
+/* A client must be in each of `allows`, and in nothing of `deny`. */
+struct access_config {
+    struct networks *allows;
+    uint32_t allows_count;
+    struct networks deny;
+};
+
+struct basic_user {
+    struct str name;
+    struct str hash; /* as crypt(3) writes it */
+};
+
+struct basic_auth_config {
+    struct str realm;
+    const char *path;
+    struct basic_user *users; /* sorted by name */
+    uint32_t users_count;
+};
+
+struct external_auth_config {
+    const struct backend_config *backend;
+    struct template path;    /* of the subrequest */
+    struct strings forward;  /* from the subrequest's 2xx to the request for the server */
+    struct strings response; /* from any other answer to the client */
+    uint32_t timeout_ms;
+};
+
+/* One bucket per client network of such sizes. */
+struct rate_limit_config {
+    struct rate rate;
+    uint32_t burst;
+    uint32_t ipv4_bits, ipv6_bits;
+    struct networks exempt;
+};
+
+struct connection_limit_config {
+    struct rate rate; /* of new ones; count 0: any */
+    uint32_t burst;
+    uint32_t concurrent_max; /* 0: any */
+    uint32_t ipv4_bits, ipv6_bits;
+    struct networks exempt;
+};
+
+enum host_rule { HOST_PRESERVE, HOST_SERVER, HOST_TEXT };
+
+#define BODY_UNLIMITED UINT64_MAX
+
+struct handling {
+    struct timeouts timeouts;     /* of a route: without those of its backend, see struct target */
+    const struct log_config *log; /* NULL: none */
     bool via;
     bool forwarded;
     bool underscores; /* field names with '_' are kept */
-    enum log_format log_format;
-    const char *log_path; /* "-": stdout */
+    enum host_rule host_rule;
+    struct str host_text; /* HOST_TEXT */
+    struct header_edits request_edits, response_edits;
+    bool location_own; /* Location that points to the server is made to point to the site */
+    struct prefix_rewrites location, cookie_domain, cookie_path;
+    struct error_pages error_pages;
+    struct access_config access;
+    const struct basic_auth_config *basic_auth;       /* NULL: none */
+    const struct external_auth_config *external_auth; /* NULL: none */
+    uint64_t body_bytes_max;                          /* BODY_UNLIMITED */
+    struct strings methods;                           /* those allowed; none given: all */
+    struct rate_limit_config *rate_limits;            /* all are kept */
+    uint32_t rate_limits_count;
+    uint64_t request_buffer_bytes, response_buffer_bytes; /* 0: streaming */
 };
 
-/* The defaults of DESIGN 8, without listeners and servers. */
-void config_defaults(struct config *c);
+/* ---- Sites and routes ----------------------------------------------------------------------- */
+
+enum match_kind {
+    MATCH_EXACT,
+    MATCH_PREFIX,   /* path: `text` ("/a") itself and all below it */
+    MATCH_WILDCARD, /* host: one label before `text` (".example.com") */
+    MATCH_REGEX,
+    MATCH_ANY, /* path: all; header or argument: it is there */
+};
+
+struct text_match {
+    enum match_kind kind;
+    struct str text;           /* host: lower case */
+    const struct regex *regex; /* MATCH_REGEX */
+};
+
+struct field_match {
+    struct str name; /* header: lower case */
+    struct text_match value;
+};
+
+/* Empty lists match everything. Of hosts, paths, methods and clients one must fit, of headers and
+ * arguments all. */
+struct match_config {
+    struct text_match *hosts;
+    uint32_t hosts_count;
+    struct text_match *paths;
+    uint32_t paths_count;
+    struct strings methods;
+    struct field_match *headers;
+    uint32_t headers_count;
+    struct field_match *arguments;
+    uint32_t arguments_count;
+    struct networks clients;
+};
+
+struct target_config {
+    const struct backend_config *backend;
+    uint32_t weight;
+    struct timeouts timeouts; /* defaults, site, backend, route: the last that says something */
+};
+
+enum action { ACTION_PROXY, ACTION_REDIRECT, ACTION_RESPOND };
+
+struct redirect_config {
+    uint16_t status;
+    struct template to;
+};
+
+struct respond_config {
+    uint16_t status;
+    struct template body;
+    struct header_edits headers; /* EDIT_ADD */
+};
+
+struct route_config {
+    const char *name; /* as given, or "routes[3]" */
+    const char *file; /* where it is written; NULL: on the command line */
+    uint32_t line;
+    uint32_t index; /* in its site */
+    struct match_config match;
+    enum action action;
+    struct target_config *targets; /* ACTION_PROXY: at least one, weights > 0 in sum */
+    uint32_t targets_count;
+    struct redirect_config redirect;
+    struct respond_config respond;
+    bool path_raw;           /* matched and forwarded as it came */
+    struct str strip_prefix; /* "/api"; len 0: none */
+    bool rewrites;           /* path becomes `rewrite` */
+    struct template rewrite;
+    struct handling handling;
+};
+
+struct maintenance_config {
+    bool on;
+    uint32_t retry_after_s;  /* 0: not said */
+    struct error_page *page; /* NULL: ours */
+    struct networks except;
+};
+
+struct site_config {
+    const char *name;
+    struct route_config *routes; /* first match wins */
+    uint32_t routes_count;
+    struct head_limits limits;
+    struct maintenance_config maintenance;
+    const struct connection_limit_config *connection_limit; /* NULL: none */
+    struct handling handling; /* of requests that meet no route, or none yet */
+};
+
+/* ---- Listeners ------------------------------------------------------------------------------ */
+
+struct listener_config {
+    const char *name;
+    const struct site_config *site;
+};
+
+/* An address to listen on. */
+struct bind_config {
+    struct addr addr;
+    const char *text; /* as written, for messages */
+    const struct listener_config *listener;
+};
+
+/* ---- All of it ------------------------------------------------------------------------------ */
+
+enum trust { TRUST_NEVER, TRUST_PROXIES, TRUST_ALWAYS };
+
+struct request_id_config {
+    struct str header; /* as written */
+    enum trust trust;  /* whose ids are kept; others are replaced */
+};
+
+struct config {
+    uint32_t workers;         /* 0: one per CPU of the affinity set */
+    uint32_t clients_max;     /* per worker; 0: as descriptors allow */
+    uint32_t buffers_max;     /* per worker, BUFFER_BYTES each; 0: as memory allows */
+    const char *user;         /* NULL: stays who it is */
+    const char *admin_socket; /* path; NULL: none */
+    uint32_t lame_duck_ms;
+    struct networks trusted_proxies;
+    struct request_id_config request_id;
+    struct timeouts timeouts; /* `defaults`, with drain_ms */
+
+    struct bind_config *binds; /* of all listeners */
+    uint32_t binds_count;      /* at most LISTENERS_MAX */
+    struct listener_config *listeners;
+    uint32_t listeners_count;
+    struct site_config *sites;
+    uint32_t sites_count;
+    struct backend_config *backends;
+    uint32_t backends_count;
+    struct log_config *logs;
+    uint32_t logs_count;
+
+    struct regex *regexes; /* all that are compiled */
+    struct arena arena;
+};
+
+/* An empty configuration with the defaults of DESIGN 8. NULL without memory. memory_max bounds its
+ * arena. */
+struct config *config_new(size_t memory_max);
+#define CONFIG_MEMORY_BYTES_MAX ((size_t)256 << 20)
+
+/* Zeroed memory of the configuration; NULL past its bound or without memory. */
+void *config_alloc(struct config *c, size_t bytes);
+
+/* A copy with a NUL behind it; ptr NULL as above. */
+struct str config_str(struct config *c, struct str s);
+
+/* c may be NULL. */
+void config_free(struct config *c);
+
+/* The defaults of what `sluice proxy` has one of. */
+void config_default_timeouts(struct timeouts *t);
+void config_default_backend(struct backend_config *b);
+void config_default_site(struct site_config *s);
+
+/* One site with one route to one backend "default" without servers, one listener without addresses,
+ * no log: what `sluice proxy` begins with. NULL without memory. */
+struct config *config_new_proxy(void);
 
 #endif

@@ -24,7 +24,7 @@ static bool body_awaited(const struct client *c)
 /* The next moment at which the client takes too long; TIMER_NEVER: it owes us nothing. */
 static uint64_t deadline(const struct client *c, enum end_reason *why)
 {
-    const struct timeouts *t = &c->w->config->timeouts;
+    const struct timeouts *t = &c->w->route->handling.timeouts;
     uint64_t at = TIMER_NEVER;
     *why = END_OK;
     switch ((enum client_state)c->state) {

@@ -254,7 +254,7 @@ static void write_request_head(struct exchange *ex, struct out *o)
     struct out id_out = out_into(id, sizeof id);
     out_hex_padded(&id_out, ex->id_hi, 16);
     out_hex_padded(&id_out, ex->id_lo, 16);
-    const struct config *config = ex->w->config;
+    const struct handling *handling = &ex->w->route->handling;
     int32_t hops;
     max_forwards(&ex->head, &hops);
     struct forward_request f = {
@@ -267,10 +267,10 @@ static void write_request_head(struct exchange *ex, struct out *o)
         .scheme = STR("http"),
         .request_id = { id, sizeof id },
         .host = ex->target.authority,
-        .via = config->via,
-        .forwarded = config->forwarded,
+        .via = handling->via,
+        .forwarded = handling->forwarded,
         .expect_continue = ex->framing.expect_continue,
-        .underscores = config->underscores,
+        .underscores = handling->underscores,
         .max_forwards = hops > 0 ? hops - 1 : -1,
     };
     forward_request_head(o, &ex->head, &f);
@@ -301,7 +301,7 @@ struct str exchange_request_head(struct exchange *ex)
 
 static bool may_retry(const struct exchange *ex, bool untouched)
 {
-    return ex->tries < ex->w->config->backend.attempts_max && ex->tries < ATTEMPTS_MAX &&
+    return ex->tries < ex->w->backend.config->attempts_max && ex->tries < ATTEMPTS_MAX &&
            ex->body_in.taken_bytes == 0 && ex->w->state != WORKER_STOPPING &&
            (untouched || http_method_idempotent((enum http_method)ex->head.method_id));
 }
@@ -333,11 +333,11 @@ bool exchange_interim(struct exchange *ex, const struct http_head *h)
     if (ex->head.version_minor == 0) /* RFC 9110 15.2: HTTP/1.0 knows none */
         return true;
     struct out o = begin_head(ex, false);
-    forward_interim_head(&o, h, ex->w->config->via);
+    forward_interim_head(&o, h, ex->w->route->handling.via);
     if (o.full) {
         o = begin_head(ex, true);
         if (!o.full)
-            forward_interim_head(&o, h, ex->w->config->via);
+            forward_interim_head(&o, h, ex->w->route->handling.via);
     }
     if (o.full || !out_raw(&ex->out, o.start, (uint32_t)out_len(&o), NULL))
         return false;
@@ -370,7 +370,7 @@ static void write_response_head(struct exchange *ex, struct out *o, const struct
         .declared_length = f->kind == BODY_NONE && f->length_declared,
         .close = ex->close_after,
         .keep_alive_http10 = !ex->close_after && ex->head.version_minor == 0,
-        .via = ex->w->config->via,
+        .via = ex->w->route->handling.via,
         .date = worker_date(ex->w),
         .server_minor = h->version_minor,
     };

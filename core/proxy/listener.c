@@ -61,7 +61,7 @@ static void on_retry(struct timer *t, uint64_t now_ns)
         start(l);
 }
 
-struct listener *listener_start(struct worker *w, const struct listener_config *config, int fd)
+struct listener *listener_start(struct worker *w, const struct bind_config *config, int fd)
 {
     struct listener *l = calloc(1, sizeof *l);
     if (!l)

@@ -18,7 +18,7 @@ enum listener_state {
 
 struct listener {
     struct worker *w;
-    const struct listener_config *config;
+    const struct bind_config *config;
     struct op accept;
     struct timer retry;
     int fd;
@@ -26,7 +26,7 @@ struct listener {
 };
 
 /* NULL without memory (the descriptor stays the caller's). */
-struct listener *listener_start(struct worker *w, const struct listener_config *config, int fd);
+struct listener *listener_start(struct worker *w, const struct bind_config *config, int fd);
 
 /* Ends accepting and closes; the worker is told by worker_listener_gone(), not before it returns to
  * the loop unless nothing was in flight. */

@@ -43,7 +43,7 @@ bool backend_init(struct backend *b, const struct backend_config *config, uint32
         s->config = &config->servers[i];
         s->index = (uint16_t)i;
         list_init(&s->idle);
-        if (s->config->weight) {
+        if (s->config->weight && s->config->addr.len) {
             b->weighted[i / 64] |= UINT64_C(1) << (i % 64);
             b->weighted_count++;
         }

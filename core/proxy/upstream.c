@@ -20,7 +20,7 @@ static void on_request_sent(struct h1_out *out, int err);
  * *why says what. */
 static uint64_t deadline(const struct upstream *up, enum end_reason *why)
 {
-    const struct timeouts *t = &up->w->config->timeouts;
+    const struct timeouts *t = &up->w->route->targets[0].timeouts;
     uint64_t at = TIMER_NEVER;
     *why = END_OK;
     switch ((enum upstream_state)up->state) {

@@ -27,13 +27,14 @@ bool worker_init(struct worker *w, struct loop *l, const struct config *config, 
     list_init(&w->upstream_list);
     timer_init(&w->drain_timer, on_drain_deadline);
     w->drained_task.run = run_drained;
-    if (backend_init(&w->backend, &config->backend, index))
+    w->route = &config->listeners[0].site->routes[0];
+    if (backend_init(&w->backend, w->route->targets[0].backend, index))
         return true;
     backend_destroy(&w->backend);
     return false;
 }
 
-bool worker_listen(struct worker *w, const struct listener_config *config, int listen_fd)
+bool worker_listen(struct worker *w, const struct bind_config *config, int listen_fd)
 {
     CHECK(w->listeners_count < LISTENERS_MAX);
     struct listener *l = listener_start(w, config, listen_fd);

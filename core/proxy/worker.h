@@ -39,7 +39,8 @@ struct worker {
     struct list upstream_list;                 /* every upstream connection that is not freed */
     struct listener *listeners[LISTENERS_MAX]; /* those not yet closed */
     uint32_t listeners_count;
-    struct backend backend;
+    const struct route_config *route; /* the only one */
+    struct backend backend;           /* of it */
 
     struct timer drain_timer;
     struct task drained_task;
@@ -56,7 +57,7 @@ bool worker_init(struct worker *w, struct loop *l, const struct config *config, 
                  struct counters *counters, struct log_port *log);
 
 /* Starts to accept on a listening socket, which becomes the worker's. False without memory. */
-bool worker_listen(struct worker *w, const struct listener_config *config, int listen_fd);
+bool worker_listen(struct worker *w, const struct bind_config *config, int listen_fd);
 
 /* Stops accepting, lets what runs end until the deadline of the configuration, then stops;
  * on_drained (may be NULL) is called from the loop when all is gone. */

@@ -14,7 +14,9 @@
 
 struct parse {
     struct config *c;
-    struct server_config *servers; /* SERVERS_MAX */
+    struct backend_config *b;  /* its only one; room for SERVERS_MAX servers */
+    struct handling *handling; /* of its only route */
+    bool log_given;
 };
 
 /* Reads one value; on failure prints and gives false. */
@@ -40,12 +42,17 @@ static bool complain(const char *format, ...)
     return false;
 }
 
-/* A piece of a value, kept until the process ends. */
-static char *keep(struct str s)
+/* Memory of the configuration. */
+static void *room(struct parse *p, size_t bytes)
 {
-    char *p = strndup(s.ptr, s.len);
-    CHECK(p); /* before anything runs */
-    return p;
+    void *mem = config_alloc(p->c, bytes);
+    CHECK(mem); /* before anything runs */
+    return mem;
+}
+
+static const char *keep(struct parse *p, struct str s)
+{
+    return memcpy(room(p, s.len + 1), s.ptr, s.len);
 }
 
 static bool next_piece(struct str *rest, struct str *piece)
@@ -74,15 +81,16 @@ static bool read_from(struct parse *p, const char *value)
     while (next_piece(&rest, &piece)) {
         struct config *c = p->c;
         const char *why;
-        if (c->listeners_count == LISTENERS_MAX)
+        if (c->binds_count == LISTENERS_MAX)
             return complain("--from: more than %d addresses", LISTENERS_MAX);
-        struct listener_config *l = &c->listeners[c->listeners_count];
-        if (!addr_parse(piece, true, &l->addr, &why))
+        struct bind_config *b = &c->binds[c->binds_count];
+        if (!addr_parse(piece, true, &b->addr, &why))
             return complain("--from: '%.*s': %s (write 127.0.0.1:8080, [::1]:8080, :8080 or "
                             "unix:/path)",
                             (int)piece.len, piece.ptr, why);
-        l->text = keep(piece);
-        c->listeners_count++;
+        b->text = keep(p, piece);
+        b->listener = &c->listeners[0];
+        c->binds_count++;
     }
     return true;
 }
@@ -90,19 +98,19 @@ static bool read_from(struct parse *p, const char *value)
 /* "ADDR" or "ADDR@WEIGHT" */
 static bool read_server(struct parse *p, struct str piece)
 {
-    struct backend_config *b = &p->c->backend;
+    struct backend_config *b = p->b;
     if (b->servers_count == SERVERS_MAX)
         return complain("--to: more than %d servers", SERVERS_MAX);
-    struct server_config *s = &p->servers[b->servers_count];
+    struct server_config *s = &b->servers[b->servers_count];
     unsigned long weight = 1;
-    char *text = keep(piece), *at = strrchr(text, '@');
+    const char *text = keep(p, piece), *at = strrchr(text, '@');
     if (at && strncmp(text, "unix:@", 6) == 0 && at == text + 5)
         at = NULL;
     if (at) {
         if (!read_number(at + 1, SERVER_WEIGHT_MAX, &weight))
             return complain("--to: '%s': the weight after '@' is a number from 0 to %d", text,
                             SERVER_WEIGHT_MAX);
-        *at = '\0';
+        text = keep(p, (struct str){ text, (size_t)(at - text) });
     }
     const char *why;
     if (!addr_parse(str_of(text), false, &s->addr, &why))
@@ -110,9 +118,9 @@ static bool read_server(struct parse *p, struct str piece)
                         "@WEIGHT if you like)",
                         text, why);
     for (uint32_t i = 0; i < b->servers_count; i++)
-        if (strcmp(p->servers[i].name, text) == 0)
+        if (strcmp(b->servers[i].name, text) == 0)
             return complain("--to: '%s' is given twice; use @WEIGHT for a larger share", text);
-    s->name = text;
+    s->name = s->host = text;
     s->weight = (uint32_t)weight;
     b->servers_count++;
     return true;
@@ -149,7 +157,7 @@ static bool read_key(struct backend_config *b, const char *key)
 
 static bool read_balance(struct parse *p, const char *value)
 {
-    struct backend_config *b = &p->c->backend;
+    struct backend_config *b = p->b;
     const char *colon = strchr(value, ':');
     struct str name = { value, colon ? (size_t)(colon - value) : strlen(value) };
     const struct balance_policy *policy = balance_policy_find(name);
@@ -167,28 +175,42 @@ static bool read_balance(struct parse *p, const char *value)
     return !colon || read_key(b, colon + 1);
 }
 
+static void log_to(struct parse *p, enum log_format format, const char *path)
+{
+    struct log_config *log = room(p, sizeof *log);
+    *log = (struct log_config){ .name = "access",
+                                .format = format,
+                                .destination =
+                                    path[0] == '-' && !path[1] ? LOG_TO_STDOUT : LOG_TO_FILE,
+                                .path = path,
+                                .sample_ppm = 1000000 };
+    p->c->logs = log;
+    p->c->logs_count = 1;
+    p->handling->log = log;
+}
+
 static bool read_log(struct parse *p, const char *value)
 {
     static const struct {
         const char *word;
         enum log_format format;
     } words[] = { { "json", LOG_JSON }, { "human", LOG_HUMAN }, { "combined", LOG_COMBINED } };
-    struct config *c = p->c;
-    if (strcmp(value, "off") == 0) {
-        c->log_format = LOG_NONE;
-        c->log_path = "";
+    p->log_given = true;
+    if (strcmp(value, "off") == 0)
         return true;
-    }
-    c->log_format = LOG_JSON;
-    c->log_path = value;
+    enum log_format format = LOG_JSON;
+    const char *path = value;
     for (size_t i = 0; i < ARRAY_LEN(words); i++) {
         size_t n = strlen(words[i].word);
         if (strncmp(value, words[i].word, n) == 0 && (value[n] == ':' || value[n] == '\0')) {
-            c->log_format = words[i].format;
-            c->log_path = value[n] ? value + n + 1 : "-";
+            format = words[i].format;
+            path = value[n] ? value + n + 1 : "-";
         }
     }
-    return c->log_path[0] ? true : complain("--log: '%s' names no file", value);
+    if (!path[0])
+        return complain("--log: '%s' names no file", value);
+    log_to(p, format, path);
+    return true;
 }
 
 static bool read_workers(struct parse *p, const char *value)
@@ -208,13 +230,13 @@ static bool read_workers(struct parse *p, const char *value)
 static bool read_via(struct parse *p, const char *value)
 {
     (void)value;
-    return p->c->via = true;
+    return p->handling->via = true;
 }
 
 static bool read_forwarded(struct parse *p, const char *value)
 {
     (void)value;
-    return p->c->forwarded = true;
+    return p->handling->forwarded = true;
 }
 
 static const struct option options[] = {
@@ -262,16 +284,6 @@ void options_print_proxy_help(FILE *to)
           to);
 }
 
-void options_print_help(FILE *to)
-{
-    fputs("sluice, a reverse proxy on io_uring.\n\n"
-          "  sluice proxy --from :8080 --to 127.0.0.1:9000     proxy one server\n"
-          "  sluice proxy --from :8080 --to HOST:PORT,...      spread over several\n"
-          "  sluice proxy --help                               all its options\n"
-          "  sluice --version\n",
-          to);
-}
-
 static int usage(void)
 {
     fputs(USAGE "\n       sluice proxy --help for all options\n", stderr);
@@ -305,10 +317,8 @@ static const struct option *match(int argc, char **argv, int i, const char **val
 
 int options_proxy(int argc, char **argv, struct config *c)
 {
-    config_defaults(c);
-    struct parse p = { c, calloc(SERVERS_MAX, sizeof(struct server_config)) };
-    CHECK(p.servers); /* before anything runs */
-    c->backend.servers = p.servers;
+    struct parse p = { .c = c, .b = &c->backends[0], .handling = &c->sites[0].routes[0].handling };
+    p.b->servers = room(&p, SERVERS_MAX * sizeof *p.b->servers);
     for (int i = 1, used; i < argc; i += used) {
         const char *value = NULL;
         if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
@@ -320,19 +330,17 @@ int options_proxy(int argc, char **argv, struct config *c)
             return usage();
     }
     bool any_weight = false;
-    for (uint32_t i = 0; i < c->backend.servers_count; i++)
-        any_weight |= p.servers[i].weight > 0;
-    if (c->listeners_count == 0 || c->backend.servers_count == 0) {
-        complain("%s is missing", c->listeners_count ? "--to" : "--from");
+    for (uint32_t i = 0; i < p.b->servers_count; i++)
+        any_weight |= p.b->servers[i].weight > 0;
+    if (c->binds_count == 0 || p.b->servers_count == 0) {
+        complain("%s is missing", c->binds_count ? "--to" : "--from");
         return usage();
     }
     if (!any_weight) {
         complain("--to: every server has weight 0: nobody could be served");
         return usage();
     }
-    if (!c->log_path && isatty(STDOUT_FILENO)) {
-        c->log_format = LOG_HUMAN;
-        c->log_path = "-";
-    }
+    if (!p.log_given && isatty(STDOUT_FILENO))
+        log_to(&p, LOG_HUMAN, "-");
     return 0;
 }
