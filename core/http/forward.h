@@ -24,8 +24,17 @@ enum body_framing {
     FRAME_CLOSE,   /* responses to HTTP/1.0 clients: until the connection ends */
 };
 
+/* Changes that a rule wants, already worked out for this head. All zero: none. */
+struct field_edits {
+    uint64_t dropped[2]; /* received fields that are not passed on: a bit per position */
+    uint64_t ids;        /* known fields that we do not write by ourselves: a bit per id */
+    struct str added;    /* whole field lines */
+};
+_Static_assert(HEAD_FIELDS_MAX <= 128, "a set of fields of one head is two words");
+
 struct forward_request {
     const struct target *target;
+    struct field_edits edits;
     enum body_framing framing;
     uint64_t length;
     struct str peer_ip;    /* "192.0.2.1", "2001:db8::1"; empty: unknown (Unix socket) */
@@ -52,6 +61,7 @@ void forward_request_head(struct out *o, const struct http_head *h,
                           const struct forward_request *f);
 
 struct forward_response {
+    struct field_edits edits;
     enum body_framing framing;
     uint64_t length;
     bool declared_length;   /* HEAD and 304: pass the server's Content-Length on, value in length */

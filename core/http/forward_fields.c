@@ -28,9 +28,11 @@ void dropped_by_connection(struct dropped *d, const struct http_head *h)
 static bool is_dropped(const struct dropped *d, const struct http_head *h, uint32_t i)
 {
     const struct http_field *f = &h->fields[i];
+    if (d->named[i / 64] >> i % 64 & 1)
+        return true;
     if (f->id != FIELD_OTHER)
         return d->ids >> f->id & 1;
-    return d->named[i / 64] >> i % 64 & 1 || (d->underscores && f->underscore) ||
+    return (d->underscores && f->underscore) ||
            (d->x_forwarded && field_is_x_forwarded(head_str(h, f->name)));
 }
 

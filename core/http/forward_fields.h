@@ -23,14 +23,23 @@ _Static_assert(FIELD_ID_COUNT <= 64, "a set of known fields is a word");
 /* What of a head is not copied. */
 struct dropped {
     uint64_t ids;      /* known fields, a bit each */
-    uint64_t named[2]; /* fields by position, a bit each: Connection named them */
+    uint64_t named[2]; /* fields by position, a bit each */
     bool underscores;  /* names with '_' */
     bool x_forwarded;  /* X-Forwarded-ANYTHING */
 };
-_Static_assert(HEAD_FIELDS_MAX <= 128, "a set of fields of one head is two words");
+
+/* Whether a rule writes this field in our place. */
+#define EDITED(edits, id) ((edits).ids & FIELD_BIT(id))
 
 /* Finds what Connection names besides known fields. */
 void dropped_by_connection(struct dropped *d, const struct http_head *h);
+
+/* ... and what a rule takes out. */
+static inline void dropped_by_rule(struct dropped *d, const struct field_edits *e)
+{
+    d->named[0] |= e->dropped[0];
+    d->named[1] |= e->dropped[1];
+}
 
 /* Whether the name begins with "X-Forwarded-", in any case. */
 bool field_is_x_forwarded(struct str name);

@@ -57,6 +57,7 @@ static struct dropped request_dropped(const struct http_head *h, const struct fo
     if (f->peer_ip.len)
         d.ids |= FIELD_BIT(X_FORWARDED_FOR);
     dropped_by_connection(&d, h);
+    dropped_by_rule(&d, &f->edits);
     return d;
 }
 
@@ -69,7 +70,7 @@ static bool told(const struct http_head *h, const struct forward_request *f, enu
 static void write_x_forwarded(struct out *o, const struct http_head *h,
                               const struct forward_request *f)
 {
-    if (f->peer_ip.len) {
+    if (f->peer_ip.len && !EDITED(f->edits, X_FORWARDED_FOR)) {
         if (f->peer_trusted)
             write_list_start(o, h, FIELD_X_FORWARDED_FOR, STR("X-Forwarded-For: "));
         else
@@ -77,9 +78,10 @@ static void write_x_forwarded(struct out *o, const struct http_head *h,
         out_str(o, f->peer_ip);
         out_lit(o, "\r\n");
     }
-    if (!told(h, f, FIELD_X_FORWARDED_PROTO))
+    if (!told(h, f, FIELD_X_FORWARDED_PROTO) && !EDITED(f->edits, X_FORWARDED_PROTO))
         write_field(o, STR("X-Forwarded-Proto: "), f->scheme);
-    if (!told(h, f, FIELD_X_FORWARDED_HOST) && f->target->authority.len)
+    if (!told(h, f, FIELD_X_FORWARDED_HOST) && f->target->authority.len &&
+        !EDITED(f->edits, X_FORWARDED_HOST))
         write_field(o, STR("X-Forwarded-Host: "), f->target->authority);
 }
 
@@ -119,12 +121,13 @@ void forward_request_head(struct out *o, const struct http_head *h, const struct
     write_field(o, STR("Host: "), f->host);
     write_fields(o, h, &d);
     write_x_forwarded(o, h, f);
-    if (f->forwarded)
+    if (f->forwarded && !EDITED(f->edits, FORWARDED))
         write_forwarded(o, h, f);
-    if (f->request_id.len)
+    if (f->request_id.len && !EDITED(f->edits, X_REQUEST_ID))
         write_field(o, STR("X-Request-Id: "), f->request_id);
-    if (f->via)
+    if (f->via && !EDITED(f->edits, VIA))
         write_via(o, h, h->version_minor);
+    out_str(o, f->edits.added);
     if (f->max_forwards >= 0) {
         out_lit(o, "Max-Forwards: ");
         out_u64(o, (uint64_t)f->max_forwards);

@@ -22,13 +22,15 @@ void forward_response_head(struct out *o, const struct http_head *h,
     if (f->via)
         d.ids |= FIELD_BIT(VIA);
     dropped_by_connection(&d, h);
+    dropped_by_rule(&d, &f->edits);
 
     write_status_line(o, h);
     write_fields(o, h, &d);
-    if (!head_field(h, FIELD_DATE))
+    if (!head_field(h, FIELD_DATE) && !EDITED(f->edits, DATE))
         write_field(o, STR("Date: "), f->date);
-    if (f->via)
+    if (f->via && !EDITED(f->edits, VIA))
         write_via(o, h, f->server_minor);
+    out_str(o, f->edits.added);
     write_framing(o, f->declared_length ? FRAME_LENGTH : f->framing, f->length);
     if (f->close)
         out_lit(o, "Connection: close\r\n");
