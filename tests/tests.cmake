@@ -139,6 +139,8 @@ sluice_library(wire_support LINK sluice_base cmocka SOURCES
     tests/wire/wire.c
     tests/wire/process.c
     tests/wire/conn.c
+    tests/wire/stream.c
+    tests/wire/message.c
 )
 
 # sluice_wire_test(tests/wire/NAME.c): finds the programs by SLUICE_BIN and SLUICE_ORIGIN_BIN.
