@@ -35,7 +35,9 @@ endfunction()
 
 sluice_fuzz(tests/fuzz/fuzz_request_head.c LINK sluice_http)
 sluice_fuzz(tests/fuzz/fuzz_response_head.c LINK sluice_http)
+sluice_fuzz(tests/fuzz/fuzz_target.c LINK sluice_http)
 sluice_fuzz(tests/fuzz/fuzz_chunked.c LINK sluice_http)
+sluice_fuzz(tests/fuzz/fuzz_target.c LINK sluice_http)
 if(SLUICE_FUZZ)
     return()
 endif()
@@ -139,6 +141,7 @@ sluice_library(wire_support LINK sluice_base cmocka SOURCES
     tests/wire/wire.c
     tests/wire/process.c
     tests/wire/conn.c
+    tests/wire/crew.c
     tests/wire/stream.c
     tests/wire/message.c
 )
@@ -156,3 +159,5 @@ function(sluice_wire_test file)
                      SLUICE_ORIGIN_BIN=${CMAKE_BINARY_DIR}/sluice-origin)
     endif()
 endfunction()
+
+sluice_wire_test(tests/wire/test_start.c)
