@@ -82,12 +82,13 @@ compile_debug() {
         "-DCMAKE_C_FLAGS_DEBUG=$([ -z "$2" ] && echo -O0 || echo -O1) -g"
 }
 
+# compile_fuzz TARGET
 compile_fuzz() {
     need "${BUILD_PACKAGES[@]}" clang
     local major
     major=$(clang -dumpversion | cut -d. -f1)
     need "libclang-rt-$major-dev"
-    compile build-fuzz all -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_COMPILER=clang -DSLUICE_FUZZ=ON \
+    compile build-fuzz "fuzz_$1" -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_COMPILER=clang -DSLUICE_FUZZ=ON \
         "-DCMAKE_C_FLAGS_DEBUG=-O1 -g"
 }
 
@@ -151,7 +152,7 @@ verb_fuzz() {
         die "usage: ./build.sh fuzz TARGET SECONDS; targets: $(cd tests/fuzz && echo fuzz_*.c |
             sed 's/fuzz_//g; s/\.c//g')"
     fi
-    compile_fuzz
+    compile_fuzz "$target"
     mkdir -p "build-fuzz/corpus/$target"
     echo "==> fuzzing $target for $seconds s"
     "build-fuzz/fuzz_$target" -max_total_time="$seconds" -timeout=10 -print_final_stats=1 \

@@ -32,6 +32,7 @@ trap 'echo; exit 0' INT TERM
 start() {
     local name=$1 line
     mkfifo "$scratch/$name"
+    : >"$scratch/$name.log"
     "${@:2}" >"$scratch/$name" 2>&1 &
     started=$!
     pids+=("$started")
@@ -39,7 +40,8 @@ start() {
     address=""
     while [ -z "$address" ]; do
         if ! IFS= read -r -t 10 -u 3 line; then
-            echo "$name did not start" >&2
+            echo "$name did not start:" >&2
+            cat "$scratch/$name.log" >&2
             exit 1
         fi
         echo "$line" >>"$scratch/$name.log"
@@ -59,7 +61,7 @@ request() {
         --write-out '%{http_code} %{size_download} %{time_total}' "http://$proxy$2")
     read -r status bytes seconds <<<"$written"
     server=$(awk 'tolower($1) == "x-origin:" { sub(/\r/, ""); print $2 }' "$scratch/head")
-    printf '  %-34s %6s   %-6s %10s B %7s ms\n' "$1" "$status" "${server:--}" "$bytes" \
+    printf '  %-34s %-6s   %-6s %10s B %9s ms\n' "$1" "$status" "${server:--}" "$bytes" \
         "$(awk -v s="$seconds" 'BEGIN { printf "%.1f", s * 1000 }')"
     [ "$status" = 200 ] || failed=1
 }
@@ -79,27 +81,40 @@ sluice listens on       $proxy
 before server A         $server_a
    and server B         $server_b
 
-  request                            status   server       bytes    time
+  request                            status   server        bytes         time
 END
 request "GET /" /
 request "GET / again" /
-request "a megabyte" /bytes/1048576
+request "a megabyte" /size/1048576
 request "the same, chunked" /chunked/1048576
 head -c 1048576 /dev/zero >"$scratch/upload"
-request "a megabyte uploaded" /echo --data-binary "@$scratch/upload"
+request "a megabyte uploaded" /upload --data-binary "@$scratch/upload"
 
 echo
 echo "  server A is killed; nobody notices:"
 unset 'pids[0]'
-kill -KILL "$pid_a"
-wait "$pid_a" 2>/dev/null || true
+{
+    kill -KILL "$pid_a"
+    wait "$pid_a" || true
+} 2>/dev/null
 for i in 1 2 3 4; do
     request "GET / ($i)" /
 done
-echo "  and it comes back:"
-start server-A-again "$build/sluice-origin" --listen "$server_a" --name A
-request "GET /" /
 
+start server-A-again "$build/sluice-origin" --listen "$server_a" --name A
+SECONDS=0
+until line=$(request "GET /" /) && [[ $line == *" A "* ]]; do
+    if [ "$SECONDS" -ge 10 ]; then
+        failed=1
+        break
+    fi
+    sleep 0.05
+done
+echo "  it is started again, and found:"
+echo "$line"
+
+echo "  in the access log, the requests that met the dead server first:"
+grep tries "$scratch/access.log" | sed 's/^/  /' || true
 echo
 if [ "$failed" -ne 0 ]; then
     echo "something did not answer 200" >&2

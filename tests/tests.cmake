@@ -35,6 +35,7 @@ endfunction()
 
 sluice_fuzz(tests/fuzz/fuzz_request_head.c LINK sluice_http)
 sluice_fuzz(tests/fuzz/fuzz_response_head.c LINK sluice_http)
+sluice_fuzz(tests/fuzz/fuzz_target.c LINK sluice_http)
 sluice_fuzz(tests/fuzz/fuzz_chunked.c LINK sluice_http)
 if(SLUICE_FUZZ)
     return()
@@ -86,11 +87,13 @@ sluice_unit_test(tests/unit/tls/test_plain.c LINK sluice_tls sluice_ring)
 
 sluice_unit_test(tests/unit/http/test_field.c LINK sluice_http)
 sluice_unit_test(tests/unit/http/test_h1_head.c LINK sluice_http)
+sluice_unit_test(tests/unit/http/test_h1_damage.c LINK sluice_http)
 sluice_unit_test(tests/unit/http/test_h1_chunked.c LINK sluice_http)
 sluice_unit_test(tests/unit/http/test_framing.c LINK sluice_http)
 sluice_unit_test(tests/unit/http/test_target.c LINK sluice_http)
 sluice_unit_test(tests/unit/http/test_path.c LINK sluice_http)
 sluice_unit_test(tests/unit/http/test_forward.c LINK sluice_http)
+sluice_unit_test(tests/unit/http/test_date.c LINK sluice_http)
 sluice_program(bench_http LINK sluice_http SOURCES
     tests/unit/http/bench_http.c
 )
@@ -110,7 +113,6 @@ sluice_unit_test(tests/unit/observe/test_log_writer.c LINK sluice_observe sluice
 sluice_library(sluice_ring_sim LINK sluice_timer SOURCES
     tests/sim/sim.c
     tests/sim/net.c
-    tests/sim/message.c
     tests/sim/ring_sim.c
     tests/sim/loop_sim.c
     tests/sim/sock_sim.c
@@ -118,6 +120,17 @@ sluice_library(sluice_ring_sim LINK sluice_timer SOURCES
 sluice_unit_test(tests/unit/sim/test_ring.c LINK sluice_ring_sim)
 sluice_program(sim LINK sluice_proxy sluice_ring_sim SOURCES
     tests/sim/main.c
+    tests/sim/world.c
+    tests/sim/plan.c
+    tests/sim/message.c
+    tests/sim/ask.c
+    tests/sim/bad_request.c
+    tests/sim/bad_answer.c
+    tests/sim/wire.c
+    tests/sim/client.c
+    tests/sim/client_script.c
+    tests/sim/server.c
+    tests/sim/judge.c
 )
 if(TARGET sim)
     sluice_add_test(sim 900 sim --exchanges 20000)
@@ -125,13 +138,20 @@ endif()
 
 # ---- Wire: the real binary between scripted clients and servers ---------------------------------
 
-# sluice_wire_test(tests/wire/NAME.c [SOURCES file...]): finds the programs by SLUICE_BIN and
-# SLUICE_ORIGIN_BIN.
+sluice_library(wire_support LINK sluice_base cmocka SOURCES
+    tests/wire/wire.c
+    tests/wire/process.c
+    tests/wire/conn.c
+    tests/wire/crew.c
+    tests/wire/stream.c
+    tests/wire/message.c
+)
+
+# sluice_wire_test(tests/wire/NAME.c): finds the programs by SLUICE_BIN and SLUICE_ORIGIN_BIN.
 function(sluice_wire_test file)
-    cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES")
     cmake_path(GET file STEM name)
     string(REGEX REPLACE "^test_" "" name ${name})
-    sluice_program(wire_${name} SOURCES ${file} ${arg_SOURCES} LINK sluice_base cmocka)
+    sluice_program(wire_${name} LINK wire_support SOURCES ${file})
     if(TARGET wire_${name})
         add_dependencies(wire_${name} programs)
         sluice_add_test(wire/${name} 120 wire_${name})
@@ -140,3 +160,5 @@ function(sluice_wire_test file)
                      SLUICE_ORIGIN_BIN=${CMAKE_BINARY_DIR}/sluice-origin)
     endif()
 endfunction()
+
+sluice_wire_test(tests/wire/test_start.c)

@@ -25,6 +25,21 @@ void dropped_by_connection(struct dropped *d, const struct http_head *h)
     }
 }
 
+/* Programs behind gateways like CGI cannot tell "a_b" from "a-b": what would be dropped with '-' is
+ * dropped with '_' too. */
+static bool underscore_is_dropped(const struct dropped *d, struct str name)
+{
+    char dashes[32]; /* longer than any known name */
+    if (d->underscores)
+        return true;
+    struct str twin = { dashes, name.len < sizeof dashes ? name.len : sizeof dashes };
+    for (size_t i = 0; i < twin.len; i++)
+        dashes[i] = name.ptr[i] == '_' ? '-' : name.ptr[i];
+    enum http_field_id id = http_field_lookup(twin);
+    return (id != FIELD_OTHER && d->ids >> id & 1) ||
+           (d->x_forwarded && field_is_x_forwarded(twin));
+}
+
 static bool is_dropped(const struct dropped *d, const struct http_head *h, uint32_t i)
 {
     const struct http_field *f = &h->fields[i];
@@ -32,7 +47,7 @@ static bool is_dropped(const struct dropped *d, const struct http_head *h, uint3
         return true;
     if (f->id != FIELD_OTHER)
         return d->ids >> f->id & 1;
-    return (d->underscores && f->underscore) ||
+    return (f->underscore && underscore_is_dropped(d, head_str(h, f->name))) ||
            (d->x_forwarded && field_is_x_forwarded(head_str(h, f->name)));
 }
 

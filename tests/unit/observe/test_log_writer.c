@@ -24,7 +24,7 @@
 #define WORKERS 2
 
 struct fixture {
-    char dir[64], path[96], moved[96];
+    char dir[64], path[96], moved[96], pipe[64];
     struct loop *loop;
     struct log_writer *writer;
     struct log_port *ports[WORKERS];
@@ -463,10 +463,9 @@ static void stopping_does_not_wait_beyond_its_deadline(void **state)
 {
     struct fixture *f = *state;
     int fds[2];
-    char path[64];
     assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
-    snprintf(path, sizeof path, "/proc/self/fd/%d", fds[1]);
-    begin(f, path);
+    snprintf(f->pipe, sizeof f->pipe, "/proc/self/fd/%d", fds[1]);
+    begin(f, f->pipe);
     char *said = stderr_of(f, log_into_a_pipe_that_nobody_reads);
     assert_non_null(strstr(said, "lines lost"));
     free(said);
