@@ -32,7 +32,8 @@ enum control_state {
 };
 
 struct control {
-    const struct config *config;
+    const struct config *config; /* the plan's */
+    struct plan *plan;
     struct loop *loop;
     struct worker_thread *threads;
     uint32_t threads_count;
@@ -195,7 +196,7 @@ static bool make_threads(struct control *c)
         struct worker_thread *t = &c->threads[i];
         t->control = c;
         t->control_loop = c->loop;
-        t->config = c->config;
+        t->plan = c->plan;
         t->on_up = on_up;
         t->on_gone = on_gone;
         t->index = i;
@@ -327,15 +328,21 @@ static void run(struct control *c)
     remove_unix_sockets(c);
 }
 
-int control_run(const struct config *config)
+int control_run(struct config *config)
 {
     struct control c = { .config = config, .signal_fd = -1, .exit_code = EXIT_FAILED };
     char why[512];
     raise_descriptor_limit();
+    c.plan = plan_create(config);
+    if (!c.plan) {
+        fputs("sluice: out of memory\n", stderr);
+        return EXIT_FAILED;
+    }
     struct loop_config lc = { .sq_entries = 64, .cq_entries = 256, .ring_buffers = 8 };
     c.loop = loop_create(&lc, why, sizeof why);
     if (!c.loop) {
         fprintf(stderr, "sluice: cannot start: %s\n", why);
+        plan_destroy(c.plan);
         return EXIT_FAILED;
     }
     bool ready = make_threads(&c);
@@ -354,5 +361,6 @@ int control_run(const struct config *config)
         close(c.signal_fd);
     loop_destroy(c.loop);
     free(c.threads);
+    plan_destroy(c.plan);
     return c.exit_code;
 }

@@ -7,7 +7,8 @@
 
 #include "core/config/config.h"
 
-/* Runs the proxy until it is told to stop; gives the exit code. Messages go to stderr. */
-int control_run(const struct config *config);
+/* Runs the proxy until it is told to stop; gives the exit code. Takes the configuration over.
+ * Messages go to stderr. */
+int control_run(struct config *config);
 
 #endif

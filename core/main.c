@@ -15,11 +15,9 @@ static int run_proxy(int argc, char **argv)
     }
     int code = options_proxy(argc, argv, config);
     if (code == 0)
-        code = control_run(config);
-    else if (code < 0)
-        code = EXIT_OK;
+        return control_run(config);
     config_free(config);
-    return code;
+    return code < 0 ? EXIT_OK : code;
 }
 
 static void print_help(FILE *to)

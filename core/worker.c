@@ -63,17 +63,18 @@ static void pin(int cpu)
 
 static bool set_up(struct worker_thread *t)
 {
-    struct loop_config lc = { .buffers_max = t->config->buffers_max };
+    struct loop_config lc = { .buffers_max = t->plan->config->buffers_max };
     t->loop = loop_create(&lc, t->why, sizeof t->why);
     if (!t->loop)
         return false;
-    if (!worker_init(&t->worker, t->loop, t->config, (uint16_t)t->index, &t->counters, t->log)) {
+    if (!worker_init(&t->worker, t->loop, t->plan, (uint16_t)t->index, &t->counters, t->log)) {
         snprintf(t->why, sizeof t->why, "out of memory");
         loop_destroy(t->loop);
         return false;
     }
-    for (uint32_t i = 0; i < t->config->binds_count; i++)
-        CHECK(worker_listen(&t->worker, &t->config->binds[i], t->listen_fds[i]));
+    const struct config *config = t->plan->config;
+    for (uint32_t i = 0; i < config->binds_count; i++)
+        CHECK(worker_listen(&t->worker, &config->binds[i], t->listen_fds[i]));
     return true;
 }
 

@@ -9,7 +9,7 @@
 
 #include "core/base/counters.h"
 #include "core/base/record.h"
-#include "core/config/config.h"
+#include "core/proxy/plan.h"
 #include "core/proxy/worker.h"
 #include "core/ring/loop.h"
 
@@ -25,7 +25,7 @@ struct worker_thread {
     /* set before the thread starts */
     struct control *control;
     struct loop *control_loop;
-    const struct config *config;
+    const struct plan *plan;
     void (*on_up)(struct worker_thread *t);   /* on the control thread; failed: see why */
     void (*on_gone)(struct worker_thread *t); /* on the control thread */
     struct log_port *log;                     /* NULL: no access log */

@@ -16,6 +16,8 @@
 #define CONNECTION_OPTIONS_MAX 32            /* members of a request's Connection: 400 */
 #define FORWARD_ADDED_BYTES_MAX (4 * 1024)   /* what forwarding may add to a head */
 
+#define REQUEST_ID_BYTES_MAX 128 /* of a trusted request id; longer ones are replaced */
+
 /* one match of a regular expression in a rule: beyond, the request is answered 500 */
 #define REGEX_STEPS_MAX 20000
 #define REGEX_DEPTH_MAX 1000

@@ -134,3 +134,11 @@ bool head_list_has(const struct http_head *h, enum http_field_id id, struct str 
     }
     return false;
 }
+
+const struct http_field *head_field_named(const struct http_head *h, struct str name)
+{
+    for (uint32_t i = 0; i < h->fields_count; i++)
+        if (str_eq_fold(head_str(h, h->fields[i].name), name))
+            return &h->fields[i];
+    return NULL;
+}

@@ -115,6 +115,9 @@ static inline struct str head_value(const struct http_head *h, const struct http
     return head_str(h, f->value);
 }
 
+/* The first field of that name (any case), or NULL. */
+const struct http_field *head_field_named(const struct http_head *h, struct str name);
+
 /* The known field of that name (any case), or FIELD_OTHER. */
 enum http_field_id http_field_lookup(struct str name);
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/base/check.h"
+#include "core/proxy/listener.h"
 #include "core/proxy/upstream.h"
 #include "core/proxy/worker.h"
 #include "core/ring/sock.h"
@@ -24,7 +25,8 @@ static bool body_awaited(const struct client *c)
 /* The next moment at which the client takes too long; TIMER_NEVER: it owes us nothing. */
 static uint64_t deadline(const struct client *c, enum end_reason *why)
 {
-    const struct timeouts *t = &c->w->route->handling.timeouts;
+    const struct handling *handling = c->ex ? c->ex->handling : &c->listener->site->handling;
+    const struct timeouts *t = &handling->timeouts;
     uint64_t at = TIMER_NEVER;
     *why = END_OK;
     switch ((enum client_state)c->state) {
@@ -94,8 +96,9 @@ static void on_timer(struct timer *timer, uint64_t now_ns)
 
 /* --- life --- */
 
-void client_accept(struct worker *w, int fd)
+void client_accept(struct listener *l, int fd)
 {
+    struct worker *w = l->w;
     struct client *c = slab_take(&w->clients);
     if (!c) {
         sock_close(fd, true);
@@ -104,6 +107,8 @@ void client_accept(struct worker *w, int fd)
     }
     memset(c, 0, sizeof *c);
     c->w = w;
+    c->listener = l;
+    l->refs++;
     c->connection = ++w->connections;
     c->accepted_ns = c->since_ns = w->loop->now_ns;
     transport_init_plain(&c->t, w->loop, &transport_user, fd);
@@ -152,6 +157,7 @@ static void on_closed(struct transport *t)
         drop_exchange(c);
     }
     list_remove(&c->node);
+    listener_unref(c->listener);
     counter_add(&w->counters->clients_closed, 1);
     slab_give(&w->clients, c);
     worker_object_gone(w);
@@ -198,7 +204,8 @@ static void linger(struct client *c)
 void client_exchange_finished(struct client *c)
 {
     struct exchange *ex = c->ex;
-    bool refused = end_reason_info((enum end_reason)ex->reason)->who == WHO_CLIENT;
+    bool refused =
+        ex->close_after && end_reason_info((enum end_reason)ex->reason)->who == WHO_CLIENT;
     bool whole = exchange_request_complete(ex) && !refused;
     bool last = ex->close_after || !whole || c->w->state != WORKER_RUNNING;
     drop_exchange(c);
@@ -344,6 +351,10 @@ void client_pump_body(struct client *c)
         in_pump(&ex->body_in, &c->in);
         if (ex->body_in.state == IN_BAD) {
             exchange_request_broken(ex, (enum end_reason)ex->body_in.why);
+            return;
+        }
+        if (ex->body_in.body_bytes > ex->handling->body_bytes_max && ex->body_in.sink) {
+            exchange_request_broken(ex, END_BODY_TOO_LARGE);
             return;
         }
         if (body_dropped_too_long(c, taken))

@@ -14,6 +14,7 @@
 #include "core/ring/timer.h"
 #include "tls/transport.h"
 
+struct listener;
 struct worker;
 
 enum client_state {
@@ -28,6 +29,7 @@ enum client_state {
 struct client {
     struct transport t;
     struct worker *w;
+    struct listener *listener;
     struct exchange *ex;
     struct list node;
     struct timer timer;
@@ -47,7 +49,7 @@ struct client {
 _Static_assert(sizeof(struct client) <= 1024, "10,000 idle clients: at most 1 KiB each");
 
 /* Takes a connected descriptor. Without memory the descriptor is closed. */
-void client_accept(struct worker *w, int fd);
+void client_accept(struct listener *l, int fd);
 
 /* The exchange attached a sink for its request body (or took it away): delivers what waits, asks
  * for more. Flushes. */

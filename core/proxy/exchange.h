@@ -17,8 +17,11 @@
 #include "core/http/target.h"
 #include "core/proxy/h1_in.h"
 #include "core/proxy/h1_out.h"
+#include "core/proxy/route.h"
 
+struct backend;
 struct client;
+struct plan_use;
 struct upstream;
 struct worker;
 
@@ -47,13 +50,25 @@ struct exchange {
     uint16_t tried[ATTEMPTS_MAX]; /* server indexes */
     const char *last_server;      /* name of the last attempt's server; NULL: none */
 
+    /* What it is handled by; the plan stays until it ends. */
+    struct plan_use *use;
+    const struct site_config *site;
+    const struct handling *handling; /* the route's, before one is found the site's */
+    const struct timeouts *timeouts; /* towards the server; NULL: no backend is chosen */
+    struct backend *backend;         /* NULL: none is chosen */
+    struct route_match match;
+    struct peer_addr client_addr; /* after the trust list */
+    struct str client_ip;         /* as text; empty: unknown */
+    struct str host;              /* lower case, without port */
+    struct str path, query;       /* as forwarded */
+    bool peer_trusted;
+
     struct framing framing; /* of the request */
     struct target target;
     struct head_collect collect;
     struct h1_in body_in;           /* the request body, out of its framing ... */
     struct body_source body_source; /* ... read by the client's stage */
     struct h1_out out;              /* to the client */
-    struct str forwarded_head;      /* as serialised for the servers; kept for retries */
 
     uint64_t id_hi, id_lo;
     uint64_t bytes_in; /* head; the body counts in body_in */
@@ -72,8 +87,13 @@ struct exchange *exchange_create(struct client *c);
 void exchange_ref(struct exchange *ex);
 void exchange_unref(struct exchange *ex);
 
-/* The head is parsed, in the arena: checks it, then begins the first attempt or replies. */
+/* The head is parsed, in the arena: checks it, finds its route, then begins the first attempt or
+ * replies. */
 void exchange_start(struct exchange *ex);
+
+/* Our own answer instead of a server's: the status and text of the reason, or what the route says
+ * (END_REPLIED). No final head may have been queued. */
+void exchange_reply(struct exchange *ex, enum end_reason why);
 
 /* --- the client's stage says --- */
 
@@ -102,6 +122,9 @@ static inline bool exchange_request_complete(const struct exchange *ex)
 /* The connection is usable: gives the serialised head; a NULL one if it could not be made (then the
  * exchange has replied and the slot is given up). */
 struct str exchange_request_head(struct exchange *ex);
+
+/* Whether the client's connection may be kept after this exchange, as far as we care. */
+bool exchange_may_keep(const struct exchange *ex);
 
 /* The attempt failed before a final response head; the upstream has detached itself. untouched:
  * nothing of the request can have been processed. Begins another attempt or replies. */

@@ -63,7 +63,7 @@ void in_init(struct h1_in *in, struct arena *arena, const struct framing *f, str
     in->sink = sink;
     in->arena = arena;
     in->left = f->length;
-    in->taken_bytes = 0;
+    in->taken_bytes = in->body_bytes = 0;
     in->trailers = NULL;
     in->trailers_len = 0;
     in->kind = (uint8_t)f->kind;
@@ -111,6 +111,7 @@ static void pump_plain(struct h1_in *in, struct buf_slice *data)
         uint32_t n = data->len;
         if (in->kind == BODY_LENGTH && n > in->left)
             n = (uint32_t)in->left;
+        in->body_bytes += n;
         if (in->sink)
             deliver(in, data, 0, n);
         take(in, data, n);
@@ -158,6 +159,7 @@ static void pump_chunked(struct h1_in *in, struct buf_slice *data)
             take(in, data, (uint32_t)used);
             break;
         case CHUNK_EVENT_DATA:
+            in->body_bytes += piece_len;
             if (in->sink)
                 deliver(in, data, (uint32_t)(piece - p), (uint32_t)piece_len);
             take(in, data, (uint32_t)used);

@@ -59,6 +59,7 @@ struct h1_in {
     struct arena *arena;    /* collects the trailer section */
     uint64_t left;          /* BODY_LENGTH: bytes to come */
     uint64_t taken_bytes;   /* consumed so far, framing included */
+    uint64_t body_bytes;    /* of them: without the framing */
     struct h1_chunked chunked;
     char *trailers;
     uint32_t trailers_len;

@@ -5,6 +5,7 @@
 
 #include "core/base/check.h"
 #include "core/proxy/client.h"
+#include "core/proxy/plan.h"
 #include "core/proxy/worker.h"
 #include "core/ring/sock.h"
 
@@ -17,7 +18,25 @@ static void finish_close(struct listener *l)
     timer_remove(&w->loop->timers, &l->retry);
     sock_close(l->fd, false);
     worker_listener_gone(w, l);
+    listener_unref(l);
+}
+
+void listener_unref(struct listener *l)
+{
+    CHECK(l->refs > 0);
+    if (--l->refs)
+        return;
+    plan_use_unref(l->use);
     free(l);
+}
+
+void listener_assign(struct listener *l, struct plan_use *use, const struct bind_config *bind)
+{
+    plan_use_ref(use);
+    plan_use_unref(l->use);
+    l->use = use;
+    l->bind = bind;
+    l->site = bind->listener->site;
 }
 
 static void start(struct listener *l)
@@ -31,11 +50,12 @@ static void on_accept(struct op *op, struct op_result result)
     struct listener *l = container_of(op, struct listener, accept);
     struct worker *w = l->w;
     if (result.res >= 0) {
-        if (w->config->clients_max && w->clients.live >= w->config->clients_max) {
+        uint32_t max = l->use->plan->config->clients_max;
+        if (max && w->clients.live >= max) {
             counter_add(&w->counters->accept_errors, 1);
             sock_close(result.res, true);
         } else {
-            client_accept(w, result.res);
+            client_accept(l, result.res);
         }
     }
     if (result.more)
@@ -61,14 +81,15 @@ static void on_retry(struct timer *t, uint64_t now_ns)
         start(l);
 }
 
-struct listener *listener_start(struct worker *w, const struct bind_config *config, int fd)
+struct listener *listener_start(struct plan_use *use, const struct bind_config *bind, int fd)
 {
     struct listener *l = calloc(1, sizeof *l);
     if (!l)
         return NULL;
-    l->w = w;
-    l->config = config;
+    l->w = use->w;
+    l->refs = 1;
     l->fd = fd;
+    listener_assign(l, use, bind);
     op_init(&l->accept, on_accept);
     timer_init(&l->retry, on_retry);
     start(l);

@@ -8,6 +8,7 @@
 #include "core/ring/op.h"
 #include "core/ring/timer.h"
 
+struct plan_use;
 struct worker;
 
 enum listener_state {
@@ -16,9 +17,14 @@ enum listener_state {
     LISTENER_CLOSING,   /* being cancelled and joined; then the descriptor is closed */
 };
 
+/* One socket of one worker. It outlives the plan that opened it: a reload changes what it stands
+ * for. Its memory stays until the last of its clients is gone. */
 struct listener {
     struct worker *w;
-    const struct bind_config *config;
+    struct plan_use *use;           /* the plan that its next requests are handled by */
+    const struct bind_config *bind; /* of that plan, as is the site */
+    const struct site_config *site;
+    uint32_t refs; /* itself while it is open, and each client */
     struct op accept;
     struct timer retry;
     int fd;
@@ -26,7 +32,12 @@ struct listener {
 };
 
 /* NULL without memory (the descriptor stays the caller's). */
-struct listener *listener_start(struct worker *w, const struct bind_config *config, int fd);
+struct listener *listener_start(struct plan_use *use, const struct bind_config *bind, int fd);
+
+/* From now on it stands for this bind of that plan. */
+void listener_assign(struct listener *l, struct plan_use *use, const struct bind_config *bind);
+
+void listener_unref(struct listener *l);
 
 /* Ends accepting and closes; the worker is told by worker_listener_gone(), not before it returns to
  * the loop unless nothing was in flight. */

@@ -9,7 +9,8 @@
 #include "core/config/networks.h"
 #include "core/proxy/route_index.h"
 
-/* Every pair of a route's host and path patterns is a pattern of the index, in the routes' order. */
+/* Every pair of a route's host and path patterns is a pattern of the index, in the routes' order.
+ */
 struct pair {
     const struct route_config *route;
     const struct text_match *host, *path; /* NULL: any */
@@ -66,10 +67,10 @@ static enum outcome regex_matches(const struct regex *regex, struct route_scratc
         const PCRE2_SIZE *at = pcre2_get_ovector_pointer(s->data);
         captures->captures_count = n > 0 ? (uint32_t)n : ROUTE_CAPTURES_MAX;
         for (uint32_t i = 0; i < captures->captures_count; i++)
-            captures->captures[i] = at[2 * i] == PCRE2_UNSET
-                                        ? (struct str){ "", 0 }
-                                        : (struct str){ text.ptr + at[2 * i],
-                                                        at[2 * i + 1] - at[2 * i] };
+            captures->captures[i] =
+                at[2 * i] == PCRE2_UNSET
+                    ? (struct str){ "", 0 }
+                    : (struct str){ text.ptr + at[2 * i], at[2 * i + 1] - at[2 * i] };
     }
     return YES;
 }
@@ -80,8 +81,7 @@ static bool wildcard_matches(struct str text, struct str suffix)
     if (text.len <= suffix.len)
         return false;
     size_t label = text.len - suffix.len;
-    return memcmp(text.ptr + label, suffix.ptr, suffix.len) == 0 &&
-           !memchr(text.ptr, '.', label);
+    return memcmp(text.ptr + label, suffix.ptr, suffix.len) == 0 && !memchr(text.ptr, '.', label);
 }
 
 static bool prefix_matches(struct str text, struct str prefix)
@@ -143,8 +143,7 @@ bool query_argument(struct str query, struct str name, struct str *value)
         const char *eq = pair.len ? memchr(pair.ptr, '=', pair.len) : NULL;
         struct str key = { pair.ptr, eq ? (size_t)(eq - pair.ptr) : pair.len };
         if (str_eq(key, name)) {
-            *value = eq ? (struct str){ eq + 1, pair.len - key.len - 1 }
-                        : (struct str){ "", 0 };
+            *value = eq ? (struct str){ eq + 1, pair.len - key.len - 1 } : (struct str){ "", 0 };
             return true;
         }
         size_t step = pair.len + (amp ? 1 : 0);
@@ -261,8 +260,8 @@ void site_routes_destroy(struct site_routes *r)
     free(r);
 }
 
-void route_find(const struct site_routes *r, struct route_scratch *s,
-                const struct route_request *q, struct route_match *out)
+void route_find(const struct site_routes *r, struct route_scratch *s, const struct route_request *q,
+                struct route_match *out)
 {
     struct route_walk walk;
     out->route = NULL;

@@ -12,12 +12,12 @@
 enum key_kind { KEY_HOST_EXACT, KEY_HOST_WILDCARD, KEY_PATH_EXACT, KEY_PATH_PREFIX, KEY_PATH_ANY };
 
 struct slot {
-    uint64_t hash;   /* 0: empty */
-    uint32_t scope;  /* host number of path keys; 0 for host keys */
-    uint8_t kind;    /* enum key_kind */
-    struct str key;  /* in `bytes` */
-    uint32_t value;  /* a host number, or the start of a list in `numbers` */
-    uint32_t count;  /* of the list */
+    uint64_t hash;  /* 0: empty */
+    uint32_t scope; /* host number of path keys; 0 for host keys */
+    uint8_t kind;   /* enum key_kind */
+    struct str key; /* in `bytes` */
+    uint32_t value; /* a host number, or the start of a list in `numbers` */
+    uint32_t count; /* of the list */
 };
 
 struct route_index {
@@ -40,8 +40,8 @@ static struct slot *find(const struct route_index *x, uint64_t hash, uint32_t sc
 {
     for (uint32_t i = (uint32_t)hash & x->mask;; i = (i + 1) & x->mask) {
         struct slot *s = &x->slots[i];
-        if (s->hash == 0 || (s->hash == hash && s->scope == scope && s->kind == kind &&
-                             str_eq(s->key, key)))
+        if (s->hash == 0 ||
+            (s->hash == hash && s->scope == scope && s->kind == kind && str_eq(s->key, key)))
             return s;
     }
 }
@@ -78,8 +78,9 @@ static uint32_t host_number(struct route_index *x, const struct route_pattern *p
 
 static enum key_kind path_key(enum path_kind kind)
 {
-    return kind == PATH_EXACT ? KEY_PATH_EXACT : kind == PATH_PREFIX ? KEY_PATH_PREFIX
-                                                                     : KEY_PATH_ANY;
+    return kind == PATH_EXACT    ? KEY_PATH_EXACT
+           : kind == PATH_PREFIX ? KEY_PATH_PREFIX
+                                 : KEY_PATH_ANY;
 }
 
 static uint32_t segments(struct str path)

@@ -6,10 +6,79 @@
 
 #include "core/base/check.h"
 #include "core/base/hash.h"
-#include "core/http/head.h"
+#include "core/http/cookie.h"
 #include "core/proxy/client.h"
 #include "core/proxy/exchange.h"
+#include "core/proxy/upstream.h"
 #include "core/proxy/worker.h"
+
+/* --- the worker's servers --- */
+
+static void free_if_unused(struct server *s)
+{
+    if (s->refs || s->connections)
+        return;
+    if (s->backoff.state != BACKOFF_GOOD)
+        s->w->servers_bad--;
+    list_remove(&s->node);
+    free((char *)s->backend_name);
+    free((char *)s->name);
+    free(s);
+}
+
+static bool is_same(const struct server *s, const struct backend_config *b,
+                    const struct server_config *c)
+{
+    return strcmp(s->backend_name, b->name) == 0 && strcmp(s->name, c->name) == 0 &&
+           s->addr.len == c->addr.len && memcmp(&s->addr.sa, &c->addr.sa, s->addr.len) == 0;
+}
+
+static struct server *find(struct worker *w, const struct backend_config *b,
+                           const struct server_config *c)
+{
+    for (struct list *n = w->server_list.next; n != &w->server_list; n = n->next) {
+        struct server *s = container_of(n, struct server, node);
+        if (is_same(s, b, c))
+            return s;
+    }
+    return NULL;
+}
+
+static struct server *make(struct worker *w, const struct backend_config *b,
+                           const struct server_config *c)
+{
+    struct server *s = calloc(1, sizeof *s);
+    if (!s)
+        return NULL;
+    s->w = w;
+    s->addr = c->addr;
+    s->backend_name = strdup(b->name);
+    s->name = strdup(c->name);
+    list_init(&s->idle);
+    list_push_back(&w->server_list, &s->node);
+    if (s->backend_name && s->name)
+        return s;
+    free_if_unused(s);
+    return NULL;
+}
+
+void server_connection_gone(struct server *s)
+{
+    s->connections--;
+    free_if_unused(s);
+}
+
+static void server_unref(struct server *s)
+{
+    CHECK(s->refs > 0);
+    if (--s->refs)
+        return;
+    while (!list_empty(&s->idle))
+        upstream_close_idle(container_of(s->idle.next, struct upstream, idle_node));
+    free_if_unused(s);
+}
+
+/* --- backends --- */
 
 static struct server_set *make_set(const struct backend_config *config)
 {
@@ -25,36 +94,47 @@ static struct server_set *make_set(const struct backend_config *config)
     return set;
 }
 
-bool backend_init(struct backend *b, const struct backend_config *config, uint32_t worker)
+static bool take_server(struct backend *b, struct worker *w, uint32_t i)
+{
+    const struct server_config *c = &b->config->servers[i];
+    struct server *s = find(w, b->config, c);
+    if (!s)
+        s = make(w, b->config, c);
+    if (!s)
+        return false;
+    s->refs++;
+    s->backoff_config = (struct backoff_config){ .min_ns = ms_to_ns(b->config->backoff_min_ms),
+                                                 .max_ns = ms_to_ns(b->config->backoff_max_ms) };
+    b->servers[i] = s;
+    if (c->weight && c->addr.len) {
+        b->weighted[i / 64] |= UINT64_C(1) << (i % 64);
+        b->weighted_count++;
+    }
+    return true;
+}
+
+bool backend_init(struct backend *b, struct worker *w, const struct backend_config *config)
 {
     CHECK(config->servers_count > 0 && config->servers_count <= SERVERS_MAX);
-    *b = (struct backend){ .config = config,
-                           .backoff = { .min_ns = ms_to_ns(config->backoff_min_ms),
-                                        .max_ns = ms_to_ns(config->backoff_max_ms) } };
+    *b = (struct backend){ .config = config };
     const struct balance_policy *policy = balance_policy_find(str_of(config->policy));
     CHECK(policy);
     b->set = make_set(config);
     b->servers = calloc(config->servers_count, sizeof *b->servers);
     if (!b->set || !b->servers)
         return false;
-    b->balancer = policy->create(b->set, worker);
-    for (uint32_t i = 0; i < config->servers_count; i++) {
-        struct server *s = &b->servers[i];
-        s->config = &config->servers[i];
-        s->index = (uint16_t)i;
-        list_init(&s->idle);
-        if (s->config->weight && s->config->addr.len) {
-            b->weighted[i / 64] |= UINT64_C(1) << (i % 64);
-            b->weighted_count++;
-        }
-    }
+    for (uint32_t i = 0; i < config->servers_count; i++)
+        if (!take_server(b, w, i))
+            return false;
+    b->balancer = policy->create(b->set, w->index);
     return b->balancer != NULL;
 }
 
 void backend_destroy(struct backend *b)
 {
     for (uint32_t i = 0; b->servers && i < b->config->servers_count; i++)
-        CHECK(b->servers[i].idle_count == 0 && b->servers[i].active_count == 0);
+        if (b->servers[i])
+            server_unref(b->servers[i]);
     balancer_destroy(b->balancer);
     if (b->set)
         server_set_destroy(b->set);
@@ -64,44 +144,21 @@ void backend_destroy(struct backend *b)
 
 /* --- the key of keyed policies --- */
 
-/* The value of one cookie (RFC 6265 4.2.1): "a=1; b=2". */
-static struct str cookie_value(const struct http_head *h, struct str name)
-{
-    for (const struct http_field *f = head_field(h, FIELD_COOKIE); f; f = head_field_next(h, f)) {
-        struct str rest = head_value(h, f);
-        while (rest.len) {
-            const char *semi = memchr(rest.ptr, ';', rest.len);
-            size_t n = semi ? (size_t)(semi - rest.ptr) : rest.len;
-            struct str pair = { rest.ptr, n };
-            while (pair.len && pair.ptr[0] == ' ')
-                pair = (struct str){ pair.ptr + 1, pair.len - 1 };
-            if (pair.len > name.len && pair.ptr[name.len] == '=' &&
-                memcmp(pair.ptr, name.ptr, name.len) == 0)
-                return (struct str){ pair.ptr + name.len + 1, pair.len - name.len - 1 };
-            n += semi ? 1 : 0;
-            rest = (struct str){ rest.ptr + n, rest.len - n };
-        }
-    }
-    return (struct str){ 0 };
-}
-
 static struct str header_value(const struct http_head *h, struct str name)
 {
-    for (uint32_t i = 0; i < h->fields_count; i++)
-        if (str_eq_fold(head_str(h, h->fields[i].name), name))
-            return head_value(h, &h->fields[i]);
-    return (struct str){ 0 };
+    const struct http_field *f = head_field_named(h, name);
+    return f ? head_value(h, f) : (struct str){ 0 };
 }
 
 static struct str key_of(const struct backend_config *config, const struct exchange *ex)
 {
     switch (config->key) {
     case KEY_CLIENT_IP:
-        return (struct str){ (const char *)ex->client->peer.ip, sizeof ex->client->peer.ip };
+        return (struct str){ (const char *)ex->client_addr.ip, sizeof ex->client_addr.ip };
     case KEY_HEADER:
         return header_value(&ex->head, config->key_name);
     case KEY_COOKIE:
-        return cookie_value(&ex->head, config->key_name);
+        return http_cookie(&ex->head, config->key_name);
     case KEY_URI: /* normal form, without the query: what caches are spread by */
         return ex->target.path;
     case KEY_NONE:
@@ -120,7 +177,7 @@ static bool clear_bit(uint64_t *bits, uint32_t i)
     return was;
 }
 
-struct server *backend_pick(struct backend *b, struct exchange *ex)
+int32_t backend_pick(struct backend *b, struct exchange *ex)
 {
     uint64_t usable[SET_WORDS(SERVERS_MAX)];
     size_t bytes = SET_WORDS(b->config->servers_count) * sizeof usable[0];
@@ -138,30 +195,29 @@ struct server *backend_pick(struct backend *b, struct exchange *ex)
     for (unsigned i = 0; i < ex->tries; i++)
         if (ex->tried[i] != UINT16_MAX && clear_bit(usable, ex->tried[i]))
             ctx.usable_count--;
-    if (b->bad_count) {
+    if (ex->w->servers_bad) {
         uint64_t untried[SET_WORDS(SERVERS_MAX)];
         uint32_t untried_count = ctx.usable_count;
         memcpy(untried, usable, bytes);
         for (uint32_t i = 0; i < b->config->servers_count; i++)
-            if (!backoff_usable(&b->servers[i].backoff, ctx.now_ns) && clear_bit(usable, i))
+            if (!backoff_usable(&b->servers[i]->backoff, ctx.now_ns) && clear_bit(usable, i))
                 ctx.usable_count--;
         if (ctx.usable_count == 0) { /* better a server that may be dead than none */
             memcpy(usable, untried, bytes);
             ctx.usable_count = untried_count;
         }
     }
-    int32_t i = ctx.usable_count ? balancer_pick(b->balancer, &ctx) : -1;
-    return i < 0 ? NULL : &b->servers[i];
+    return ctx.usable_count ? balancer_pick(b->balancer, &ctx) : -1;
 }
 
 /* --- what connecting tells --- */
 
-static void note_state(struct backend *b, enum backoff_state before, enum backoff_state after)
+static void note_state(struct server *s, enum backoff_state before)
 {
-    if (before == BACKOFF_GOOD && after != BACKOFF_GOOD)
-        b->bad_count++;
-    if (before != BACKOFF_GOOD && after == BACKOFF_GOOD)
-        b->bad_count--;
+    if (before == BACKOFF_GOOD && s->backoff.state != BACKOFF_GOOD)
+        s->w->servers_bad++;
+    if (before != BACKOFF_GOOD && s->backoff.state == BACKOFF_GOOD)
+        s->w->servers_bad--;
 }
 
 uint32_t server_connect_begin(struct server *s, uint64_t now_ns)
@@ -169,19 +225,19 @@ uint32_t server_connect_begin(struct server *s, uint64_t now_ns)
     return backoff_begin(&s->backoff, now_ns);
 }
 
-void server_connected(struct backend *b, struct server *s)
+void server_connected(struct server *s)
 {
     enum backoff_state before = s->backoff.state;
     backoff_succeeded(&s->backoff);
-    note_state(b, before, s->backoff.state);
+    note_state(s, before);
 }
 
-void server_connect_failed(struct backend *b, struct server *s, uint32_t ticket, uint64_t now_ns,
-                           struct rng *rng)
+void server_connect_failed(struct server *s, uint32_t ticket)
 {
     enum backoff_state before = s->backoff.state;
-    backoff_failed(&s->backoff, ticket, &b->backoff, now_ns, rng);
-    note_state(b, before, s->backoff.state);
+    struct loop *l = s->w->loop;
+    backoff_failed(&s->backoff, ticket, &s->backoff_config, l->now_ns, &l->rng);
+    note_state(s, before);
 }
 
 void server_connect_abandoned(struct server *s, uint32_t ticket)

@@ -5,10 +5,8 @@
 
 static struct str header_value(const struct http_head *h, struct str name)
 {
-    for (uint32_t i = 0; h && i < h->fields_count; i++)
-        if (str_eq_fold(head_str(h, h->fields[i].name), name))
-            return head_value(h, &h->fields[i]);
-    return (struct str){ 0 };
+    const struct http_field *f = h ? head_field_named(h, name) : NULL;
+    return f ? head_value(h, f) : (struct str){ 0 };
 }
 
 static struct str argument(const struct template_ctx *c, struct str name)

@@ -20,7 +20,7 @@ static void on_request_sent(struct h1_out *out, int err);
  * *why says what. */
 static uint64_t deadline(const struct upstream *up, enum end_reason *why)
 {
-    const struct timeouts *t = &up->w->route->targets[0].timeouts;
+    const struct timeouts *t = up->ex ? up->ex->timeouts : NULL;
     uint64_t at = TIMER_NEVER;
     *why = END_OK;
     switch ((enum upstream_state)up->state) {
@@ -28,7 +28,7 @@ static uint64_t deadline(const struct upstream *up, enum end_reason *why)
         *why = END_CONNECT_TIMEOUT;
         return up->since_ns + ms_to_ns(t->connect_ms);
     case UP_IDLE:
-        return up->since_ns + ms_to_ns(t->upstream_idle_ms);
+        return up->since_ns + ms_to_ns(up->idle_timeout_ms);
     case UP_CLOSING:
         return TIMER_NEVER;
     case UP_HEAD:
@@ -81,6 +81,7 @@ static struct upstream *open_new(struct worker *w, struct server *s)
     list_push_back(&w->upstream_list, &up->node);
     list_init(&up->idle_node);
     s->active_count++;
+    s->connections++;
     up->ticket = server_connect_begin(s, w->loop->now_ns);
     counter_add(&w->counters->upstream_opened, 1);
     return up;
@@ -159,19 +160,21 @@ void upstream_close_idle(struct upstream *up)
     close_connection(up, false);
 }
 
-static void give_back(struct upstream *up)
+/* ex: the exchange that had it. */
+static void give_back(struct upstream *up, const struct exchange *ex)
 {
     struct worker *w = up->w;
     struct server *s = up->server;
-    const struct backend_config *config = w->backend.config;
+    const struct backend_config *config = ex->backend->config;
     bool keep = up->keep_alive && up->request_sent && up->in.len == 0 && up->t.reading &&
-                w->state == WORKER_RUNNING && up->uses < config->pool_uses_max &&
+                w->state == WORKER_RUNNING && s->refs && up->uses < config->pool_uses_max &&
                 s->idle_count < config->pool_idle_max;
     if (!keep) {
         close_connection(up, false);
         return;
     }
     up->state = UP_IDLE;
+    up->idle_timeout_ms = ex->timeouts->upstream_idle_ms;
     up->since_ns = w->loop->now_ns;
     s->active_count--;
     s->idle_count++;
@@ -220,7 +223,7 @@ void upstream_go(struct exchange *ex)
     }
     /* The timer first: the transport may have failed before it began. */
     upstream_arm(up);
-    transport_connect(&up->t, &up->server->config->addr);
+    transport_connect(&up->t, &up->server->addr);
 }
 
 static void on_request_sent(struct h1_out *out, int err)
@@ -258,7 +261,7 @@ static void break_response(struct upstream *up, enum end_reason why)
 static void response_received(struct upstream *up)
 {
     struct exchange *ex = detach(up);
-    give_back(up);
+    give_back(up, ex);
     struct client *c = ex->client; /* the flush may end the exchange */
     out_flush(&ex->out);
     client_arm(c);
@@ -362,7 +365,6 @@ static bool is_ours(int err)
 static void on_ready(struct transport *t, int err)
 {
     struct upstream *up = container_of(t, struct upstream, t);
-    struct worker *w = up->w;
     CHECK(up->state == UP_CONNECTING);
     if (err && is_ours(err)) {
         server_connect_abandoned(up->server, up->ticket);
@@ -370,12 +372,12 @@ static void on_ready(struct transport *t, int err)
         return;
     }
     if (err) {
-        server_connect_failed(&w->backend, up->server, up->ticket, w->loop->now_ns, &w->loop->rng);
+        server_connect_failed(up->server, up->ticket);
         fail_attempt(up, err == -ECONNREFUSED || err == -ENOENT ? END_CONNECT_REFUSED
                                                                 : END_CONNECT_FAILED);
         return;
     }
-    server_connected(&w->backend, up->server);
+    server_connected(up->server);
     send_request(up);
 }
 
@@ -441,6 +443,7 @@ static void on_closed(struct transport *t)
     if (up->held)
         exchange_unref(up->held);
     list_remove(&up->node);
+    server_connection_gone(up->server);
     counter_add(&w->counters->upstream_closed, 1);
     slab_give(&w->upstreams, up);
     worker_object_gone(w);
@@ -462,7 +465,7 @@ static void on_timer(struct timer *timer, uint64_t now_ns)
         close_connection(up, false);
         return;
     case UP_CONNECTING:
-        server_connect_failed(&up->w->backend, up->server, up->ticket, now_ns, &up->w->loop->rng);
+        server_connect_failed(up->server, up->ticket);
         fail_attempt(up, why);
         return;
     case UP_HEAD:

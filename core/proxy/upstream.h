@@ -42,8 +42,9 @@ struct upstream {
     struct h1_out out; /* the request */
     uint64_t since_ns; /* start of the current wait: connect, idle, first byte, next bytes */
     uint32_t uses;
-    uint8_t state;   /* enum upstream_state */
-    uint32_t ticket; /* UP_CONNECTING: of the server's back-off */
+    uint32_t idle_timeout_ms; /* UP_IDLE */
+    uint8_t state;            /* enum upstream_state */
+    uint32_t ticket;          /* UP_CONNECTING: of the server's back-off */
     bool reused;
     bool keep_alive;     /* by the response's framing */
     bool got_bytes;      /* of the response to this request */

@@ -1,43 +1,76 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "core/proxy/worker.h"
 
+#include <string.h>
+
 #include "core/base/check.h"
 #include "core/proxy/client.h"
 #include "core/proxy/exchange.h"
 #include "core/proxy/listener.h"
+#include "core/proxy/plan.h"
+#include "core/proxy/route.h"
 #include "core/proxy/upstream.h"
 
 static void on_drain_deadline(struct timer *t, uint64_t now_ns);
 static void run_drained(struct task *t);
 
-bool worker_init(struct worker *w, struct loop *l, const struct config *config, uint16_t index,
+bool worker_init(struct worker *w, struct loop *l, const struct plan *plan, uint16_t index,
                  struct counters *counters, struct log_port *log)
 {
     *w = (struct worker){ .loop = l,
-                          .config = config,
                           .counters = counters,
                           .log = log,
                           .index = index,
                           .state = WORKER_RUNNING,
                           .date_s = UINT64_MAX };
-    slab_init(&w->clients, sizeof(struct client), config->clients_max);
+    slab_init(&w->clients, sizeof(struct client), 0);
     slab_init(&w->exchanges, sizeof(struct exchange), 0);
     slab_init(&w->upstreams, sizeof(struct upstream), 0);
     list_init(&w->client_list);
     list_init(&w->upstream_list);
+    list_init(&w->server_list);
     timer_init(&w->drain_timer, on_drain_deadline);
     w->drained_task.run = run_drained;
-    w->route = &config->listeners[0].site->routes[0];
-    if (backend_init(&w->backend, w->route->targets[0].backend, index))
+    w->scratch = route_scratch_create();
+    w->use = w->scratch ? plan_use_create(w, plan) : NULL;
+    if (w->use)
         return true;
-    backend_destroy(&w->backend);
+    route_scratch_destroy(w->scratch);
     return false;
+}
+
+struct plan_use *worker_prepare(struct worker *w, const struct plan *plan)
+{
+    return plan_use_create(w, plan);
+}
+
+static const struct bind_config *find_bind(const struct config *c, const struct bind_config *b)
+{
+    for (uint32_t i = 0; i < c->binds_count; i++)
+        if (strcmp(c->binds[i].text, b->text) == 0)
+            return &c->binds[i];
+    return NULL;
+}
+
+void worker_commit(struct worker *w, struct plan_use *use)
+{
+    for (uint32_t i = w->listeners_count; i-- > 0;) {
+        struct listener *l = w->listeners[i];
+        const struct bind_config *bind = find_bind(use->plan->config, l->bind);
+        if (bind)
+            listener_assign(l, use, bind);
+        else
+            listener_close(l);
+    }
+    struct plan_use *old = w->use;
+    w->use = use;
+    plan_use_unref(old);
 }
 
 bool worker_listen(struct worker *w, const struct bind_config *config, int listen_fd)
 {
     CHECK(w->listeners_count < LISTENERS_MAX);
-    struct listener *l = listener_start(w, config, listen_fd);
+    struct listener *l = listener_start(w->use, config, listen_fd);
     if (!l)
         return false;
     w->listeners[w->listeners_count++] = l;
@@ -76,7 +109,7 @@ void worker_drain(struct worker *w, void (*on_drained)(struct worker *w))
     FOR_EACH(&w->client_list, struct client, node, client_drain);
     FOR_EACH(&w->upstream_list, struct upstream, node, close_if_idle);
     loop_timer_set(w->loop, &w->drain_timer,
-                   w->loop->now_ns + ms_to_ns(w->config->timeouts.drain_ms));
+                   w->loop->now_ns + ms_to_ns(w->use->plan->config->timeouts.drain_ms));
     worker_object_gone(w);
 }
 
@@ -121,6 +154,10 @@ static void run_drained(struct task *t)
         return;
     w->state = WORKER_DRAINED;
     timer_remove(&w->loop->timers, &w->drain_timer);
+    struct plan_use *use = w->use;
+    w->use = NULL;
+    plan_use_unref(use);
+    CHECK(list_empty(&w->server_list));
     if (w->on_drained)
         w->on_drained(w);
 }
@@ -132,7 +169,7 @@ void worker_destroy(struct worker *w)
     slab_destroy(&w->clients);
     slab_destroy(&w->exchanges);
     slab_destroy(&w->upstreams);
-    backend_destroy(&w->backend);
+    route_scratch_destroy(w->scratch);
 }
 
 struct str worker_date(struct worker *w)

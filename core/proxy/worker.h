@@ -18,6 +18,9 @@
 #include "core/ring/loop.h"
 
 struct listener;
+struct plan;
+struct plan_use;
+struct route_scratch;
 
 enum worker_state {
     WORKER_RUNNING,  /* listeners accept */
@@ -28,7 +31,7 @@ enum worker_state {
 
 struct worker {
     struct loop *loop;
-    const struct config *config;
+    struct plan_use *use; /* the current plan */
     struct counters *counters;
     struct log_port *log; /* NULL: no access log */
     uint16_t index;
@@ -39,22 +42,31 @@ struct worker {
     struct list upstream_list;                 /* every upstream connection that is not freed */
     struct listener *listeners[LISTENERS_MAX]; /* those not yet closed */
     uint32_t listeners_count;
-    const struct route_config *route; /* the only one */
-    struct backend backend;           /* of it */
+    struct list server_list; /* every server that a plan or a connection knows */
+    uint32_t servers_bad;    /* of them: those whose back-off is not GOOD */
+    struct route_scratch *scratch;
 
     struct timer drain_timer;
     struct task drained_task;
     void (*on_drained)(struct worker *w);
+    void (*on_plan_gone)(struct worker *w, const struct plan *p); /* NULL: nobody asks */
 
     uint64_t connections; /* accepted so far, for numbering */
     uint64_t date_s;      /* second that `date` shows */
     char date[HTTP_DATE_BYTES];
 };
 
-/* Prepares a worker on its loop. The configuration, counters and log port outlive it. False when
- * out of memory. */
-bool worker_init(struct worker *w, struct loop *l, const struct config *config, uint16_t index,
+/* Prepares a worker on its loop. The plan (until on_plan_gone), counters and log port outlive it.
+ * False when out of memory. */
+bool worker_init(struct worker *w, struct loop *l, const struct plan *plan, uint16_t index,
                  struct counters *counters, struct log_port *log);
+
+/* A reload in two phases: prepare may fail and changes nothing; commit cannot fail. Listeners whose
+ * address the new plan has, too, stand for its bind from now on; the others are closed, their
+ * clients are told with their next answer. New binds are added by worker_listen(). No running
+ * exchange is touched. */
+struct plan_use *worker_prepare(struct worker *w, const struct plan *plan);
+void worker_commit(struct worker *w, struct plan_use *use);
 
 /* Starts to accept on a listening socket, which becomes the worker's. False without memory. */
 bool worker_listen(struct worker *w, const struct bind_config *config, int listen_fd);

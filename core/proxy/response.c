@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "core/proxy/response.h"
+
+#include "core/base/check.h"
+#include "core/base/limits.h"
+#include "core/http/forward.h"
+#include "core/proxy/client.h"
+#include "core/proxy/edit.h"
+#include "core/proxy/exchange.h"
+#include "core/proxy/request.h"
+#include "core/proxy/rewrite.h"
+#include "core/proxy/upstream.h"
+#include "core/proxy/worker.h"
+
+/* Memory that stays behind a queued response head, so that a small body joins it in one piece. */
+#define BODY_ROOM_BYTES 1024
+
+struct out exchange_begin_head(struct exchange *ex, bool large)
+{
+    if (!large)
+        return out_into(ex->arena.at, (size_t)(ex->arena.end - ex->arena.at));
+    size_t bytes = 2 * (size_t)HEAD_BYTES_MAX + FORWARD_ADDED_BYTES_MAX;
+    char *mem = arena_alloc(&ex->arena, bytes);
+    return mem ? out_into(mem, bytes) : (struct out){ .full = true };
+}
+
+bool exchange_interim(struct exchange *ex, const struct http_head *h)
+{
+    if (h->status == 101 || ++ex->interim_count > INTERIM_RESPONSES_MAX)
+        return false;
+    if (ex->head.version_minor == 0) /* RFC 9110 15.2: HTTP/1.0 knows none */
+        return true;
+    struct out o = exchange_begin_head(ex, false);
+    forward_interim_head(&o, h, ex->handling->via);
+    if (o.full) {
+        o = exchange_begin_head(ex, true);
+        if (!o.full)
+            forward_interim_head(&o, h, ex->handling->via);
+    }
+    if (o.full || !out_raw(&ex->out, o.start, (uint32_t)out_len(&o), NULL))
+        return false;
+    ex->arena.at = o.at;
+    out_flush(&ex->out);
+    client_arm(ex->client);
+    return true;
+}
+
+static enum body_framing choose_framing(const struct exchange *ex, const struct framing *f)
+{
+    switch (f->kind) {
+    case BODY_NONE:
+        return f->length_declared && f->declared_length == 0 ? FRAME_LENGTH : FRAME_NONE;
+    case BODY_LENGTH:
+        return FRAME_LENGTH;
+    case BODY_CHUNKED:
+    case BODY_CLOSE:
+        break;
+    }
+    return ex->head.version_minor >= 1 ? FRAME_CHUNKED : FRAME_CLOSE;
+}
+
+/* What the route changes in the server's fields. */
+static bool apply_rules(struct exchange *ex, struct out *o, const struct http_head *h,
+                        struct field_edits *edits)
+{
+    const struct handling *p = ex->handling;
+    if (!rewrite_response(edits, ex, h, o))
+        return false;
+    if (p->response_edits.items_count == 0)
+        return true;
+    char id[32];
+    struct template_ctx ctx = request_template_ctx(ex, id);
+    ctx.response = h;
+    ctx.status = h->status;
+    return edits_apply(edits, h, &p->response_edits, &ctx, o);
+}
+
+static void write_response_head(struct exchange *ex, struct out *o, const struct http_head *h,
+                                const struct framing *f, enum body_framing framing)
+{
+    struct forward_response r = {
+        .framing = framing,
+        .length = f->kind == BODY_LENGTH ? f->length : f->declared_length,
+        .declared_length = f->kind == BODY_NONE && f->length_declared,
+        .close = ex->close_after,
+        .keep_alive_http10 = !ex->close_after && ex->head.version_minor == 0,
+        .via = ex->handling->via,
+        .date = worker_date(ex->w),
+        .server_minor = h->version_minor,
+    };
+    if (!apply_rules(ex, o, h, &r.edits)) {
+        o->full = true;
+        return;
+    }
+    forward_response_head(o, h, &r);
+}
+
+bool exchange_respond(struct exchange *ex, const struct http_head *h, const struct framing *f,
+                      struct body_source *source)
+{
+    CHECK(ex->state == EX_WAITING);
+    ex->server_status = h->status;
+    enum body_framing framing = choose_framing(ex, f);
+    /* A request that is still coming may never end: its connection does, after the answer. */
+    if (framing == FRAME_CLOSE || !exchange_request_complete(ex) || !exchange_may_keep(ex))
+        ex->close_after = true;
+    struct out o = exchange_begin_head(ex, false);
+    write_response_head(ex, &o, h, f, framing);
+    if (o.full) {
+        o = exchange_begin_head(ex, true);
+        if (!o.full)
+            write_response_head(ex, &o, h, f, framing);
+    }
+    if (o.full || !out_raw(&ex->out, o.start, (uint32_t)out_len(&o), NULL)) {
+        upstream_abort(ex);
+        exchange_reply(ex, END_RESPONSE_HEAD_TOO_LARGE);
+        return false;
+    }
+    size_t room = (size_t)(o.end - o.at);
+    if (room > BODY_ROOM_BYTES)
+        room = BODY_ROOM_BYTES;
+    ex->arena.at = o.at + room;
+    ex->out.raw_room_end = ex->arena.at;
+    ex->status = h->status;
+    ex->state = EX_RESPONDING;
+    out_body(&ex->out, framing, source);
+    if (f->kind == BODY_NONE)
+        ex->out.sink.ops->end(&ex->out.sink, NULL);
+    return true;
+}
