@@ -11,6 +11,7 @@
 
 enum sock_listen_flags {
     SOCK_LISTEN_REUSEPORT = 1, /* TCP: one of a group on the same address */
+    SOCK_LISTEN_FIRST = 2,     /* the first of its group: another process's group is EADDRINUSE */
 };
 
 /* Binds and listens. TCP_NODELAY is set here and inherited by what is accepted. What is
