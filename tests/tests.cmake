@@ -106,6 +106,10 @@ sluice_unit_test(tests/unit/proxy/test_h1_out.c LINK sluice_proxy)
 sluice_unit_test(tests/unit/observe/test_log_format.c LINK sluice_observe)
 sluice_unit_test(tests/unit/observe/test_log_writer.c LINK sluice_observe sluice_ring)
 
+if(NOT SLUICE_SANITIZE)
+    sluice_add_test(unit/bench/stats 60 ${Python3_EXECUTABLE} tests/unit/bench/test_stats.py)
+endif()
+
 # ---- Simulation: the real stages on a simulated ring --------------------------------------------
 
 sluice_library(sluice_ring_sim LINK sluice_timer SOURCES
