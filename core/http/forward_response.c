@@ -25,7 +25,7 @@ void forward_response_head(struct out *o, const struct http_head *h,
 
     write_status_line(o, h);
     write_fields(o, h, &d);
-    if (!head_field(h, FIELD_DATE))
+    if (!head_field(h, FIELD_DATE) || d.ids & FIELD_BIT(DATE))
         write_field(o, STR("Date: "), f->date);
     if (f->via)
         write_via(o, h, f->server_minor);

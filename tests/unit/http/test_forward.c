@@ -70,9 +70,11 @@ static void requests_are_written_anew(void **state)
     } cases[] = {
         { GET END, GET X_ADDED END },
         /* order and case of other fields stay; spacing becomes one form */
-        { "GET / HTTP/1.1\r\nB: 1\r\na:2\r\nhOST:\ta\r\nC:  3 \t\r\nD:\r\nE: \r\nF:\t4\r\nG: "
+        { "GET / HTTP/1.1\r\nB: 1\r\na:2\r\nhOST:\ta\r\nC:  3 \t\r\nc:  3\r\nC: 3 \r\nD:\r\nE: "
+          "\r\nF:\t4\r\nG: "
           "5\r\n" END,
-          GET "B: 1\r\na: 2\r\nC: 3\r\nD: \r\nE: \r\nF: 4\r\nG: 5\r\n" X_ADDED END },
+          GET
+          "B: 1\r\na: 2\r\nC: 3\r\nc: 3\r\nC: 3\r\nD: \r\nE: \r\nF: 4\r\nG: 5\r\n" X_ADDED END },
         /* the target in normal form, the query as it is */
         { "DELETE /a/%2e./%62?%2e./ HTTP/1.1\r\nHost: a\r\n" END,
           "DELETE /b?%2e./ HTTP/1.1\r\nHost: a\r\n" X_ADDED END },
@@ -97,10 +99,11 @@ static void requests_are_written_anew(void **state)
               "Proxy-Authentication-Info: c\r\nHTTP2-Settings: d\r\nContent-Length: 5\r\n"
               "Expect: 100-continue\r\nA: b\r\n" END,
           GET "A: b\r\n" X_ADDED END },
+        { GET "Connection: close\r\nClose: a\r\n" END, GET "Close: a\r\n" X_ADDED END },
         /* what only a trusted peer may say */
         { GET "X-Forwarded-For: 1\r\nX-Forwarded-Proto: 2\r\nX-Forwarded-Host: 3\r\n"
               "X-Forwarded-Port: 4\r\nx-forwarded-Other: 5\r\nForwarded: 6\r\nX-Request-Id: 7\r\n"
-              "X-Forwarded: 8\r\n" END,
+              "X-Forwarded: 8\r\nX-Forwarded-: 9\r\n" END,
           GET "X-Forwarded: 8\r\n" X_ADDED END },
         { GET "a_b: c\r\nX_Forwarded_For: d\r\n_: e\r\nA: b\r\n" END, GET "A: b\r\n" X_ADDED END },
         { GET "Via: 1.1 x\r\nMax-Forwards: 7\r\n" END,
@@ -126,6 +129,9 @@ static void options_decide(void **state)
     f.framing = FRAME_CHUNKED;
     assert_forwarded(&g, GET "Trailer: x\r\n" END, &f,
                      GET "Trailer: x\r\n" X_ADDED "Transfer-Encoding: chunked\r\n" END);
+
+    assert_forwarded(&g, GET "Connection: trailer\r\nTrailer: x\r\n" END, &f,
+                     GET X_ADDED "Transfer-Encoding: chunked\r\n" END);
 
     f = plain;
     f.expect_continue = true;
@@ -332,6 +338,10 @@ static void responses_are_written_anew(void **state)
                     &f,
                     "HTTP/1.1 200 OK\r\nSet-Cookie: e\r\nSet-Cookie: f\r\nunder_score: g\r\n"
                     "Via: 1.1 x\r\n" DATE "Content-Length: 13\r\n" END);
+
+    assert_response(
+        &g, "HTTP/1.1 200 OK\r\nConnection: Date, Server\r\nDate: then\r\nServer: x\r\n" END, &f,
+        "HTTP/1.1 200 OK\r\n" DATE "Content-Length: 13\r\n" END);
 
     f = (struct forward_response){ .framing = FRAME_CHUNKED, .date = STR("now"), .close = true };
     assert_response(&g, "HTTP/1.1 200 OK\r\nTrailer: a\r\n" END, &f,

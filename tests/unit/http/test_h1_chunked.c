@@ -111,7 +111,7 @@ static void good_bodies_are_decoded(void **state)
           TEXT("\r\n") },
         { TEXT("0000000000000001\r\nx\r\n0\r\n\r\n"), TEXT("x"), TEXT("\r\n") },
         { TEXT("1;a\r\nx\r\n1;a=b;c\r\ny\r\n0;z\r\n\r\n"), TEXT("xy"), TEXT("\r\n") },
-        { TEXT("1 ; a = b ;c\t;d=\"\"\r\nx\r\n0\r\n\r\n"), TEXT("x"), TEXT("\r\n") },
+        { TEXT("1 ; a  =  b  ;c\t;d=\"\"\r\nx\r\n0\r\n\r\n"), TEXT("x"), TEXT("\r\n") },
         { TEXT("1;a=\"b;\\\"\x80\t\"\r\nx\r\n0\r\n\r\n"), TEXT("x"), TEXT("\r\n") },
         { TEXT("1;a=\"b\" ;c\r\nx\r\n0\r\n\r\n"), TEXT("x"), TEXT("\r\n") },
         { TEXT("0\r\nA: b\r\nC:\td\x80\r\n\r\n"), TEXT(""), TEXT("A: b\r\nC:\td\x80\r\n\r\n") },
