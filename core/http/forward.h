@@ -63,7 +63,8 @@ struct forward_response {
     uint8_t server_minor; /* version for Via */
 };
 
-/* Writes "HTTP/1.1 STATUS reason", fields, empty line: a final response. */
+/* Writes "HTTP/1.1 STATUS reason", fields, empty line: a final response. A 204 gets no field about
+ * a body, whatever f says. */
 void forward_response_head(struct out *o, const struct http_head *h,
                            const struct forward_response *f);
 

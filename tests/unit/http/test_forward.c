@@ -142,6 +142,10 @@ static void options_decide(void **state)
                      "GET / HTTP/1.1\r\nHost: server\r\na_b: c\r\n" X_ADDED
                      "Max-Forwards: 6\r\nExpect: 100-continue\r\n" END);
 
+    f = plain;
+    f.max_forwards = 0;
+    assert_forwarded(&g, GET "Max-Forwards: 1\r\n" END, &f, GET X_ADDED "Max-Forwards: 0\r\n" END);
+
     /* names with '_' that some servers cannot tell from what was dropped */
     f = plain;
     f.underscores = true;
@@ -362,17 +366,23 @@ static void responses_are_written_anew(void **state)
     assert_response(&g, "HTTP/1.0 304 Not Modified\r\nVia: 1.1 x\r\nContent-Length: 99\r\n" END, &f,
                     "HTTP/1.1 304 Not Modified\r\n" DATE "Via: 1.1 x, 1.0 sluice\r\n"
                     "Content-Length: 99\r\nConnection: keep-alive\r\n" END);
-    f = (struct forward_response){ .framing = FRAME_NONE, .date = STR("now") };
-    assert_response(&g, "HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n" END, &f,
+    f = (struct forward_response){
+        .framing = FRAME_LENGTH, .declared_length = true, .length = 5, .date = STR("now")
+    };
+    assert_response(&g, "HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n" END, &f,
                     "HTTP/1.1 204 No Content\r\n" DATE END);
+    f = (struct forward_response){ .framing = FRAME_NONE, .date = STR("now") };
+    assert_response(&g, "HTTP/1.1 304 Not Modified\r\nETag: x\r\n" END, &f,
+                    "HTTP/1.1 304 Not Modified\r\nETag: x\r\n" DATE END);
     guard_free(&g);
 }
 
 static void interim_responses_are_written_anew(void **state)
 {
     (void)state;
-    static const char text[] = "HTTP/1.1 103 Early Hints\r\nLink:</a>\r\nConnection: x\r\nX: y\r\n"
-                               "Content-Length: 3\r\nVia: 1.1 v\r\n" END;
+    static const char text[] =
+        "HTTP/1.1 103 Early Hints\r\nLink:</a>\r\nTrailer: t\r\nConnection: x\r\nX: y\r\n"
+        "Content-Length: 3\r\nVia: 1.1 v\r\n" END;
     struct guard g = guard_new(4096);
     struct http_head h;
     char out[512];
@@ -397,7 +407,7 @@ static void only_what_may_be_a_trailer_passes(void **state)
         "Authorization: b\r\nCookie: c\r\nSet-Cookie: d\r\nX-Forwarded-For: e\r\n"
         "X-Forwarded-Any: f\r\nConnection: close\r\nTE: g\r\nTrailer: h\r\nContent-Type: i\r\n"
         "content-Encoding: j\r\nCache-Control: k\r\nIf-None-Match: l\r\nIfx: m\r\nRange: n\r\n"
-        "x_y: o\r\nWWW-Authenticate: p\r\nServer-Timing: q\r\nIf: r\r\n" END;
+        "x_y: o\r\nWWW-Authenticate: p\r\nServer-Timing: q\r\nIf: r\r\nIf-: s\r\n" END;
     struct guard g = guard_new(4096);
     struct http_head h;
     enum end_reason why;
