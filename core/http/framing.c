@@ -129,10 +129,6 @@ enum end_reason framing_of_response(const struct http_head *h, enum http_method 
         if (h->status / 100 == 2 && request_method != METHOD_HEAD &&
             (coded || f->declared_length > 0))
             f->keep_alive = false;
-        if (h->status == 204) { /* RFC 9110 8.6: it has no length, not even 0 */
-            f->length_declared = false;
-            f->declared_length = 0;
-        }
     } else if (coded) {
         f->kind = BODY_CHUNKED;
     } else if (!f->length_declared) {
