@@ -108,10 +108,13 @@ void streams_sent(struct wire *w)
 
 /* ---- hearing ---- */
 
+/* The bytes themselves are not noted. */
 static void hear_run(struct conn *c, struct stream *s, uint64_t from, uint64_t bytes)
 {
     static char wanted[PIECE_BYTES];
-    for (uint64_t left = bytes; left;) {
+    struct text *notes = &c->w->notes;
+    size_t notes_len = notes->len;
+    for (uint64_t left = bytes; left; notes->len = notes_len) {
         if (c->in_len == 0 && !conn_receive(c))
             wire_fail(c->w, "%s: the stream ends after %llu bytes", c->who,
                       (unsigned long long)(from + bytes - left));
@@ -131,7 +134,6 @@ static void hear_run(struct conn *c, struct stream *s, uint64_t from, uint64_t b
 void stream_hear(struct conn *c, uint64_t seed, uint64_t bytes, enum coding coding)
 {
     struct stream s = stream_of(seed);
-    size_t notes_len = c->w->notes.len;
     uint64_t at = 0;
     while (coding == BY_CHUNKS) {
         uint64_t n = strtoull(hear_until(c, "\r\n"), NULL, 16);
@@ -145,7 +147,6 @@ void stream_hear(struct conn *c, uint64_t seed, uint64_t bytes, enum coding codi
         hear_run(c, &s, at, n);
         at += n;
         hear(c, "\r\n");
-        c->w->notes.len = notes_len; /* one line is enough */
     }
     if (coding != BY_CHUNKS)
         hear_run(c, &s, 0, at = bytes);
@@ -153,6 +154,5 @@ void stream_hear(struct conn *c, uint64_t seed, uint64_t bytes, enum coding codi
         wire_fail(c->w, "%s: the stream ends after %llu bytes", c->who, (unsigned long long)at);
     if (coding == BY_CLOSE)
         hear_end(c);
-    c->w->notes.len = notes_len;
     wire_note(c->w, "%s < %llu bytes", c->who, (unsigned long long)bytes);
 }
