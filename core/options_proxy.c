@@ -3,6 +3,7 @@
 
 #include <stdarg.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -10,6 +11,7 @@
 #include "balance/balance.h"
 #include "core/base/check.h"
 
+#define TIMEOUT_MAX_MS (24 * 3600 * 1000) /* a day */
 #define USAGE "usage: sluice proxy --from ADDR[,ADDR...] --to ADDR[,ADDR...] [OPTION...]"
 
 struct parse {
@@ -227,6 +229,58 @@ static bool read_workers(struct parse *p, const char *value)
     return true;
 }
 
+/* "200ms", "2s", "5m", "1h": a bare number is an error (DESIGN 8), and so is 0. */
+static bool read_duration(const char *text, uint32_t *ms)
+{
+    static const struct {
+        const char *unit;
+        uint32_t ms;
+    } units[] = { { "ms", 1 }, { "s", 1000 }, { "m", 60000 }, { "h", 3600000 } };
+    char *end;
+    if (*text < '0' || *text > '9')
+        return false;
+    unsigned long n = strtoul(text, &end, 10);
+    for (size_t i = 0; i < ARRAY_LEN(units); i++) {
+        if (strcmp(end, units[i].unit) != 0)
+            continue;
+        *ms = (uint32_t)n * units[i].ms;
+        return n > 0 && n <= TIMEOUT_MAX_MS / units[i].ms;
+    }
+    return false;
+}
+
+static bool read_timeout(struct parse *p, const char *value)
+{
+    static const struct {
+        const char *name;
+        size_t offset;
+    } timeouts[] = {
+#define TIMEOUT(name) { #name, offsetof(struct timeouts, name##_ms) }
+        TIMEOUT(client_head),  TIMEOUT(client_body),   TIMEOUT(client_idle),
+        TIMEOUT(client_write), TIMEOUT(connect),       TIMEOUT(first_byte),
+        TIMEOUT(stall),        TIMEOUT(upstream_idle), TIMEOUT(drain),
+#undef TIMEOUT
+    };
+    const char *equals = strchr(value, '=');
+    struct str name = { value, equals ? (size_t)(equals - value) : strlen(value) };
+    for (size_t i = 0; i < ARRAY_LEN(timeouts); i++) {
+        if (!str_eq(name, str_of(timeouts[i].name)))
+            continue;
+        uint32_t ms;
+        if (!equals || !read_duration(equals + 1, &ms))
+            return complain("--timeout: '%s' wants a duration from 1ms to 24h with its unit: "
+                            "%s=200ms, =2s, =5m, =1h",
+                            value, timeouts[i].name);
+        memcpy((char *)&p->c->timeouts + timeouts[i].offset, &ms, sizeof ms);
+        return true;
+    }
+    fprintf(stderr, "sluice proxy: --timeout: names are");
+    for (size_t i = 0; i < ARRAY_LEN(timeouts); i++)
+        fprintf(stderr, "%s %s", i ? "," : "", timeouts[i].name);
+    fprintf(stderr, "; not '%s'\n", value);
+    return false;
+}
+
 static bool read_via(struct parse *p, const char *value)
 {
     (void)value;
@@ -256,6 +310,12 @@ static const struct option options[] = {
       read_log },
     { "--workers", "N", "threads, each with its own ring; auto (default): one per CPU",
       read_workers },
+    { "--timeout", "NAME=DURATION",
+      "may be repeated, with units: connect=200ms; NAME is one of\n"
+      "client_head (10s), client_body (30s), client_idle (60s),\n"
+      "client_write (30s), connect (2s), first_byte (60s), stall\n"
+      "(60s), upstream_idle (4s), drain (30s)",
+      read_timeout },
     { "--via", NULL, "add Via (RFC 9110 7.6.3) both ways", read_via },
     { "--forwarded", NULL, "add Forwarded (RFC 7239) to requests", read_forwarded },
 };

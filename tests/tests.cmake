@@ -49,6 +49,12 @@ if(NOT SLUICE_SANITIZE)
     sluice_add_test(tidy/finds_planted 60 ${Python3_EXECUTABLE} tests/tidy/tidy.py --self-check)
 endif()
 
+# An allocator that is left out of the program is not missed by any other test.
+if(SLUICE_JEMALLOC AND TARGET sluice)
+    sluice_add_test(build/jemalloc 10 ${CMAKE_READELF} -d $<TARGET_FILE:sluice>)
+    set_property(TEST build/jemalloc PROPERTY PASS_REGULAR_EXPRESSION "NEEDED.*jemalloc")
+endif()
+
 # ---- Unit ---------------------------------------------------------------------------------------
 
 find_path(CMOCKA_INCLUDE_DIR cmocka.h REQUIRED)
@@ -107,6 +113,10 @@ sluice_unit_test(tests/unit/proxy/test_h1_out.c LINK sluice_proxy)
 
 sluice_unit_test(tests/unit/observe/test_log_format.c LINK sluice_observe)
 sluice_unit_test(tests/unit/observe/test_log_writer.c LINK sluice_observe sluice_ring)
+
+if(NOT SLUICE_SANITIZE)
+    sluice_add_test(unit/bench/stats 60 ${Python3_EXECUTABLE} tests/unit/bench/test_stats.py)
+endif()
 
 # ---- Simulation: the real stages on a simulated ring --------------------------------------------
 

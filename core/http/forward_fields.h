@@ -31,7 +31,7 @@ struct dropped {
 /* Whether a rule writes this field in our place. */
 #define EDITED(edits, id) ((edits).ids & FIELD_BIT(id))
 
-/* Finds what Connection names besides known fields. */
+/* Adds what Connection names. */
 void dropped_by_connection(struct dropped *d, const struct http_head *h);
 
 /* ... and what a rule takes out. */
