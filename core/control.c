@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "core/control.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <sched.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,52 +11,35 @@
 #include <unistd.h>
 
 #include "core/base/check.h"
+#include "core/config/load.h"
+#include "core/fleet.h"
 #include "core/observe/log_writer.h"
 #include "core/options.h"
 #include "core/ring/loop.h"
-#include "core/ring/sock.h"
-#include "core/worker.h"
 
-#define LISTEN_BACKLOG 4096
 /* What is logged last is written within this time, or lost. */
 #define LOG_STOP_MS 2000
 
-enum control_state {
-    CONTROL_STARTING, /* not every worker has said that it is up */
-    CONTROL_RUNNING,  /* all are up */
-    CONTROL_DRAINING, /* all were told to drain */
-    CONTROL_STOPPING, /* all were told to stop */
-    CONTROL_ENDING,   /* all threads are joined; the log is being flushed, then the loop ends */
-};
-
 struct control {
-    const struct config *config; /* the plan's */
-    struct plan *plan;
+    const char *path; /* of the configuration; NULL: the command line */
     struct loop *loop;
-    struct worker_thread *threads;
-    uint32_t threads_count;
-    uint32_t starting_count, alive_count;
-    enum control_state state;
+    struct fleet fleet;
+    bool up; /* the first plan is in force */
+    bool draining;
+    bool ending; /* all workers are gone; the log is being flushed, then the loop ends */
     int exit_code;
     int signal_fd;
     struct op signal_op;
     struct signalfd_siginfo signal_info;
     struct log_writer *log; /* NULL: no access log */
-    struct addr bound[LISTENERS_MAX];
 };
 
-/* --- stopping --- */
-
-static void tell_all(struct control *c, enum control_state state,
-                     void (*tell)(struct worker_thread *t))
+static struct control *control_of(struct fleet *f)
 {
-    if (c->state >= state)
-        return;
-    c->state = state;
-    for (uint32_t i = 0; i < c->threads_count; i++)
-        if (c->threads[i].state == THREAD_UP)
-            tell(&c->threads[i]);
+    return container_of(f, struct control, fleet);
 }
+
+/* --- the end --- */
 
 static void end_loop(struct log_writer *log, void *arg)
 {
@@ -67,33 +48,24 @@ static void end_loop(struct log_writer *log, void *arg)
     op_cancel(c->loop, &c->signal_op); /* whose completion stops the loop */
 }
 
-static void end_if_alone(struct control *c)
+static void on_empty(struct fleet *f)
 {
-    if (c->alive_count || c->starting_count)
-        return;
-    for (uint32_t i = 0; i < c->threads_count; i++)
-        worker_thread_join(&c->threads[i]);
-    c->state = CONTROL_ENDING;
+    struct control *c = control_of(f);
+    c->ending = true;
     if (c->log)
         log_writer_stop(c->log, c->loop->now_ns + ms_to_ns(LOG_STOP_MS), end_loop, c);
     else
         end_loop(NULL, c);
 }
 
-static void on_gone(struct worker_thread *t)
-{
-    struct control *c = t->control;
-    c->alive_count--;
-    end_if_alone(c);
-}
-
-/* --- starting --- */
+/* --- plans --- */
 
 static void print_banner(struct control *c)
 {
+    const struct config *config = c->fleet.plan->config;
     char text[ADDR_TEXT_MAX], example[ADDR_TEXT_MAX] = "";
-    for (uint32_t i = 0; i < c->config->binds_count; i++) {
-        const struct addr *a = &c->bound[i];
+    for (uint32_t i = 0; i < config->binds_count; i++) {
+        const struct addr *a = listen_set_bound(&c->fleet.listen, &config->binds[i]);
         addr_format(a, text);
         fprintf(stderr, "sluice: listening on %s\n", text);
         if (a->sa.sa_family == AF_UNIX || example[0])
@@ -106,142 +78,84 @@ static void print_banner(struct control *c)
         else
             memcpy(example, text, sizeof example);
     }
-    const struct backend_config *b = &c->config->backends[0];
-    fprintf(stderr, "sluice: %u worker%s, %s over %u server%s\n", c->threads_count,
-            c->threads_count == 1 ? "" : "s", b->policy, b->servers_count,
-            b->servers_count == 1 ? "" : "s");
+    uint32_t routes = 0, servers = 0;
+    for (uint32_t i = 0; i < config->sites_count; i++)
+        routes += config->sites[i].routes_count;
+    for (uint32_t i = 0; i < config->backends_count; i++)
+        servers += config->backends[i].servers_count;
+    fprintf(stderr, "sluice: %u worker%s, %u route%s, %u server%s\n", c->fleet.workers,
+            c->fleet.workers == 1 ? "" : "s", routes, routes == 1 ? "" : "s", servers,
+            servers == 1 ? "" : "s");
     if (example[0])
         fprintf(stderr, "sluice: try  curl -i http://%s/\n", example);
     else
         fprintf(stderr, "sluice: try  curl -i --unix-socket %s http://localhost/\n", text + 5);
 }
 
-static void on_up(struct worker_thread *t)
+static void on_applied(struct fleet *f, bool ok, const char *why)
 {
-    struct control *c = t->control;
-    c->starting_count--;
-    if (t->failed) {
-        if (c->exit_code == EXIT_OK)
-            fprintf(stderr, "sluice: worker %u cannot start: %s\n", t->index, t->why);
-        c->exit_code = EXIT_FAILED;
-        c->alive_count--;
-        tell_all(c, CONTROL_STOPPING, worker_thread_stop);
-        end_if_alone(c);
-    } else if (c->state == CONTROL_STOPPING) {
-        worker_thread_stop(t);
-    } else if (c->state == CONTROL_DRAINING) {
-        worker_thread_drain(t);
-    } else if (c->starting_count == 0) {
-        c->state = CONTROL_RUNNING;
+    struct control *c = control_of(f);
+    if (c->up) {
+        if (ok)
+            fprintf(stderr, "sluice: reloaded %s%s%s\n", c->path, why[0] ? "; " : "", why);
+        else
+            fprintf(stderr, "sluice: not reloaded: %s\n", why);
+    } else if (ok) {
+        c->up = true;
         print_banner(c);
+    } else {
+        fprintf(stderr, "sluice: %s\n", why);
+        c->exit_code = EXIT_FAILED;
+        fleet_stop(f);
     }
 }
 
-/* One socket per worker and TCP address (a SO_REUSEPORT group); a Unix socket is shared. */
-static bool bind_listener(struct control *c, uint32_t index)
+static void reload(struct control *c)
 {
-    const struct bind_config *l = &c->config->binds[index];
-    struct addr addr = l->addr;
-    bool tcp = addr.sa.sa_family != AF_UNIX;
-    for (uint32_t i = 0; i < c->threads_count; i++) {
-        unsigned flags = tcp ? SOCK_LISTEN_REUSEPORT | (i == 0 ? SOCK_LISTEN_FIRST : 0) : 0;
-        int fd = tcp || i == 0 ? sock_listen(&addr, LISTEN_BACKLOG, flags, &addr)
-                               : fcntl(c->threads[0].listen_fds[index], F_DUPFD_CLOEXEC, 0);
-        if (fd < 0) {
-            int err = tcp || i == 0 ? -fd : errno;
-            const char *remedy = err == EADDRINUSE      ? " (is another server running there?)"
-                                 : err == EACCES        ? " (ports below 1024 want privileges)"
-                                 : err == EADDRNOTAVAIL ? " (not an address of this machine)"
-                                                        : "";
-            fprintf(stderr, "sluice: cannot listen on %s: %s%s\n", l->text, strerror(err), remedy);
-            return false;
-        }
-        c->threads[i].listen_fds[index] = fd;
+    if (!c->path || !c->up || c->draining)
+        return;
+    if (c->fleet.state != FLEET_STEADY) {
+        fputs("sluice: not reloaded: another reload is under way\n", stderr);
+        return;
     }
-    c->bound[index] = addr;
-    return true;
-}
-
-static void close_listeners(struct control *c)
-{
-    for (uint32_t i = 0; i < c->threads_count; i++)
-        for (uint32_t k = 0; k < c->config->binds_count; k++)
-            if (c->threads[i].listen_fds[k] >= 0)
-                sock_close(c->threads[i].listen_fds[k], false);
-}
-
-/* The CPUs this process may use, in order; as many as fit. */
-static uint32_t usable_cpus(int *cpus, uint32_t max)
-{
-    cpu_set_t set;
-    uint32_t n = 0;
-    if (sched_getaffinity(0, sizeof set, &set) == 0)
-        for (int i = 0; i < CPU_SETSIZE && n < max; i++)
-            if (CPU_ISSET((unsigned)i, &set))
-                cpus[n++] = i;
-    return n;
-}
-
-static bool make_threads(struct control *c)
-{
-    int cpus[WORKERS_MAX];
-    uint32_t cpus_count = usable_cpus(cpus, WORKERS_MAX);
-    c->threads_count = c->config->workers ? c->config->workers : cpus_count ? cpus_count : 1;
-    size_t bytes = c->threads_count * sizeof(struct worker_thread);
-    c->threads = aligned_alloc(_Alignof(struct worker_thread), bytes);
-    if (!c->threads)
-        return false;
-    memset(c->threads, 0, bytes);
-    for (uint32_t i = 0; i < c->threads_count; i++) {
-        struct worker_thread *t = &c->threads[i];
-        t->control = c;
-        t->control_loop = c->loop;
-        t->plan = c->plan;
-        t->on_up = on_up;
-        t->on_gone = on_gone;
-        t->index = i;
-        /* With fewer workers than CPUs the scheduler places them better than we could. */
-        t->cpu = c->threads_count == cpus_count ? cpus[i] : -1;
-        for (uint32_t k = 0; k < LISTENERS_MAX; k++)
-            t->listen_fds[k] = -1;
+    struct config_report report;
+    config_report_init(&report);
+    struct config *config = config_load(c->path, &report);
+    config_report_print(&report, stderr, isatty(STDERR_FILENO) && !getenv("NO_COLOR"));
+    config_report_free(&report);
+    if (!config) {
+        fputs("sluice: not reloaded: everything stays as it was\n", stderr);
+        return;
     }
-    return true;
+    struct plan *p = plan_create(config);
+    if (p)
+        fleet_apply(&c->fleet, p);
+    else
+        fputs("sluice: not reloaded: out of memory\n", stderr);
 }
 
-static bool open_log(struct control *c)
+/* --- the log --- */
+
+static struct log_port *log_port(struct fleet *f, struct worker_thread *t)
 {
-    const struct log_config *log = c->config->listeners[0].site->routes[0].handling.log;
+    struct control *c = control_of(f);
+    return c->log ? log_writer_port(c->log, &t->counters.log_dropped) : NULL;
+}
+
+static bool open_log(struct control *c, const struct config *config)
+{
+    const struct log_config *log = config->sites_count ? config->sites[0].handling.log : NULL;
     if (!log)
         return true;
     struct log_writer_config lc = { .path = log->path,
                                     .format = log->format,
                                     .colour = isatty(STDOUT_FILENO) && !getenv("NO_COLOR"),
-                                    .ports_max = c->threads_count };
+                                    .ports_max = WORKERS_MAX };
     char why[256];
     c->log = log_writer_create(c->loop, &lc, why, sizeof why);
-    if (!c->log) {
-        fprintf(stderr, "sluice: cannot write the access log %s: %s\n", lc.path, why);
-        return false;
-    }
-    for (uint32_t i = 0; i < c->threads_count; i++) {
-        struct worker_thread *t = &c->threads[i];
-        t->log = log_writer_port(c->log, &t->counters.log_dropped);
-        if (!t->log) {
-            fputs("sluice: out of memory\n", stderr);
-            return false;
-        }
-    }
-    return true;
-}
-
-static void start_threads(struct control *c)
-{
-    c->starting_count = c->alive_count = c->threads_count;
-    for (uint32_t i = 0; i < c->threads_count; i++) {
-        struct worker_thread *t = &c->threads[i];
-        int err = worker_thread_start(t);
-        CHECK(err == 0); /* of the first few threads of a process */
-    }
+    if (!c->log)
+        fprintf(stderr, "sluice: cannot write the access log %s: %s\n", log->path, why);
+    return c->log != NULL;
 }
 
 /* --- signals --- */
@@ -249,6 +163,20 @@ static void start_threads(struct control *c)
 static void read_signal(struct control *c)
 {
     op_read(c->loop, &c->signal_op, c->signal_fd, &c->signal_info, sizeof c->signal_info);
+}
+
+static void drain_or_stop(struct control *c, bool again_stops)
+{
+    if (c->draining) {
+        if (again_stops)
+            fleet_stop(&c->fleet);
+        return;
+    }
+    c->draining = true;
+    const struct plan *p = c->fleet.plan;
+    if (p)
+        fprintf(stderr, "sluice: draining, %u s at most\n", p->config->timeouts.drain_ms / 1000);
+    fleet_drain(&c->fleet);
 }
 
 static void on_signal(struct op *op, struct op_result result)
@@ -260,17 +188,16 @@ static void on_signal(struct op *op, struct op_result result)
     }
     switch (c->signal_info.ssi_signo) {
     case SIGINT:
-        tell_all(c, CONTROL_STOPPING, worker_thread_stop);
+        fleet_stop(&c->fleet);
         break;
     case SIGTERM:
+        drain_or_stop(c, true);
+        break;
     case SIGQUIT:
-        if (c->state == CONTROL_DRAINING && c->signal_info.ssi_signo == SIGTERM) {
-            tell_all(c, CONTROL_STOPPING, worker_thread_stop);
-        } else if (c->state < CONTROL_DRAINING) {
-            fprintf(stderr, "sluice: draining, %u s at most\n",
-                    c->config->timeouts.drain_ms / 1000);
-            tell_all(c, CONTROL_DRAINING, worker_thread_drain);
-        }
+        drain_or_stop(c, false);
+        break;
+    case SIGHUP:
+        reload(c);
         break;
     case SIGUSR1:
         if (c->log)
@@ -279,7 +206,7 @@ static void on_signal(struct op *op, struct op_result result)
     default:
         break;
     }
-    if (c->state == CONTROL_ENDING)
+    if (c->ending)
         loop_stop(c->loop);
     else
         read_signal(c);
@@ -293,6 +220,8 @@ static bool take_signals(struct control *c)
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGQUIT);
     sigaddset(&set, SIGUSR1);
+    if (c->path)
+        sigaddset(&set, SIGHUP);
     pthread_sigmask(SIG_BLOCK, &set, NULL);
     c->signal_fd = signalfd(-1, &set, SFD_CLOEXEC);
     if (c->signal_fd < 0)
@@ -312,55 +241,53 @@ static void raise_descriptor_limit(void)
     }
 }
 
-static void remove_unix_sockets(const struct control *c)
+static void run(struct control *c, struct plan *p)
 {
-    for (uint32_t i = 0; i < c->config->binds_count; i++) {
-        const struct addr *a = &c->config->binds[i].addr;
-        if (a->sa.sa_family == AF_UNIX && a->un.sun_path[0])
-            unlink(a->un.sun_path);
+    if (!take_signals(c)) {
+        fputs("sluice: cannot receive signals\n", stderr);
+        plan_unuse(p);
+        return;
     }
-}
-
-static void run(struct control *c)
-{
-    start_threads(c);
+    c->exit_code = EXIT_OK;
+    fleet_apply(&c->fleet, p);
     loop_run(c->loop);
-    remove_unix_sockets(c);
+    close(c->signal_fd);
 }
 
-int control_run(struct config *config)
+int control_run(struct config *config, const char *path)
 {
-    struct control c = { .config = config, .signal_fd = -1, .exit_code = EXIT_FAILED };
+    struct control *c = calloc(1, sizeof *c);
+    struct plan *p = plan_create(config);
     char why[512];
+    int code = EXIT_FAILED;
     raise_descriptor_limit();
-    c.plan = plan_create(config);
-    if (!c.plan) {
-        fputs("sluice: out of memory\n", stderr);
-        return EXIT_FAILED;
-    }
     struct loop_config lc = { .sq_entries = 64, .cq_entries = 256, .ring_buffers = 8 };
-    c.loop = loop_create(&lc, why, sizeof why);
-    if (!c.loop) {
+    if (!c || !p) {
+        fputs("sluice: out of memory\n", stderr);
+        plan_unuse(p);
+        free(c);
+        return code;
+    }
+    *c = (struct control){ .path = path, .exit_code = EXIT_FAILED };
+    c->loop = loop_create(&lc, why, sizeof why);
+    c->fleet.loop = c->loop;
+    c->fleet.log_port = log_port;
+    c->fleet.on_applied = on_applied;
+    c->fleet.on_empty = on_empty;
+    if (!c->loop) {
         fprintf(stderr, "sluice: cannot start: %s\n", why);
-        plan_destroy(c.plan);
-        return EXIT_FAILED;
+        plan_unuse(p);
+    } else if (!open_log(c, config)) {
+        plan_unuse(p);
+    } else {
+        run(c, p);
     }
-    bool ready = make_threads(&c);
-    for (uint32_t i = 0; ready && i < config->binds_count; i++)
-        ready = bind_listener(&c, i);
-    ready = ready && open_log(&c) && take_signals(&c);
-    if (ready) {
-        c.exit_code = EXIT_OK;
-        run(&c);
-    } else if (c.threads) {
-        close_listeners(&c);
-    }
-    if (c.log)
-        log_writer_destroy(c.log);
-    if (c.signal_fd >= 0)
-        close(c.signal_fd);
-    loop_destroy(c.loop);
-    free(c.threads);
-    plan_destroy(c.plan);
-    return c.exit_code;
+    if (c->log)
+        log_writer_destroy(c->log);
+    if (c->loop)
+        loop_destroy(c->loop);
+    fleet_destroy(&c->fleet);
+    code = c->exit_code;
+    free(c);
+    return code;
 }

@@ -16,7 +16,6 @@ static void finish_close(struct listener *l)
 {
     struct worker *w = l->w;
     timer_remove(&w->loop->timers, &l->retry);
-    sock_close(l->fd, false);
     worker_listener_gone(w, l);
     listener_unref(l);
 }

@@ -14,7 +14,7 @@ struct worker;
 enum listener_state {
     LISTENER_ACCEPTING, /* the accept is in flight */
     LISTENER_PAUSED,    /* accepting failed (no descriptor, no memory): the timer starts it again */
-    LISTENER_CLOSING,   /* being cancelled and joined; then the descriptor is closed */
+    LISTENER_CLOSING,   /* being cancelled and joined; then the descriptor is given back */
 };
 
 /* One socket of one worker. It outlives the plan that opened it: a reload changes what it stands
@@ -31,7 +31,7 @@ struct listener {
     uint8_t state; /* enum listener_state */
 };
 
-/* NULL without memory (the descriptor stays the caller's). */
+/* NULL without memory. The descriptor stays the caller's. */
 struct listener *listener_start(struct plan_use *use, const struct bind_config *bind, int fd);
 
 /* From now on it stands for this bind of that plan. */
@@ -39,7 +39,7 @@ void listener_assign(struct listener *l, struct plan_use *use, const struct bind
 
 void listener_unref(struct listener *l);
 
-/* Ends accepting and closes; the worker is told by worker_listener_gone(), not before it returns to
+/* Ends accepting; the worker is told by worker_listener_gone(), not before it returns to
  * the loop unless nothing was in flight. */
 void listener_close(struct listener *l);
 

@@ -5,6 +5,7 @@
 #ifndef SLUICE_PROXY_PLAN_H
 #define SLUICE_PROXY_PLAN_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "core/config/config.h"
@@ -16,11 +17,15 @@ struct worker;
 struct plan {
     struct config *config;      /* owned */
     struct site_routes **sites; /* by index of the site */
+    _Atomic uint32_t users;     /* its maker, and each worker that has not let it go */
 };
 
 /* Takes the configuration over, even on failure: NULL without memory. */
 struct plan *plan_create(struct config *config);
-void plan_destroy(struct plan *p);
+
+/* One user more or less; from any thread. The last one frees it. p may be NULL to plan_unuse(). */
+void plan_use_more(struct plan *p);
+void plan_unuse(struct plan *p);
 
 static inline const struct site_routes *plan_routes(const struct plan *p,
                                                     const struct site_config *site)
@@ -29,17 +34,23 @@ static inline const struct site_routes *plan_routes(const struct plan *p,
 }
 
 struct plan_use {
-    struct worker *w;
+    struct worker *w; /* NULL: not attached yet */
     const struct plan *plan;
     uint32_t refs;            /* the worker while it is current, its listeners, exchanges */
     struct backend *backends; /* by index of the backend */
 };
 
-/* One reference, the caller's. NULL without memory; nothing is changed then. */
-struct plan_use *plan_use_create(struct worker *w, const struct plan *p);
+/* Builds the balancers of worker number `worker`; any thread may do it, as it takes a while. One
+ * reference, the caller's. NULL without memory. */
+struct plan_use *plan_use_create(const struct plan *p, uint32_t worker);
+
+/* On the worker's thread: gives it the worker's servers. False without memory (then only
+ * plan_use_unref() may follow). */
+bool plan_use_attach(struct plan_use *u, struct worker *w);
 void plan_use_ref(struct plan_use *u);
 
-/* The last one tells the worker's on_plan_gone. u may be NULL. */
+/* On the worker's thread once attached. The last one tells the worker's on_plan_gone. u may be
+ * NULL. */
 void plan_use_unref(struct plan_use *u);
 
 static inline struct backend *plan_backend(const struct plan_use *u,

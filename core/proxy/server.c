@@ -21,9 +21,15 @@ static void free_if_unused(struct server *s)
     if (s->backoff.state != BACKOFF_GOOD)
         s->w->servers_bad--;
     list_remove(&s->node);
+    s->w->servers_count--;
     free((char *)s->backend_name);
     free((char *)s->name);
     free(s);
+}
+
+static uint64_t identity_hash(const struct backend_config *b, const struct server_config *c)
+{
+    return hash_bytes(c->name, strlen(c->name), hash_bytes(b->name, strlen(b->name), 0));
 }
 
 static bool is_same(const struct server *s, const struct backend_config *b,
@@ -33,29 +39,32 @@ static bool is_same(const struct server *s, const struct backend_config *b,
            s->addr.len == c->addr.len && memcmp(&s->addr.sa, &c->addr.sa, s->addr.len) == 0;
 }
 
-static struct server *find(struct worker *w, const struct backend_config *b,
+static struct server *find(struct worker *w, uint64_t hash, const struct backend_config *b,
                            const struct server_config *c)
 {
-    for (struct list *n = w->server_list.next; n != &w->server_list; n = n->next) {
+    struct list *head = &w->servers[hash % WORKER_SERVER_LISTS];
+    for (struct list *n = head->next; n != head; n = n->next) {
         struct server *s = container_of(n, struct server, node);
-        if (is_same(s, b, c))
+        if (s->hash == hash && is_same(s, b, c))
             return s;
     }
     return NULL;
 }
 
-static struct server *make(struct worker *w, const struct backend_config *b,
+static struct server *make(struct worker *w, uint64_t hash, const struct backend_config *b,
                            const struct server_config *c)
 {
     struct server *s = calloc(1, sizeof *s);
     if (!s)
         return NULL;
     s->w = w;
+    s->hash = hash;
     s->addr = c->addr;
     s->backend_name = strdup(b->name);
     s->name = strdup(c->name);
     list_init(&s->idle);
-    list_push_back(&w->server_list, &s->node);
+    list_push_back(&w->servers[hash % WORKER_SERVER_LISTS], &s->node);
+    w->servers_count++;
     if (s->backend_name && s->name)
         return s;
     free_if_unused(s);
@@ -97,37 +106,42 @@ static struct server_set *make_set(const struct backend_config *config)
 static bool take_server(struct backend *b, struct worker *w, uint32_t i)
 {
     const struct server_config *c = &b->config->servers[i];
-    struct server *s = find(w, b->config, c);
+    uint64_t hash = identity_hash(b->config, c);
+    struct server *s = find(w, hash, b->config, c);
     if (!s)
-        s = make(w, b->config, c);
+        s = make(w, hash, b->config, c);
     if (!s)
         return false;
     s->refs++;
     s->backoff_config = (struct backoff_config){ .min_ns = ms_to_ns(b->config->backoff_min_ms),
                                                  .max_ns = ms_to_ns(b->config->backoff_max_ms) };
     b->servers[i] = s;
-    if (c->weight && c->addr.len) {
-        b->weighted[i / 64] |= UINT64_C(1) << (i % 64);
-        b->weighted_count++;
-    }
     return true;
 }
 
-bool backend_init(struct backend *b, struct worker *w, const struct backend_config *config)
+bool backend_attach(struct backend *b, struct worker *w)
+{
+    for (uint32_t i = 0; i < b->config->servers_count; i++)
+        if (!take_server(b, w, i))
+            return false;
+    return true;
+}
+
+bool backend_init(struct backend *b, const struct backend_config *config, uint32_t worker)
 {
     CHECK(config->servers_count > 0 && config->servers_count <= SERVERS_MAX);
     *b = (struct backend){ .config = config };
     const struct balance_policy *policy = balance_policy_find(str_of(config->policy));
     CHECK(policy);
-    b->set = make_set(config);
-    b->servers = calloc(config->servers_count, sizeof *b->servers);
-    if (!b->set || !b->servers)
-        return false;
     for (uint32_t i = 0; i < config->servers_count; i++)
-        if (!take_server(b, w, i))
-            return false;
-    b->balancer = policy->create(b->set, w->index);
-    return b->balancer != NULL;
+        if (config->servers[i].weight && config->servers[i].addr.len) {
+            b->weighted[i / 64] |= UINT64_C(1) << (i % 64);
+            b->weighted_count++;
+        }
+    b->servers = calloc(config->servers_count, sizeof *b->servers);
+    b->set = make_set(config);
+    b->balancer = b->set ? policy->create(b->set, worker) : NULL;
+    return b->servers && b->balancer;
 }
 
 void backend_destroy(struct backend *b)

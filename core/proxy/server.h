@@ -19,7 +19,8 @@ struct worker;
 
 struct server {
     struct worker *w;
-    struct list node; /* in the worker's list */
+    struct list node; /* in the worker's table, by hash of its identity */
+    uint64_t hash;
     struct addr addr;
     const char *backend_name, *name; /* its identity; owned */
     uint32_t refs;                   /* backends that list it */
@@ -40,9 +41,13 @@ struct backend {
     uint64_t weighted[SET_WORDS(SERVERS_MAX)]; /* servers with an address and weight > 0 */
 };
 
-/* Finds the servers that the worker knows already, makes the others. False when out of memory: to
- * be destroyed all the same. */
-bool backend_init(struct backend *b, struct worker *w, const struct backend_config *config);
+/* Builds set and balancer of worker number `worker`; on any thread. False when out of memory: to be
+ * destroyed all the same. */
+bool backend_init(struct backend *b, const struct backend_config *config, uint32_t worker);
+
+/* On the worker's thread: finds the servers that the worker knows already, makes the others. False
+ * as above. */
+bool backend_attach(struct backend *b, struct worker *w);
 
 /* Servers that no backend lists any more lose their pooled connections, and go with their last. */
 void backend_destroy(struct backend *b);

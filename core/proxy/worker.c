@@ -14,8 +14,8 @@
 static void on_drain_deadline(struct timer *t, uint64_t now_ns);
 static void run_drained(struct task *t);
 
-bool worker_init(struct worker *w, struct loop *l, const struct plan *plan, uint16_t index,
-                 struct counters *counters, struct log_port *log)
+bool worker_init(struct worker *w, struct loop *l, uint16_t index, struct counters *counters,
+                 struct log_port *log)
 {
     *w = (struct worker){ .loop = l,
                           .counters = counters,
@@ -28,53 +28,59 @@ bool worker_init(struct worker *w, struct loop *l, const struct plan *plan, uint
     slab_init(&w->upstreams, sizeof(struct upstream), 0);
     list_init(&w->client_list);
     list_init(&w->upstream_list);
-    list_init(&w->server_list);
+    for (size_t i = 0; i < WORKER_SERVER_LISTS; i++)
+        list_init(&w->servers[i]);
     timer_init(&w->drain_timer, on_drain_deadline);
     w->drained_task.run = run_drained;
     w->scratch = route_scratch_create();
-    w->use = w->scratch ? plan_use_create(w, plan) : NULL;
-    if (w->use)
-        return true;
-    route_scratch_destroy(w->scratch);
-    return false;
+    return w->scratch != NULL;
 }
 
-struct plan_use *worker_prepare(struct worker *w, const struct plan *plan)
+static const struct listen_slot *find_slot(const struct listen_slot *slots, uint32_t count, int fd)
 {
-    return plan_use_create(w, plan);
-}
-
-static const struct bind_config *find_bind(const struct config *c, const struct bind_config *b)
-{
-    for (uint32_t i = 0; i < c->binds_count; i++)
-        if (strcmp(c->binds[i].text, b->text) == 0)
-            return &c->binds[i];
+    for (uint32_t i = 0; i < count; i++)
+        if (slots[i].fd == fd)
+            return &slots[i];
     return NULL;
 }
 
-void worker_commit(struct worker *w, struct plan_use *use)
+static struct listener *find_listener(const struct worker *w, int fd)
 {
-    for (uint32_t i = w->listeners_count; i-- > 0;) {
-        struct listener *l = w->listeners[i];
-        const struct bind_config *bind = find_bind(use->plan->config, l->bind);
-        if (bind)
-            listener_assign(l, use, bind);
-        else
-            listener_close(l);
-    }
-    struct plan_use *old = w->use;
-    w->use = use;
-    plan_use_unref(old);
+    for (uint32_t i = 0; i < w->listeners_count; i++)
+        if (w->listeners[i]->fd == fd && w->listeners[i]->state != LISTENER_CLOSING)
+            return w->listeners[i];
+    return NULL;
 }
 
-bool worker_listen(struct worker *w, const struct bind_config *config, int listen_fd)
+static bool add_listener(struct worker *w, const struct listen_slot *slot)
 {
-    CHECK(w->listeners_count < LISTENERS_MAX);
-    struct listener *l = listener_start(w->use, config, listen_fd);
-    if (!l)
-        return false;
-    w->listeners[w->listeners_count++] = l;
-    return true;
+    struct listener *l = w->listeners_count < WORKER_LISTENERS_MAX
+                             ? listener_start(w->use, slot->bind, slot->fd)
+                             : NULL;
+    if (l)
+        w->listeners[w->listeners_count++] = l;
+    return l != NULL;
+}
+
+uint32_t worker_commit(struct worker *w, struct plan_use *use, const struct listen_slot *slots,
+                       uint32_t slots_count)
+{
+    struct plan_use *old = w->use;
+    w->use = use;
+    for (uint32_t i = w->listeners_count; i-- > 0;) {
+        struct listener *l = w->listeners[i];
+        const struct listen_slot *slot = find_slot(slots, slots_count, l->fd);
+        if (!slot)
+            listener_close(l);
+        else if (l->state != LISTENER_CLOSING)
+            listener_assign(l, use, slot->bind);
+    }
+    uint32_t failed = 0;
+    for (uint32_t i = 0; i < slots_count; i++)
+        if (!find_listener(w, slots[i].fd) && !add_listener(w, &slots[i]))
+            failed++;
+    plan_use_unref(old);
+    return failed;
 }
 
 /* Calls a function that may close, not free, for every element. */
@@ -109,7 +115,8 @@ void worker_drain(struct worker *w, void (*on_drained)(struct worker *w))
     FOR_EACH(&w->client_list, struct client, node, client_drain);
     FOR_EACH(&w->upstream_list, struct upstream, node, close_if_idle);
     loop_timer_set(w->loop, &w->drain_timer,
-                   w->loop->now_ns + ms_to_ns(w->use->plan->config->timeouts.drain_ms));
+                   w->loop->now_ns +
+                       ms_to_ns(w->use ? w->use->plan->config->timeouts.drain_ms : 0));
     worker_object_gone(w);
 }
 
@@ -144,6 +151,8 @@ void worker_listener_gone(struct worker *w, struct listener *l)
     for (uint32_t i = 0; i < w->listeners_count; i++)
         if (w->listeners[i] == l)
             w->listeners[i] = w->listeners[--w->listeners_count];
+    if (w->on_listener_gone)
+        w->on_listener_gone(w, l->fd);
     worker_object_gone(w);
 }
 
@@ -157,7 +166,7 @@ static void run_drained(struct task *t)
     struct plan_use *use = w->use;
     w->use = NULL;
     plan_use_unref(use);
-    CHECK(list_empty(&w->server_list));
+    CHECK(w->servers_count == 0);
     if (w->on_drained)
         w->on_drained(w);
 }

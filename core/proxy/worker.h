@@ -29,47 +29,61 @@ enum worker_state {
     WORKER_DRAINED,  /* no client, no upstream, no listener is left; on_drained was called */
 };
 
+/* Sockets that one worker accepts on: several of one address when workers are fewer than before. */
+#define WORKER_LISTENERS_MAX 1024
+
+/* Lists of a hash table. */
+#define WORKER_SERVER_LISTS 64
+
 struct worker {
     struct loop *loop;
-    struct plan_use *use; /* the current plan */
+    struct plan_use *use; /* the current plan; NULL: none yet, or drained */
     struct counters *counters;
     struct log_port *log; /* NULL: no access log */
     uint16_t index;
     enum worker_state state;
 
     struct slab clients, exchanges, upstreams;
-    struct list client_list;                   /* every client that is not freed */
-    struct list upstream_list;                 /* every upstream connection that is not freed */
-    struct listener *listeners[LISTENERS_MAX]; /* those not yet closed */
-    uint32_t listeners_count;
-    struct list server_list; /* every server that a plan or a connection knows */
-    uint32_t servers_bad;    /* of them: those whose back-off is not GOOD */
+    struct list client_list;   /* every client that is not freed */
+    struct list upstream_list; /* every upstream connection that is not freed */
+    struct listener *listeners[WORKER_LISTENERS_MAX]; /* those not yet closed */
+    uint32_t listeners_count;                         /* those closing included */
+    struct list servers[WORKER_SERVER_LISTS];         /* all that a plan or a connection knows */
+    uint32_t servers_count;
+    uint32_t servers_bad; /* of them: those whose back-off is not GOOD */
     struct route_scratch *scratch;
 
     struct timer drain_timer;
     struct task drained_task;
     void (*on_drained)(struct worker *w);
     void (*on_plan_gone)(struct worker *w, const struct plan *p); /* NULL: nobody asks */
+    void (*on_listener_gone)(struct worker *w, int fd);           /* likewise */
 
     uint64_t connections; /* accepted so far, for numbering */
     uint64_t date_s;      /* second that `date` shows */
     char date[HTTP_DATE_BYTES];
 };
 
-/* Prepares a worker on its loop. The plan (until on_plan_gone), counters and log port outlive it.
- * False when out of memory. */
-bool worker_init(struct worker *w, struct loop *l, const struct plan *plan, uint16_t index,
-                 struct counters *counters, struct log_port *log);
+/* A listening socket and what it stands for. Descriptors are the caller's: a worker borrows them
+ * until it says otherwise by on_listener_gone. */
+struct listen_slot {
+    const struct bind_config *bind;
+    int fd;
+};
 
-/* A reload in two phases: prepare may fail and changes nothing; commit cannot fail. Listeners whose
- * address the new plan has, too, stand for its bind from now on; the others are closed, their
- * clients are told with their next answer. New binds are added by worker_listen(). No running
- * exchange is touched. */
-struct plan_use *worker_prepare(struct worker *w, const struct plan *plan);
-void worker_commit(struct worker *w, struct plan_use *use);
+/* Prepares a worker on its loop, without a plan. Counters and log port outlive it. False when out
+ * of memory. */
+bool worker_init(struct worker *w, struct loop *l, uint16_t index, struct counters *counters,
+                 struct log_port *log);
 
-/* Starts to accept on a listening socket, which becomes the worker's. False without memory. */
-bool worker_listen(struct worker *w, const struct bind_config *config, int listen_fd);
+/* Takes a plan up: the first, or with a reload the next. In two phases: attaching the use
+ * (plan_use_attach) may fail and changes nothing; commit fails only for new listeners without
+ * memory, which are left out (their number is returned). It takes over the caller's reference.
+ * A listener whose descriptor is among the slots stands for its bind from now on; others accept no
+ * more and their clients are told with their next answer; new ones accept. No running exchange is
+ * touched. */
+uint32_t worker_commit(struct worker *w, struct plan_use *use, const struct listen_slot *slots,
+                       uint32_t slots_count);
 
 /* Stops accepting, lets what runs end until the deadline of the configuration, then stops;
  * on_drained (may be NULL) is called from the loop when all is gone. */

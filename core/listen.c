@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "core/listen.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/base/check.h"
+#include "core/ring/sock.h"
+
+#define LISTEN_BACKLOG 4096
+
+static struct listen_entry *find(const struct listen_set *s, const char *text)
+{
+    for (uint32_t i = 0; i < s->entries_count; i++)
+        if (strcmp(s->entries[i].text, text) == 0)
+            return &s->entries[i];
+    return NULL;
+}
+
+static bool is_unix(const struct listen_entry *e)
+{
+    return e->bound.sa.sa_family == AF_UNIX;
+}
+
+static void close_entry(struct listen_entry *e)
+{
+    for (uint32_t i = 0; i < e->fds_count; i++)
+        sock_close(e->fds[i], false);
+    if (is_unix(e) && e->bound.un.sun_path[0])
+        unlink(e->bound.un.sun_path);
+    free(e->fds);
+    free(e->text);
+}
+
+static void explain(const char *text, int err, char *why, uint32_t why_bytes)
+{
+    const char *remedy = err == EADDRINUSE      ? " (is another server running there?)"
+                         : err == EACCES        ? " (ports below 1024 want privileges)"
+                         : err == EADDRNOTAVAIL ? " (not an address of this machine)"
+                                                : "";
+    snprintf(why, why_bytes, "cannot listen on %s: %s%s", text, strerror(err), remedy);
+}
+
+/* Makes the entry's group at least so large. */
+static int grow(struct listen_entry *e, uint32_t count)
+{
+    unsigned flags = is_unix(e) ? 0 : SOCK_LISTEN_REUSEPORT;
+    if (is_unix(e))
+        count = 1;
+    if (count <= e->fds_count)
+        return 0;
+    int *fds = realloc(e->fds, count * sizeof *fds);
+    if (!fds)
+        return -ENOMEM;
+    e->fds = fds;
+    while (e->fds_count < count) {
+        int fd = sock_listen(&e->bound, LISTEN_BACKLOG, flags, &e->bound);
+        if (fd < 0)
+            return fd;
+        e->fds[e->fds_count++] = fd;
+    }
+    return 0;
+}
+
+static struct listen_entry *add(struct listen_set *s, const struct bind_config *bind)
+{
+    struct listen_entry *entries = realloc(s->entries, (s->entries_count + 1) * sizeof *entries);
+    if (!entries)
+        return NULL;
+    s->entries = entries;
+    struct listen_entry *e = &entries[s->entries_count];
+    *e = (struct listen_entry){ .text = strdup(bind->text), .bound = bind->addr };
+    if (!e->text)
+        return NULL;
+    s->entries_count++;
+    return e;
+}
+
+bool listen_set_open(struct listen_set *s, const struct config *config, uint32_t workers, char *why,
+                     uint32_t why_bytes)
+{
+    uint32_t before = s->entries_count;
+    for (uint32_t i = 0; i < config->binds_count; i++) {
+        const struct bind_config *bind = &config->binds[i];
+        struct listen_entry *e = find(s, bind->text);
+        if (!e)
+            e = add(s, bind);
+        int err = e ? grow(e, workers) : -ENOMEM;
+        if (err == 0)
+            continue;
+        explain(bind->text, -err, why, why_bytes);
+        while (s->entries_count > before)
+            close_entry(&s->entries[--s->entries_count]);
+        return false;
+    }
+    return true;
+}
+
+uint32_t listen_set_slots(const struct listen_set *s, const struct config *config, uint32_t worker,
+                          uint32_t workers, struct listen_slot *slots, uint32_t max)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < config->binds_count; i++) {
+        const struct listen_entry *e = find(s, config->binds[i].text);
+        CHECK(e);
+        for (uint32_t k = 0; k < e->fds_count && n < max; k++)
+            if (is_unix(e) || k % workers == worker)
+                slots[n++] = (struct listen_slot){ &config->binds[i], e->fds[k] };
+    }
+    return n;
+}
+
+const struct addr *listen_set_bound(const struct listen_set *s, const struct bind_config *bind)
+{
+    const struct listen_entry *e = find(s, bind->text);
+    return e ? &e->bound : NULL;
+}
+
+void listen_set_close_unused(struct listen_set *s, const struct config *config)
+{
+    for (uint32_t i = 0; i < s->entries_count; i++)
+        s->entries[i].wanted = false;
+    for (uint32_t i = 0; config && i < config->binds_count; i++) {
+        struct listen_entry *e = find(s, config->binds[i].text);
+        if (e)
+            e->wanted = true;
+    }
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < s->entries_count; i++)
+        if (s->entries[i].wanted)
+            s->entries[kept++] = s->entries[i];
+        else
+            close_entry(&s->entries[i]);
+    s->entries_count = kept;
+    if (kept == 0) {
+        free(s->entries);
+        s->entries = NULL;
+    }
+}
