@@ -653,6 +653,47 @@ static void a_receive_that_waits_for_a_buffer_can_be_cancelled(void **state)
     loop_destroy(l);
 }
 
+/* Lent to the kernel are as many buffers as turns use, not more: they grow cold there. */
+static void the_kernel_holds_as_many_buffers_as_are_used(void **state)
+{
+    (void)state;
+    enum { PAIRS = 200 };
+    struct loop *l = new_loop((struct loop_config){ 0 });
+    struct seen *s = calloc(PAIRS, sizeof *s);
+    int fds[PAIRS][2];
+    loop_turn(l, 0);
+    uint32_t at_first = l->bufs.lent;
+    for (int i = 0; i < PAIRS; i++) {
+        seen_init(&s[i]);
+        tcp_pair(fds[i]);
+        assert_int_equal(write(fds[i][1], "x", 1), 1);
+        op_recv(l, &s[i].op, fds[i][0]);
+    }
+    TURN_UNTIL(l, loop_ops_in_flight(l) == 0);
+    for (int i = 0; i < PAIRS; i++) {
+        assert_int_equal(s[i].res, 1);
+        buf_unref(s[i].buf);
+    }
+    loop_turn(l, 0);
+    assert_true(l->bufs.lent >= 2 * at_first);
+
+    s[0].restart = l;
+    op_recv(l, &s[0].op, fds[0][0]);
+    uint64_t until = l->turns + 20000;
+    while (l->bufs.lent > at_first && l->turns < until) {
+        assert_int_equal(write(fds[0][1], "x", 1), 1);
+        loop_turn(l, ms_to_ns(100));
+    }
+    assert_int_equal(l->bufs.lent, at_first);
+    op_cancel(l, &s[0].op);
+    TURN_UNTIL(l, loop_ops_in_flight(l) == 0);
+    buf_unref(s[0].buf);
+    for (int i = 0; i < PAIRS; i++)
+        close_pair(fds[i]);
+    free(s);
+    loop_destroy(l);
+}
+
 /* Far more operations than either queue has places, all of which can complete at once. */
 static void full_queues_lose_nothing(void **state)
 {
@@ -735,6 +776,7 @@ int main(void)
         cmocka_unit_test(receives_without_a_buffer_wait_for_one),
         cmocka_unit_test(an_idle_receive_does_not_starve_a_waiting_one),
         cmocka_unit_test(a_receive_that_waits_for_a_buffer_can_be_cancelled),
+        cmocka_unit_test(the_kernel_holds_as_many_buffers_as_are_used),
         cmocka_unit_test(full_queues_lose_nothing),
         cmocka_unit_test(a_stream_through_few_buffers_arrives_whole),
     };
