@@ -86,6 +86,7 @@ sluice_unit_test(tests/unit/ring/test_loop.c LINK sluice_ring)
 sluice_unit_test(tests/unit/ring/test_ops.c LINK sluice_ring)
 sluice_unit_test(tests/unit/ring/test_sock.c LINK sluice_ring)
 sluice_unit_test(tests/unit/ring/test_mailbox.c LINK sluice_ring)
+sluice_unit_test(tests/unit/ring/test_splice.c LINK sluice_ring)
 
 sluice_unit_test(tests/unit/tls/test_plain.c LINK sluice_tls sluice_ring)
 
@@ -112,6 +113,7 @@ sluice_unit_test(tests/unit/proxy/test_h1_out.c LINK sluice_proxy)
 sluice_unit_test(tests/unit/observe/test_log_format.c LINK sluice_observe)
 sluice_unit_test(tests/unit/observe/test_log_writer.c LINK sluice_observe sluice_ring)
 
+sluice_unit_test(tests/unit/bench/test_origin_request.c SOURCES bench/origin_request.c)
 if(NOT SLUICE_SANITIZE)
     sluice_add_test(unit/bench/stats 60 ${Python3_EXECUTABLE} tests/unit/bench/test_stats.py)
 endif()
