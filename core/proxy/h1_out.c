@@ -248,6 +248,15 @@ void out_abort(struct h1_out *out)
     update_room(out);
 }
 
+bool out_take_back(struct h1_out *out)
+{
+    if (out->in_flight || out->sent_bytes || out->state == OUT_FAILED)
+        return false;
+    drop_segments(out, 0, out->count);
+    out_init(out, out->t, out->arena, out->on_done);
+    return true;
+}
+
 void out_release(struct h1_out *out)
 {
     drop_segments(out, 0, out->count);
