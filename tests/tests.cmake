@@ -109,9 +109,6 @@ sluice_unit_test(tests/unit/balance/test_round_robin.c LINK sluice_balance)
 sluice_unit_test(tests/unit/balance/test_maglev.c LINK sluice_balance)
 sluice_unit_test(tests/unit/balance/test_backoff.c LINK sluice_balance)
 
-sluice_unit_test(tests/unit/proxy/test_h1_in.c LINK sluice_proxy)
-sluice_unit_test(tests/unit/proxy/test_h1_out.c LINK sluice_proxy)
-
 sluice_unit_test(tests/unit/observe/test_log_format.c LINK sluice_observe)
 sluice_unit_test(tests/unit/observe/test_log_writer.c LINK sluice_observe sluice_ring)
 
@@ -134,18 +131,19 @@ sluice_program(sim LINK sluice_proxy sluice_ring_sim SOURCES
     tests/sim/main.c
     tests/sim/world.c
     tests/sim/plan.c
-    tests/sim/message.c
     tests/sim/ask.c
     tests/sim/bad_request.c
     tests/sim/bad_answer.c
     tests/sim/wire.c
-    tests/sim/client.c
+    tests/sim/message.c
     tests/sim/client_script.c
+    tests/sim/client.c
     tests/sim/server.c
     tests/sim/judge.c
 )
 if(TARGET sim)
-    sluice_add_test(sim 900 sim --exchanges 20000)
+    sluice_add_test(sim/worlds 900 sim --exchanges 20000)
+    sluice_add_test(sim/same_seed_same_trace 300 sim --exchanges 1000 --twice)
 endif()
 
 # ---- Wire: the real binary between scripted clients and servers ---------------------------------
@@ -174,3 +172,9 @@ function(sluice_wire_test file)
 endfunction()
 
 sluice_wire_test(tests/wire/test_start.c)
+sluice_wire_test(tests/wire/test_fields.c)
+sluice_wire_test(tests/wire/test_bodies.c)
+sluice_wire_test(tests/wire/test_order.c)
+sluice_wire_test(tests/wire/test_refuse.c)
+sluice_wire_test(tests/wire/test_broken.c)
+sluice_wire_test(tests/wire/test_pool.c)
