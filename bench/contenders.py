@@ -35,9 +35,9 @@ http {{
     proxy_http_version 1.1;
     proxy_set_header Connection "";
     proxy_set_header Host $http_host;
-    proxy_buffer_size 16k;
-    proxy_buffers 8 64k;
-    proxy_busy_buffers_size 128k;
+    proxy_buffer_size 32k;
+    proxy_buffers 2 256k;
+    proxy_busy_buffers_size 256k;
     proxy_max_temp_file_size 0;
     upstream origin {{
         server 127.0.0.1:{origin};
@@ -58,7 +58,8 @@ HAPROXY_CFG = """\
 global
     nbthread 1
     maxconn {clients}
-    {tuning}
+    tune.bufsize {buffer}
+    {pipes}
 defaults
     mode http
     http-reuse always
@@ -82,7 +83,7 @@ def first_line(command):
 
 
 class Contender:
-    """Idle until start(); then port, pids and command say where and what it is."""
+    """After start() port, pids and command say where and what it is."""
     program = ""  # to be found before it can start
     stop_signal = signal.SIGTERM
     proxy = True  # has a CPU of its own, whose time is of interest
@@ -93,7 +94,6 @@ class Contender:
         self.configuration = ""
         self.command = []
         self.port = 0
-        self.pids = []
         self.process = None
 
     def missing(self):
@@ -120,13 +120,16 @@ class Contender:
             self.process = spawn(command, cpu, stdout=log, stderr=log)
         self.command = self.process.args
         wait_for_port(self.process, self.port, log_path)
-        self.pids = family(self.process.pid)
+
+    @property
+    def pids(self):
+        """Children that it starts after it listens are among them."""
+        return family(self.process.pid)
 
     def stop(self):
         if self.process:
             stop(self.process, self.stop_signal)
             self.process = None
-            self.pids = []
 
     def url(self, path):
         return f"http://127.0.0.1:{self.port}{path}"
@@ -196,8 +199,9 @@ class Nginx(Contender):
 class Haproxy(Contender):
     program = "haproxy"
 
-    def __init__(self, files, splice=False):
-        super().__init__("HAProxy, splice" if splice else "HAProxy", files)
+    def __init__(self, files, name="HAProxy", buffer=16384, splice=False):
+        super().__init__(name, files)
+        self.buffer = buffer
         self.splice = splice
 
     def version(self):
@@ -211,7 +215,8 @@ class Haproxy(Contender):
         path = os.path.join(home, "haproxy.cfg")
         text = HAPROXY_CFG.format(
             port=port, origin=origin, clients=self.clients_max(),
-            tuning=f"maxpipes {PIPES}\n    tune.pipesize 1048576" if self.splice else "",
+            buffer=self.buffer,
+            pipes=f"maxpipes {PIPES}\n    tune.pipesize 1048576" if self.splice else "",
             option="option splice-response" if self.splice else "")
         self.write_configuration(path, "".join(
             line for line in text.splitlines(keepends=True) if line.strip()))

@@ -80,7 +80,7 @@ class SyscallCounter:
         self.fds = []
         number = self.NUMBERS.get(platform.machine())
         if not number:
-            raise Failure("system calls are counted on x86_64 and aarch64 only")
+            raise Failure("not counted: known on x86_64 and aarch64 only")
         attribute = (ctypes.c_uint64 * (self.ATTRIBUTE_BYTES // 8))()
         attribute[0] = self.TYPE_TRACEPOINT | self.ATTRIBUTE_BYTES << 32
         attribute[1] = self.tracepoint()
@@ -90,7 +90,7 @@ class SyscallCounter:
             fd = libc.syscall(number, ctypes.byref(attribute), tid, -1, -1, 0)
             if fd < 0:
                 self.close()
-                raise Failure("system calls cannot be counted: perf_event_open: "
+                raise Failure("not counted: perf_event_open: "
                               + os.strerror(ctypes.get_errno()))
             self.fds.append(fd)
 
@@ -101,7 +101,7 @@ class SyscallCounter:
                     return int(f.read())
             except OSError:
                 continue
-        raise Failure("system calls cannot be counted: tracefs is not readable (run as root)")
+        raise Failure("not counted: tracefs is not readable (root can)")
 
     def close(self):
         """Returns the count."""
@@ -156,15 +156,19 @@ def parse_wrk(text):
                 percentile_ms(text, 99), errors)
 
 
+def wrk_seconds(seconds):
+    """wrk counts whole seconds; its SIGINT ends shorter runs."""
+    return max(1, round(seconds))
+
+
 def wrk_command(url, connections, seconds, close):
     header = ["-H", "Connection: close"] if close else []
-    return ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", *header, url]
+    return ["wrk", "-t1", f"-c{connections}", f"-d{wrk_seconds(seconds)}s", "--latency", *header, url]
 
 
 def run_wrk(url, connections, seconds, cpu, close=False):
-    """wrk counts whole seconds; its SIGINT ends shorter runs."""
-    whole = max(1, round(seconds))
-    wrk = spawn(wrk_command(url, connections, whole, close), cpu, stdout=subprocess.PIPE,
+    whole = wrk_seconds(seconds)
+    wrk = spawn(wrk_command(url, connections, seconds, close), cpu, stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT, text=True)
     try:
         if seconds < whole:
@@ -290,4 +294,5 @@ def shown(command):
 
 
 def wrk_shown(scenario, seconds, cpu):
-    return shown(pinned(wrk_command("URL", scenario.connections, seconds, scenario.close), cpu))
+    text = shown(pinned(wrk_command("URL", scenario.connections, seconds, scenario.close), cpu))
+    return text + (f"  (INT after {seconds:g} s)" if seconds < wrk_seconds(seconds) else "")

@@ -41,6 +41,7 @@ IDLE_SECONDS = 20
 STARTS = 10
 START_MS_MAX = 50
 SYSCALLS_MAX = 0.5
+FOREIGN_MAX = 0.05  # of the proxy's CPU, beyond which a run is too noisy
 RATIOS_MAX = {"null relay, copy": 1.15, "nginx": 0.72, "HAProxy": 0.70}
 CLAIMED = "13"
 
@@ -49,8 +50,10 @@ def scenarios(options, files):
     sluice = Sluice(options.build)
     copy, splice = NullRelay(options.build, "copy"), NullRelay(options.build, "splice")
     nginx, haproxy = Nginx(files), Haproxy(files)
-    small, large = [sluice, copy, nginx, haproxy], [sluice, copy, splice, nginx, haproxy,
-                                                    Haproxy(files, splice=True)]
+    small = [sluice, copy, nginx, haproxy]
+    large = [sluice, copy, splice, nginx,
+             Haproxy(files, "HAProxy, 32 KiB buffers", buffer=32768),
+             Haproxy(files, "HAProxy, splice", splice=True)]
     claimed = [*small, Sluice(options.build, "sluice, again"),
                Sluice(options.build, "sluice, JSON log", log=True)]
     few = min(options.pairs, INFORMATION_PAIRS), min(options.seconds, INFORMATION_SECONDS)
@@ -174,6 +177,13 @@ def start_claim(values):
                            f"{len(values)} starts)", at_most(middle, START_MS_MAX))
 
 
+def noise_notes(foreign):
+    share = statistics.median(foreign) if foreign else 0
+    if share <= FOREIGN_MAX:
+        return []
+    return [f"Others took {share:.0%} of the proxy's CPU: no figure of this run decides anything."]
+
+
 # ---- The whole ----------------------------------------------------------------------------------
 
 def facts_of(options, congestion):
@@ -240,7 +250,8 @@ def run(options, scratch, congestion):
             starts = start_ms(first, scratch, origin.port, options.cpus[0])
             claims = [*ratio_claims(outcome[CLAIMED]), memory_claim(idle_values),
                       start_claim(starts)]
-            tables.append(report.Table("Claims", ["", "measured", ""], claims, []))
+            tables.append(report.Table("Claims", ["", "measured", ""], claims,
+                                       noise_notes(runner.foreign)))
     progress.end()
     if runner.uncounted:
         facts["system calls"] = runner.uncounted

@@ -86,8 +86,11 @@ sluice_unit_test(tests/unit/proxy/test_route_index.c LINK sluice_base SOURCES co
 sluice_unit_test(tests/unit/ring/test_timer.c LINK sluice_timer)
 sluice_unit_test(tests/unit/ring/test_loop.c LINK sluice_ring)
 sluice_unit_test(tests/unit/ring/test_ops.c LINK sluice_ring)
+sluice_unit_test(tests/unit/ring/test_cancel.c LINK sluice_ring)
+sluice_unit_test(tests/unit/ring/test_buffers.c LINK sluice_ring)
 sluice_unit_test(tests/unit/ring/test_sock.c LINK sluice_ring)
 sluice_unit_test(tests/unit/ring/test_mailbox.c LINK sluice_ring)
+sluice_unit_test(tests/unit/ring/test_splice.c LINK sluice_ring)
 
 sluice_unit_test(tests/unit/tls/test_plain.c LINK sluice_tls sluice_ring)
 
@@ -108,12 +111,10 @@ sluice_unit_test(tests/unit/balance/test_round_robin.c LINK sluice_balance)
 sluice_unit_test(tests/unit/balance/test_maglev.c LINK sluice_balance)
 sluice_unit_test(tests/unit/balance/test_backoff.c LINK sluice_balance)
 
-sluice_unit_test(tests/unit/proxy/test_h1_in.c LINK sluice_proxy)
-sluice_unit_test(tests/unit/proxy/test_h1_out.c LINK sluice_proxy)
-
 sluice_unit_test(tests/unit/observe/test_log_format.c LINK sluice_observe)
 sluice_unit_test(tests/unit/observe/test_log_writer.c LINK sluice_observe sluice_ring)
 
+sluice_unit_test(tests/unit/bench/test_origin_request.c SOURCES bench/origin_request.c)
 if(NOT SLUICE_SANITIZE)
     sluice_add_test(unit/bench/stats 60 ${Python3_EXECUTABLE} tests/unit/bench/test_stats.py)
 endif()
@@ -132,18 +133,19 @@ sluice_program(sim LINK sluice_proxy sluice_ring_sim SOURCES
     tests/sim/main.c
     tests/sim/world.c
     tests/sim/plan.c
-    tests/sim/message.c
     tests/sim/ask.c
     tests/sim/bad_request.c
     tests/sim/bad_answer.c
     tests/sim/wire.c
-    tests/sim/client.c
+    tests/sim/message.c
     tests/sim/client_script.c
+    tests/sim/client.c
     tests/sim/server.c
     tests/sim/judge.c
 )
 if(TARGET sim)
-    sluice_add_test(sim 900 sim --exchanges 20000)
+    sluice_add_test(sim/worlds 900 sim --exchanges 20000)
+    sluice_add_test(sim/same_seed_same_trace 300 sim --exchanges 1000 --twice)
 endif()
 
 # ---- Wire: the real binary between scripted clients and servers ---------------------------------
@@ -172,3 +174,9 @@ function(sluice_wire_test file)
 endfunction()
 
 sluice_wire_test(tests/wire/test_start.c)
+sluice_wire_test(tests/wire/test_fields.c)
+sluice_wire_test(tests/wire/test_bodies.c)
+sluice_wire_test(tests/wire/test_order.c)
+sluice_wire_test(tests/wire/test_refuse.c)
+sluice_wire_test(tests/wire/test_broken.c)
+sluice_wire_test(tests/wire/test_pool.c)

@@ -42,7 +42,7 @@ struct loop_config {
     uint32_t sq_entries;   /* 0: RING_SQ_ENTRIES */
     uint32_t cq_entries;   /* 0: RING_CQ_ENTRIES */
     uint32_t buffers_max;  /* pool limit; 0: as memory allows (65536) */
-    uint32_t ring_buffers; /* lent to the kernel at a time; 0: RING_BUFFERS */
+    uint32_t ring_buffers; /* lent to the kernel at a time, at most; 0: RING_BUFFERS */
 };
 
 /* Creates a loop for the calling thread, which alone may use it (but for loop_post). On failure

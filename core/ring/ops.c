@@ -12,7 +12,7 @@
 #define FLAG_CANCEL_UNANSWERED 2
 
 /* The last receive left the socket empty, so the next one had better wait before it tries
- * (measured: 5 % of a small request's cost). Kept from one start to the next; only a hint. */
+ * (measured: some 3 % of a small request's cost). Kept from one start to the next; only a hint. */
 #define FLAG_DRAINED 4
 
 /* The user_data of a cancellation: its op's address with this bit. */

@@ -148,6 +148,22 @@ struct conn *origin_accept(struct origin *o)
     return c;
 }
 
+struct conn *origin_accept_any(struct wire *w)
+{
+    struct pollfd fds[16];
+    nfds_t count = 0;
+    for (struct origin *o = w->origins; o; o = o->next) {
+        assert_true(count < sizeof fds / sizeof fds[0]);
+        fds[count++] = (struct pollfd){ .fd = o->fd, .events = POLLIN };
+    }
+    if (poll(fds, count, wire_left_ms(w)) == 0)
+        wire_fail(w, "nobody connects to any server");
+    struct origin *o = w->origins;
+    for (nfds_t i = 0; !(fds[i].revents & POLLIN); i++)
+        o = o->next;
+    return origin_accept(o);
+}
+
 void origin_untouched(struct origin *o)
 {
     struct pollfd p = { .fd = o->fd, .events = POLLIN };

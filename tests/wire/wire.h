@@ -139,6 +139,8 @@ struct origin *origin_dead(struct wire *w); /* refuses connections */
 struct origin *origin_full(struct wire *w); /* answers no connection request */
 void origin_close(struct origin *o);        /* from now on it refuses */
 struct conn *origin_accept(struct origin *o);
+/* On whichever server somebody connects to first. */
+struct conn *origin_accept_any(struct wire *w);
 /* Nobody has connected that was not accepted. */
 void origin_untouched(struct origin *o);
 
