@@ -8,6 +8,7 @@
 
 #include "core/base/check.h"
 #include "core/proxy/listener.h"
+#include "core/ring/sock.h"
 
 /* --- orders --- */
 
@@ -104,7 +105,9 @@ void worker_thread_discard(struct worker_thread *t, void (*on_answer)(struct wor
 
 static void on_listener_gone(struct worker *w, int fd)
 {
-    (void)fd;
+    /* With the last plan the socket ends, too: who connects is refused and need not wait. */
+    if (w->state != WORKER_RUNNING)
+        sock_shutdown(fd);
     answer_commit_if_done(container_of(w, struct worker_thread, worker));
 }
 

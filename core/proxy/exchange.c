@@ -260,7 +260,7 @@ void exchange_response_broken(struct exchange *ex, enum end_reason why)
     CHECK(!ex->up && ex->state == EX_RESPONDING);
     if (out_take_back(&ex->out)) {
         ex->state = EX_WAITING;
-        reply(ex, why);
+        exchange_reply(ex, why);
         return;
     }
     struct client *c = ex->client;

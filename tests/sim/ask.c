@@ -33,7 +33,7 @@ static uint32_t body_size(struct sim *s, uint32_t max)
     return 1 + sim_below(s, limit < max ? limit : max);
 }
 
-static void choose_request(struct ask *a, struct sim *s, const struct plan *p)
+static void choose_request(struct ask *a, struct sim *s, const struct world_plan *p)
 {
     uint32_t die = sim_below(s, 100), i = 0;
     while (die >= methods[i].share)
@@ -50,7 +50,7 @@ static void choose_request(struct ask *a, struct sim *s, const struct plan *p)
     a->ends_connection = a->minor ? sim_chance(s, p->asks_close) : sim_chance(s, 500);
 }
 
-static void choose_answer(struct ask *a, struct sim *s, const struct plan *p)
+static void choose_answer(struct ask *a, struct sim *s, const struct world_plan *p)
 {
     static const uint16_t statuses[] = {
         200, 200, 200, 200, 201, 206, 301, 404, 410, 500, 502, 503
@@ -82,7 +82,7 @@ static void choose_answer(struct ask *a, struct sim *s, const struct plan *p)
     r->delay_ns = sim_chance(s, p->delayed) ? sim_range(s, SIM_MS, 3 * SIM_S) : 0;
 }
 
-static void choose_fault(struct ask *a, struct sim *s, const struct plan *p)
+static void choose_fault(struct ask *a, struct sim *s, const struct world_plan *p)
 {
     struct answer_script *r = &a->answer;
     r->fault_permille = sim_chance(s, 300) ? 0 : sim_below(s, 1000);
@@ -155,7 +155,7 @@ static void write_noise(struct ask *a, struct sim *s)
         wire_str(&a->wire, "Connection: x-hop\r\nX-Hop: 1\r\n");
 }
 
-static void write_request(struct ask *a, struct sim *s, const struct plan *p)
+static void write_request(struct ask *a, struct sim *s, const struct world_plan *p)
 {
     struct wire *w = &a->wire;
     if (sim_chance(s, 30))

@@ -10,13 +10,14 @@
 #define SLOW_NS (300 * SIM_S)
 
 /* The longest that the network and the client's pace can take with so many bytes. */
-static uint64_t longest_ns(const struct plan *p, uint64_t bytes, uint32_t piece, uint64_t pause_ns)
+static uint64_t longest_ns(const struct world_plan *p, uint64_t bytes, uint32_t piece,
+                           uint64_t pause_ns)
 {
     uint64_t windows = bytes / p->net.window_min + 1;
     return windows * 3 * p->net.latency_max_ns + (bytes / piece + 1) * pause_ns;
 }
 
-static void choose_pace(struct sim_client *c, struct sim *s, const struct plan *p)
+static void choose_pace(struct sim_client *c, struct sim *s, const struct world_plan *p)
 {
     static const uint32_t pieces[] = { 1, 8, 128, 1024, 16384, 16384 };
     static const uint64_t pauses_ns[] = { SIM_MS, 30 * SIM_MS, SIM_S };
@@ -45,7 +46,7 @@ static void choose_pace(struct sim_client *c, struct sim *s, const struct plan *
     c->leaves_at_once = sim_chance(s, 500);
 }
 
-static void choose_fate(struct sim_client *c, struct sim *s, const struct plan *p)
+static void choose_fate(struct sim_client *c, struct sim *s, const struct world_plan *p)
 {
     uint64_t all = 0;
     for (uint32_t i = 0; i < c->asks_count; i++)
@@ -69,7 +70,7 @@ static void choose_fate(struct sim_client *c, struct sim *s, const struct plan *
 }
 
 /* What its requests may suffer for the client's own sake. */
-static unsigned tolerance(const struct sim_client *c, const struct plan *p)
+static unsigned tolerance(const struct sim_client *c, const struct world_plan *p)
 {
     unsigned t = 0;
     uint64_t head_max = 0, answers = 0;
@@ -99,7 +100,7 @@ static void on_start(void *arg, uint64_t n)
 struct sim_client *client_make(struct world *w, uint32_t number)
 {
     struct sim *s = &w->sim;
-    const struct plan *p = &w->plan;
+    const struct world_plan *p = &w->plan;
     struct sim_client *c = sim_alloc(s, sizeof *c);
     sim_cover(s, COVER_CLIENTS);
     c->world = w;

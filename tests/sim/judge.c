@@ -111,7 +111,7 @@ static void judge_record(struct world *w, const struct ask *a)
     }
     if (a->reason == END_SHUTDOWN && !w->plan.stops &&
         (!w->draining ||
-         a->logged_at_ns < w->drained_from_ns + ms_to_ns(w->plan.config.timeouts.drain_ms)))
+         a->logged_at_ns < w->drained_from_ns + ms_to_ns(w->plan.config->timeouts.drain_ms)))
         blame(w, a, "ended by us before the deadline");
     if (!a->answered && !a->client->vanished && a->reason == END_OK && !a->client->stuck &&
         !may_be_lost(w, a))

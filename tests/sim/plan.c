@@ -8,11 +8,11 @@
 /* ---- what all worlds have in common -----------------------------------------------------------
  */
 
-static void base(struct plan *p, struct sim *s)
+static void base(struct world_plan *p, struct sim *s)
 {
     static const uint32_t windows[] = { 300, 2000, 16000, 65536, 200000 };
     static const uint64_t latencies_ns[] = { 5 * SIM_US, 200 * SIM_US, 20 * SIM_MS, 150 * SIM_MS };
-    *p = (struct plan){
+    *p = (struct world_plan){
         .workers = 1 + sim_below(s, 3),
         .clients = 10 + sim_below(s, 40),
         .asks_per_client_max = 1 + sim_below(s, 8),
@@ -46,29 +46,32 @@ static void base(struct plan *p, struct sim *s)
     p->faults.turn_stall_max_ns = 900 * SIM_MS;
     p->faults.op_delay_max_ns = sim_range(s, 0, 30 * SIM_US);
     p->faults.turn_delay_max_ns = sim_range(s, 0, 200 * SIM_US);
-    config_defaults(&p->config);
-    p->config.via = sim_chance(s, 300);
-    p->config.forwarded = sim_chance(s, 300);
-    p->config.backend.policy = sim_chance(s, 800) ? "round_robin" : "maglev";
-    p->config.backend.key = KEY_CLIENT_IP;
+    p->config = config_new_proxy();
+    CHECK(p->config);
+    struct handling *handling = &p->config->sites[0].routes[0].handling;
+    struct backend_config *backend = &p->config->backends[0];
+    handling->via = sim_chance(s, 300);
+    handling->forwarded = sim_chance(s, 300);
+    backend->policy = sim_chance(s, 800) ? "round_robin" : "maglev";
+    backend->key = KEY_CLIENT_IP;
     if (sim_chance(s, 300))
-        p->config.backend.pool_idle_max = sim_below(s, 3);
+        backend->pool_idle_max = sim_below(s, 3);
     if (sim_chance(s, 300))
-        p->config.backend.pool_uses_max = 1 + sim_below(s, 4);
+        backend->pool_uses_max = 1 + sim_below(s, 4);
 }
 
 /* ---- profiles ---------------------------------------------------------------------------------
  */
 
 /* Nothing is wrong: every request gets its very answer. */
-static void clean(struct plan *p, struct sim *s)
+static void clean(struct world_plan *p, struct sim *s)
 {
     (void)s;
     p->half_close = 100;
 }
 
 /* One server of several is dead, in one of three ways: nobody notices. */
-static void one_dead(struct plan *p, struct sim *s)
+static void one_dead(struct world_plan *p, struct sim *s)
 {
     p->servers = 2 + sim_below(s, 2);
     p->dead_servers = 1;
@@ -76,7 +79,7 @@ static void one_dead(struct plan *p, struct sim *s)
 }
 
 /* All are dead. */
-static void all_dead(struct plan *p, struct sim *s)
+static void all_dead(struct world_plan *p, struct sim *s)
 {
     p->dead_servers = p->servers;
     p->dead_mode = NET_HOST_REFUSES + sim_below(s, 3);
@@ -85,7 +88,7 @@ static void all_dead(struct plan *p, struct sim *s)
 }
 
 /* Servers come and go, and sockets are short. */
-static void flapping(struct plan *p, struct sim *s)
+static void flapping(struct world_plan *p, struct sim *s)
 {
     p->server_flaps = 1 + sim_below(s, 6);
     p->faults.open_error = sim_below(s, 200);
@@ -93,7 +96,7 @@ static void flapping(struct plan *p, struct sim *s)
 }
 
 /* Servers close connections that the proxy keeps. */
-static void stale(struct plan *p, struct sim *s)
+static void stale(struct world_plan *p, struct sim *s)
 {
     p->stale_close = 500;
     p->closes = 200;
@@ -103,14 +106,14 @@ static void stale(struct plan *p, struct sim *s)
     p->tolerance = MAY_BE_STALE;
 }
 
-static void bad_requests(struct plan *p, struct sim *s)
+static void bad_requests(struct world_plan *p, struct sim *s)
 {
     p->bad_request = 400;
     p->net.reset_discards = sim_chance(s, 500);
     p->pipelining = 500;
 }
 
-static void bad_answers(struct plan *p, struct sim *s)
+static void bad_answers(struct world_plan *p, struct sim *s)
 {
     (void)s;
     p->bad_answer = 300;
@@ -119,7 +122,7 @@ static void bad_answers(struct plan *p, struct sim *s)
 }
 
 /* Answers break off, stall, come early. */
-static void broken_answers(struct plan *p, struct sim *s)
+static void broken_answers(struct world_plan *p, struct sim *s)
 {
     p->cut_answer = 150;
     p->reset_answer = 150;
@@ -130,7 +133,7 @@ static void broken_answers(struct plan *p, struct sim *s)
     p->tolerance = MAY_BE_CUT | MAY_BE_STALE;
 }
 
-static void rude_clients(struct plan *p, struct sim *s)
+static void rude_clients(struct world_plan *p, struct sim *s)
 {
     p->vanish = 300;
     p->half_close = 100;
@@ -143,9 +146,9 @@ static void rude_clients(struct plan *p, struct sim *s)
 }
 
 /* Hardly any buffers, readers that keep them. */
-static void starved(struct plan *p, struct sim *s)
+static void starved(struct world_plan *p, struct sim *s)
 {
-    p->config.buffers_max = 2 + sim_below(s, 12);
+    p->config->buffers_max = 2 + sim_below(s, 12);
     p->faults.enobufs = 200;
     p->slow_reader = 500;
     p->stuck_reader = 50;
@@ -154,7 +157,7 @@ static void starved(struct plan *p, struct sim *s)
 }
 
 /* The workers are told to end in the middle of it. */
-static void draining(struct plan *p, struct sim *s)
+static void draining(struct world_plan *p, struct sim *s)
 {
     p->drain_at_ns = sim_range(s, 0, 5 * SIM_S);
     p->slow_reader = p->slow_writer = 300;
@@ -162,7 +165,7 @@ static void draining(struct plan *p, struct sim *s)
     p->tolerance = MAY_BE_IGNORED;
 }
 
-static void stopping(struct plan *p, struct sim *s)
+static void stopping(struct world_plan *p, struct sim *s)
 {
     draining(p, s);
     p->stops = true;
@@ -170,7 +173,7 @@ static void stopping(struct plan *p, struct sim *s)
 }
 
 /* Everything at once. */
-static void chaos(struct plan *p, struct sim *s)
+static void chaos(struct world_plan *p, struct sim *s)
 {
     rude_clients(p, s);
     broken_answers(p, s);
@@ -182,9 +185,9 @@ static void chaos(struct plan *p, struct sim *s)
     p->faults.open_error = sim_chance(s, 300) ? 50 : 0;
     p->faults.turn_stall_max_ns = 20 * SIM_S;
     if (sim_chance(s, 300))
-        p->config.buffers_max = 4 + sim_below(s, 40);
+        p->config->buffers_max = 4 + sim_below(s, 40);
     if (sim_chance(s, 300))
-        p->config.clients_max = 2 + sim_below(s, 20);
+        p->config->clients_max = 2 + sim_below(s, 20);
     if (sim_chance(s, 300))
         p->drain_at_ns = sim_range(s, 0, 60 * SIM_S);
     p->stops = sim_chance(s, 500);
@@ -193,7 +196,7 @@ static void chaos(struct plan *p, struct sim *s)
 
 static const struct {
     const char *name;
-    void (*make)(struct plan *p, struct sim *s);
+    void (*make)(struct world_plan *p, struct sim *s);
 } profiles[] = {
     { "clean", clean },
     { "one_dead", one_dead },
@@ -215,7 +218,7 @@ const char *plan_profile_name(uint32_t i)
     return i < ARRAY_LEN(profiles) ? profiles[i].name : NULL;
 }
 
-bool plan_make(struct plan *p, struct sim *s, const char *profile)
+bool plan_make(struct world_plan *p, struct sim *s, const char *profile)
 {
     uint32_t i = sim_below(s, ARRAY_LEN(profiles));
     if (profile)

@@ -16,7 +16,7 @@ enum tolerance {
     MAY_TIME_OUT = 16,  /* 408: the client is as slow as that, or starved */
 };
 
-struct plan {
+struct world_plan {
     const char *profile;
     unsigned tolerance;
     struct net_params net;
@@ -40,13 +40,13 @@ struct plan {
     uint32_t slow_writer, slow_reader, stuck_reader, stuck_writer, vanish, half_close, idle;
 
     /* the end */
-    uint64_t drain_at_ns; /* 0: when all clients are done */
-    bool stops;           /* worker_stop() instead */
-    struct config config;
+    uint64_t drain_at_ns;  /* 0: when all clients are done */
+    bool stops;            /* worker_stop() instead */
+    struct config *config; /* the workers' own, from when they are made */
 };
 
 /* profile NULL: the seed chooses. False: no such profile. */
-bool plan_make(struct plan *p, struct sim *s, const char *profile);
+bool plan_make(struct world_plan *p, struct sim *s, const char *profile);
 
 /* NULL beyond the last. */
 const char *plan_profile_name(uint32_t i);

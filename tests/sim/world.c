@@ -32,13 +32,13 @@ static void on_flap(void *arg, uint64_t mode)
 static void make_servers(struct world *w)
 {
     struct sim *s = &w->sim;
-    const struct plan *p = &w->plan;
+    const struct world_plan *p = &w->plan;
     static const char *const names[] = { "one", "two", "three", "four" };
     for (uint32_t i = 0; i < p->servers; i++) {
         struct addr a = net_addr((uint16_t)(100 + i), 9000);
         enum net_host mode = i < p->dead_servers ? p->dead_mode : NET_HOST_LISTENS;
         w->servers[i] = server_make(w, i, &a, mode);
-        w->server_configs[i] = (struct server_config){ a, names[i], 1 + sim_below(s, 3) };
+        w->server_configs[i] = (struct server_config){ a, names[i], names[i], 1 + sim_below(s, 3) };
     }
     for (uint32_t i = 0; i < p->server_flaps; i++) {
         struct sim_server *host = w->servers[sim_below(s, p->servers)];
@@ -72,12 +72,24 @@ static void drain_worker(struct msg *m, struct loop *at)
         worker_drain(&ww->worker, on_drained);
 }
 
+static void on_plan_gone(struct worker *worker, const struct plan *p)
+{
+    (void)worker;
+    plan_unuse((struct plan *)p);
+}
+
+static void on_listener_gone(struct worker *worker, int fd)
+{
+    (void)worker;
+    sock_close(fd, false);
+}
+
 static void make_worker(struct world *w, uint16_t index)
 {
     struct world_worker *ww = &w->workers[index];
     char why[200];
     ww->world = w;
-    ww->loop = loop_create(&(struct loop_config){ .buffers_max = w->plan.config.buffers_max }, why,
+    ww->loop = loop_create(&(struct loop_config){ .buffers_max = w->plan.config->buffers_max }, why,
                            sizeof why);
     CHECK(ww->loop);
     ww->log = (struct log_port){ record_ring_create(LOG_RING_BYTES), &ww->counters.log_dropped,
@@ -85,11 +97,19 @@ static void make_worker(struct world *w, uint16_t index)
     CHECK(ww->log.ring);
     record_ring_ask_wake(ww->log.ring);
     ww->drain.run = drain_worker;
-    bool made = worker_init(&ww->worker, ww->loop, &w->plan.config, index, &ww->counters, &ww->log);
+    bool made = worker_init(&ww->worker, ww->loop, index, &ww->counters, &ww->log);
     CHECK(made);
-    int fd = sock_listen(&w->listen_addr, 16, SOCK_LISTEN_REUSEPORT, NULL);
-    CHECK(fd >= 0);
-    made = worker_listen(&ww->worker, &w->plan.config.listeners[0], fd);
+    ww->listen_fd = sock_listen(&w->listen_addr, 16, SOCK_LISTEN_REUSEPORT, NULL);
+    CHECK(ww->listen_fd >= 0);
+    ww->worker.on_plan_gone = on_plan_gone;
+    ww->worker.on_listener_gone = on_listener_gone;
+    struct plan_use *use = plan_use_create(w->run_plan, index);
+    CHECK(use);
+    plan_use_more(w->run_plan);
+    made = plan_use_attach(use, &ww->worker);
+    CHECK(made);
+    struct listen_slot slot = { &w->plan.config->binds[0], ww->listen_fd };
+    made = worker_commit(&ww->worker, use, &slot, 1) == 0;
     CHECK(made);
 }
 
@@ -108,17 +128,20 @@ static void on_drain_time(void *arg, uint64_t n)
 
 static void build(struct world *w)
 {
-    struct plan *p = &w->plan;
+    struct world_plan *p = &w->plan;
     net_init(&w->net, &w->sim, &p->net);
     ring_sim_init(&w->ring, &w->sim, &w->net);
     w->ring.faults = p->faults;
     ring_sim_install(&w->ring);
     w->listen_addr = net_addr(1, 80);
-    p->config.listeners[0] = (struct listener_config){ w->listen_addr, "10.0.0.1:80" };
-    p->config.listeners_count = 1;
+    struct config *config = p->config;
+    config->binds[0] = (struct bind_config){ w->listen_addr, "10.0.0.1:80", &config->listeners[0] };
+    config->binds_count = 1;
     make_servers(w);
-    p->config.backend.servers = w->server_configs;
-    p->config.backend.servers_count = p->servers;
+    config->backends[0].servers = w->server_configs;
+    config->backends[0].servers_count = p->servers;
+    w->run_plan = plan_create(config);
+    CHECK(w->run_plan);
     for (uint16_t i = 0; i < p->workers; i++)
         make_worker(w, i);
     w->asks_max = p->clients * p->asks_per_client_max;
@@ -210,6 +233,9 @@ bool world_run(uint64_t seed, const char *profile, bool trace, struct world_resu
         step(w, "workers are left");
     for (uint32_t i = 0; i < w->plan.workers; i++)
         end_worker(&w->workers[i], out);
+    if (w->run_plan->users != 1)
+        sim_fail(&w->sim, "somebody still uses the plan");
+    plan_unuse(w->run_plan);
     ring_sim_destroy(&w->ring); /* no descriptor is left */
     ring_sim_install(NULL);
     judge_asks(w);

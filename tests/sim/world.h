@@ -3,6 +3,7 @@
 #ifndef SLUICE_SIM_WORLD_H
 #define SLUICE_SIM_WORLD_H
 
+#include "core/proxy/plan.h"
 #include "core/proxy/worker.h"
 #include "tests/sim/ask.h"
 
@@ -18,17 +19,19 @@ struct world_worker {
     struct worker worker;
     struct counters counters;
     struct log_port log;
+    int listen_fd;
     struct msg drain;
     bool drain_asked, drained;
 };
 
 struct world {
     struct sim sim;
-    struct plan plan;
+    struct world_plan plan;
     struct net net;
     struct ring_sim ring;
     struct addr listen_addr;
     struct server_config server_configs[WORLD_SERVERS_MAX];
+    struct plan *run_plan; /* made of plan.config */
     struct sim_server *servers[WORLD_SERVERS_MAX];
     struct world_worker workers[WORLD_WORKERS_MAX];
     struct sim_client **clients;
