@@ -12,6 +12,7 @@
 #include "core/proxy/exchange.h"
 #include "core/proxy/listener.h"
 #include "core/proxy/plan.h"
+#include "core/proxy/rewrite.h"
 #include "core/proxy/worker.h"
 
 /* --- checks --- */
@@ -187,29 +188,18 @@ static enum end_reason rewrite_path(struct exchange *ex, const struct route_conf
 {
     ex->path = ex->target.path;
     ex->query = ex->target.query;
-    struct str strip = route->strip_prefix;
-    if (strip.len && ex->path.len >= strip.len && memcmp(ex->path.ptr, strip.ptr, strip.len) == 0) {
-        ex->path = (struct str){ ex->path.ptr + strip.len, ex->path.len - strip.len };
-        if (ex->path.len == 0)
-            ex->path = STR("/");
-    }
-    if (!route->rewrites)
+    if (!route->rewrites && route->strip_prefix.len == 0)
         return END_OK;
     char id[32];
     struct template_ctx ctx = request_template_ctx(ex, id);
-    char *mem = arena_alloc(&ex->arena, TARGET_BYTES_MAX);
-    if (!mem)
+    char *mem = route->rewrites ? arena_alloc(&ex->arena, TARGET_BYTES_MAX) : NULL;
+    if (route->rewrites && !mem)
         return END_OVERLOADED;
-    struct out o = out_into(mem, TARGET_BYTES_MAX);
-    template_write(&o, &route->rewrite, &ctx);
-    if (o.full || out_len(&o) == 0 || mem[0] != '/')
-        return END_BAD_REWRITE;
-    arena_trim(&ex->arena, mem + TARGET_BYTES_MAX, o.at);
-    const char *q = memchr(mem, '?', out_len(&o));
-    if (q) /* a rewrite with a query replaces the client's */
-        ex->query = (struct str){ q, (size_t)(o.at - q) };
-    ex->path = (struct str){ mem, q ? (size_t)(q - mem) : out_len(&o) };
-    return END_OK;
+    struct out o = out_into(mem, mem ? TARGET_BYTES_MAX : 0);
+    bool valid = rewrite_target(route, &ctx, &o, &ex->path, &ex->query);
+    if (mem)
+        arena_trim(&ex->arena, mem + TARGET_BYTES_MAX, o.at);
+    return valid ? END_OK : END_BAD_REWRITE;
 }
 
 enum end_reason request_route(struct exchange *ex)

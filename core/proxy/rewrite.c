@@ -19,6 +19,34 @@ static struct str after(struct str s, size_t n)
     return (struct str){ s.ptr + n, s.len - n };
 }
 
+/* --- to the server --- */
+
+bool rewrite_target(const struct route_config *route, const struct template_ctx *ctx, struct out *o,
+                    struct str *path, struct str *query)
+{
+    *path = ctx->target->path;
+    *query = ctx->target->query;
+    struct str strip = route->strip_prefix;
+    if (strip.len && starts_with(*path, strip)) {
+        *path = after(*path, strip.len);
+        if (path->len == 0)
+            *path = STR("/");
+    }
+    if (!route->rewrites)
+        return path->ptr[0] == '/';
+    template_write(o, &route->rewrite, ctx);
+    size_t n = out_len(o);
+    if (o->full || n == 0 || o->start[0] != '/')
+        return false;
+    const char *q = memchr(o->start, '?', n);
+    if (q)
+        *query = (struct str){ q, (size_t)(o->at - q) };
+    *path = (struct str){ o->start, q ? (size_t)(q - o->start) : n };
+    return true;
+}
+
+/* --- from the server --- */
+
 /* The longest `from` wins, the last of equal ones; NULL: none fits. */
 static const struct prefix_rewrite *find_rule(const struct prefix_rewrites *rules, struct str value)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Location and Set-Cookie as the client must see them. */
+/* What rules make of paths on the way to the server, and of Location and Set-Cookie on the way
+ * back. */
 #ifndef SLUICE_PROXY_REWRITE_H
 #define SLUICE_PROXY_REWRITE_H
 
@@ -7,8 +8,15 @@
 
 #include "core/base/out.h"
 #include "core/http/forward.h"
+#include "core/proxy/template.h"
 
 struct exchange;
+
+/* Path and query for the server by strip_prefix and rewrite; the latter is written to o, which has
+ * room for TARGET_BYTES_MAX. A rewrite with a query replaces the client's. False: the rule made
+ * no path. */
+bool rewrite_target(const struct route_config *route, const struct template_ctx *ctx,
+                    struct out *o, struct str *path, struct str *query);
 
 /* Rewrites by the route's rules: fields that change are dropped and added anew (edit.h). False when
  * there is no room. */

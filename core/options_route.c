@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "core/options_route.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/base/arena.h"
+#include "core/base/out.h"
+#include "core/config/load.h"
+#include "core/config/networks.h"
+#include "core/http/h1_head.h"
+#include "core/options.h"
+#include "core/proxy/rewrite.h"
+#include "core/proxy/route.h"
+#include "core/proxy/template.h"
+
+#define USAGE                                                                                      \
+    "usage: sluice route [-c FILE] [--from ADDR] METHOD URL [-H 'Name: value'...]\n"               \
+    "  sluice route GET http://www.example.com/api/users\n"                                        \
+    "  sluice route -c site.yaml --from 192.0.2.7 POST /login -H 'Host: example.com'\n"
+
+struct question {
+    const char *file, *from, *method, *url;
+    const char *headers[HEAD_FIELDS_MAX];
+    int headers_count;
+};
+
+/* What the question was understood as. */
+struct asked {
+    char text[HEAD_BYTES_MAX];
+    char memory[2 * TARGET_BYTES_MAX];
+    char host[TARGET_BYTES_MAX];
+    struct arena arena;
+    struct http_head head;
+    struct target target;
+    struct route_request request;
+    struct route_scratch *scratch;
+    struct route_match match;
+    struct str from;
+    uint32_t port;
+};
+
+static int usage(const char *why)
+{
+    fprintf(stderr, "sluice route: %s\n" USAGE, why);
+    return EXIT_USAGE;
+}
+
+static bool read_arguments(int argc, char **argv, struct question *q, const char **why)
+{
+    q->file = "/etc/sluice/sluice.yaml";
+    q->from = "127.0.0.1";
+    for (int i = 1; i < argc; i++) {
+        const char *a = argv[i];
+        bool takes = strcmp(a, "-c") == 0 || strcmp(a, "--from") == 0 || strcmp(a, "-H") == 0;
+        if (takes && i + 1 == argc) {
+            *why = "an option wants a value";
+            return false;
+        }
+        if (strcmp(a, "-c") == 0) {
+            q->file = argv[++i];
+        } else if (strcmp(a, "--from") == 0) {
+            q->from = argv[++i];
+        } else if (strcmp(a, "-H") == 0) {
+            if (q->headers_count == HEAD_FIELDS_MAX) {
+                *why = "too many headers";
+                return false;
+            }
+            q->headers[q->headers_count++] = argv[++i];
+        } else if (!q->method) {
+            q->method = a;
+        } else if (!q->url) {
+            q->url = a;
+        } else {
+            *why = "more than a method and a URL";
+            return false;
+        }
+    }
+    *why = "a method and a URL are wanted";
+    return q->url != NULL;
+}
+
+/* Writes the request as a client would, so that the same parser decides. */
+static bool write_request(const struct question *q, struct out *o)
+{
+    const char *url = q->url, *host = NULL;
+    size_t host_len = 0;
+    if (strncmp(url, "http://", 7) == 0 || strncmp(url, "https://", 8) == 0) {
+        host = strstr(url, "//") + 2;
+        host_len = strcspn(host, "/?#");
+        url = host + host_len;
+    }
+    out_str(o, str_of(q->method));
+    out_char(o, ' ');
+    if (*url != '/' && strcmp(url, "*") != 0)
+        out_char(o, '/');
+    out_str(o, str_of(url));
+    out_lit(o, " HTTP/1.1\r\n");
+    bool has_host = host != NULL;
+    if (host) {
+        out_lit(o, "Host: ");
+        out_mem(o, host, host_len);
+        out_lit(o, "\r\n");
+    }
+    for (int i = 0; i < q->headers_count; i++) {
+        has_host |= strncasecmp(q->headers[i], "host:", 5) == 0;
+        out_str(o, str_of(q->headers[i]));
+        out_lit(o, "\r\n");
+    }
+    if (!has_host)
+        out_lit(o, "Host: localhost\r\n");
+    out_lit(o, "\r\n");
+    return !o->full;
+}
+
+static bool understand(const struct question *q, struct asked *a, const char **why)
+{
+    struct out o = out_into(a->text, sizeof a->text);
+    char from[ADDR_TEXT_MAX];
+    struct addr addr;
+    enum end_reason reason = END_HEAD_TOO_LARGE;
+    snprintf(from, sizeof from, strchr(q->from, ':') && q->from[0] != '[' ? "[%s]:0" : "%s:0",
+             q->from);
+    if (!addr_parse(str_of(from), false, &addr, why))
+        return false;
+    arena_init(&a->arena, a->memory, sizeof a->memory, 0);
+    if (!write_request(q, &o) ||
+        h1_parse_request(a->text, out_len(&o), 0, &a->head, &reason) != H1_DONE ||
+        (reason = target_parse(&a->head, &a->arena, &a->target)) != END_OK) {
+        *why = end_reason_info(reason)->text;
+        return false;
+    }
+    for (size_t i = 0; i < a->target.host.len; i++)
+        a->host[i] = ascii_lower(a->target.host.ptr[i]);
+    a->from = str_of(q->from);
+    a->request = (struct route_request){
+        &a->head, &a->target, { a->host, a->target.host.len }, peer_addr_of(&addr)
+    };
+    a->scratch = route_scratch_create();
+    *why = "out of memory";
+    return a->scratch != NULL;
+}
+
+/* --- the answer --- */
+
+static const char *miss_text(enum route_miss miss)
+{
+    static const char *const texts[] = {
+        [MISS_NONE] = "matches",
+        [MISS_HOST] = "another host",
+        [MISS_PATH] = "another path",
+        [MISS_METHOD] = "another method",
+        [MISS_HEADER] = "a header is not as wanted",
+        [MISS_ARGUMENT] = "an argument is not as wanted",
+        [MISS_CLIENT] = "another client network",
+        [MISS_EXPLODED] = "its regular expression takes too long (answered 500)",
+    };
+    return texts[miss];
+}
+
+static void print_text(const char *label, struct str s)
+{
+    printf("%-10s %.*s\n", label, (int)s.len, s.ptr);
+}
+
+static void print_template(const char *label, const char *name, const struct template *t,
+                           const struct template_ctx *ctx)
+{
+    char text[4096];
+    struct out o = out_into(text, sizeof text);
+    template_write(&o, t, ctx);
+    printf("%-10s %s%s%.*s\n", label, name, *name ? ": " : "", (int)out_len(&o), text);
+}
+
+static void print_edits(const char *label, const struct header_edits *edits,
+                        const struct template_ctx *ctx)
+{
+    static const char *const signs[] = { "-", "=", "+" };
+    for (uint32_t i = 0; i < edits->items_count; i++) {
+        const struct header_edit *e = &edits->items[i];
+        char name[256];
+        snprintf(name, sizeof name, "%s %.*s", signs[e->op], (int)e->name.len, e->name.ptr);
+        if (e->op == EDIT_REMOVE)
+            printf("%-10s %s\n", label, name);
+        else
+            print_template(label, name, &e->value, ctx);
+    }
+}
+
+static void print_action(const struct route_config *r, const struct asked *a,
+                         struct template_ctx *ctx)
+{
+    char text[TARGET_BYTES_MAX];
+    struct out o = out_into(text, sizeof text);
+    struct str path, query;
+    switch (r->action) {
+    case ACTION_REDIRECT:
+        printf("%-10s redirect, status %u\n", "action", r->redirect.status);
+        print_template("location", "", &r->redirect.to, ctx);
+        return;
+    case ACTION_RESPOND:
+        printf("%-10s respond, status %u\n", "action", r->respond.status);
+        return;
+    case ACTION_PROXY:
+        break;
+    }
+    for (uint32_t i = 0; i < r->targets_count; i++)
+        printf("%-10s %s (weight %u, %u server%s)\n", "backend", r->targets[i].backend->name,
+               r->targets[i].weight, r->targets[i].backend->servers_count,
+               r->targets[i].backend->servers_count == 1 ? "" : "s");
+    if (!rewrite_target(r, ctx, &o, &path, &query))
+        printf("%-10s the rewrite makes no path (answered 500)\n", "path");
+    else if (!str_eq(path, a->target.path) || !str_eq(query, a->target.query))
+        printf("%-10s %.*s%.*s\n", "path", (int)path.len, path.ptr, (int)query.len, query.ptr);
+    print_edits("request", &r->handling.request_edits, ctx);
+    print_edits("response", &r->handling.response_edits, ctx);
+}
+
+static void print_site(const struct site_config *site, struct asked *a)
+{
+    if (site->maintenance.on)
+        printf("%-10s on: answered 503 but for those excepted\n", "maintenance");
+    for (uint32_t i = 0; i < site->routes_count; i++) {
+        const struct route_config *r = &site->routes[i];
+        enum route_miss miss = route_test(r, a->scratch, &a->request, &a->match);
+        printf("  %-20s %s", r->name, miss_text(miss));
+        if (r->file)
+            printf("   (%s:%u)", r->file, r->line);
+        putchar('\n');
+        if (miss == MISS_EXPLODED)
+            return;
+        if (miss != MISS_NONE)
+            continue;
+        struct template_ctx ctx = {
+            .head = &a->head,
+            .target = &a->target,
+            .match = &a->match,
+            .client_ip = a->from,
+            .peer_ip = a->from,
+            .host = a->request.host,
+            .scheme = STR("http"),
+            .request_id = STR("REQUEST-ID"),
+            .site = str_of(site->name),
+            .route = str_of(r->name),
+            .port = a->target.port,
+        };
+        print_action(r, a, &ctx);
+        return;
+    }
+    puts("no route matches: answered 404");
+}
+
+static void print_answer(const struct config *c, struct asked *a)
+{
+    print_text("host", a->request.host);
+    print_text("path", a->target.path);
+    const struct site_config *last = NULL;
+    for (uint32_t i = 0; i < c->listeners_count; i++) {
+        const struct listener_config *l = &c->listeners[i];
+        printf("%-10s %s, site %s\n", "listener", l->name, l->site->name);
+        if (l->site != last) /* listeners that share a site share the answer */
+            print_site(l->site, a);
+        last = l->site;
+    }
+}
+
+int route_main(int argc, char **argv)
+{
+    struct question q = { 0 };
+    const char *why;
+    if (!read_arguments(argc, argv, &q, &why))
+        return usage(why);
+    struct asked *a = calloc(1, sizeof *a);
+    if (!a)
+        return EXIT_FAILED;
+    int code = EXIT_OK;
+    struct config_report report;
+    config_report_init(&report);
+    struct config *config = NULL;
+    if (!understand(&q, a, &why)) {
+        code = usage(why);
+    } else {
+        config = config_load(q.file, &report);
+        config_report_print(&report, stderr, isatty(STDERR_FILENO) && !getenv("NO_COLOR"));
+        code = config ? EXIT_OK : EXIT_CONFIG;
+    }
+    if (config)
+        print_answer(config, a);
+    config_free(config);
+    config_report_free(&report);
+    route_scratch_destroy(a->scratch);
+    free(a);
+    return code;
+}
