@@ -10,7 +10,8 @@ LIBURING_SHA256=57e9b36e4ac1e46b8e0351dfb1694dc59638fc25e384b4ba36d87b800b16db1a
 LIBURING_SUITE=trixie
 LIBURING_CFLAGS="-O3 -g1 -fno-plt -fstack-protector-strong"
 
-BUILD_PACKAGES=(gcc libc6-dev make cmake ninja-build pkg-config libjemalloc-dev libxxhash-dev)
+BUILD_PACKAGES=(gcc libc6-dev make cmake ninja-build pkg-config libjemalloc-dev libxxhash-dev
+    libyaml-dev libpcre2-dev)
 TEST_PACKAGES=(libcmocka-dev python3)
 DEMO_PACKAGES=(curl)
 BENCH_PACKAGES=(python3 nginx haproxy wrk apache2-utils curl)

@@ -3,8 +3,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/base/check.h"
 #include "core/control.h"
 #include "core/options.h"
+#include "core/options_route.h"
 
 static int run_proxy(int argc, char **argv)
 {
@@ -20,32 +22,29 @@ static int run_proxy(int argc, char **argv)
     return code < 0 ? EXIT_OK : code;
 }
 
-static void print_help(FILE *to)
+static int print_version(int argc, char **argv)
 {
-    fputs("sluice, a reverse proxy on io_uring.\n\n"
-          "  sluice proxy --from :8080 --to 127.0.0.1:9000     proxy one server\n"
-          "  sluice proxy --from :8080 --to HOST:PORT,...      spread over several\n"
-          "  sluice proxy --help                               all its options\n"
-          "  sluice --version\n",
-          to);
+    (void)argc;
+    (void)argv;
+    puts("sluice " SLUICE_VERSION);
+    return EXIT_OK;
 }
+
+static const struct {
+    const char *name;
+    int (*run)(int argc, char **argv);
+} verbs[] = {
+    { "proxy", run_proxy },         { "run", options_run },       { "check", options_check },
+    { "route", route_main },        { "help", options_help },     { "--help", options_help },
+    { "-h", options_help },         { "schema", options_schema }, { "version", print_version },
+    { "--version", print_version },
+};
 
 int main(int argc, char **argv)
 {
     signal(SIGPIPE, SIG_IGN);
-    if (argc >= 2 && strcmp(argv[1], "proxy") == 0)
-        return run_proxy(argc - 1, argv + 1);
-    if (argc == 2 && (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "version") == 0)) {
-        puts("sluice " SLUICE_VERSION);
-        return EXIT_OK;
-    }
-    if (argc == 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
-                      strcmp(argv[1], "help") == 0)) {
-        print_help(stdout);
-        return EXIT_OK;
-    }
-    if (argc >= 2)
-        fprintf(stderr, "sluice: '%s' is not a command\n", argv[1]);
-    print_help(stderr);
-    return EXIT_USAGE;
+    for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
+        if (argc >= 2 && strcmp(argv[1], verbs[i].name) == 0)
+            return verbs[i].run(argc - 1, argv + 1);
+    return options_unknown(argc >= 2 ? argv[1] : NULL);
 }

@@ -37,7 +37,14 @@
 #define LISTENERS_MAX 64
 #define SERVERS_MAX 256 /* of one backend (of this release's command line) */
 #define SERVER_WEIGHT_MAX 256
+#define TARGETS_MAX 32 /* backends of one route */
 #define ATTEMPTS_MAX 3 /* per exchange, the first included */
+
+/* limits per client network, of the process: sets of 4 buckets and of 8 counts */
+#define LIMIT_BUCKET_SETS (64 * 1024)
+#define LIMIT_COUNT_SETS (32 * 1024)
+#define LIMIT_BATCH_MAX 64       /* tokens that a worker takes at a time */
+#define REFUSED_CLIENTS_MAX 1024 /* of a worker: connections over a limit that wait for their 429 */
 
 /* the ring */
 #define RING_SQ_ENTRIES 1024
@@ -53,6 +60,8 @@
 #define LOG_BATCH_BYTES (256 * 1024) /* one write */
 #define LOG_INTERVAL_MS 10           /* between writes, unless a batch is full */
 #define LOG_COMPLAINT_INTERVAL_MS 10000
+#define LOG_STALL_MS 1000   /* a log that takes longer for one write holds up no other */
+#define LOG_SLOTS_MAX 4096  /* logs, of all configurations that are still in use */
 
 /* default timeouts, all by progress (DESIGN 8) */
 #define CLIENT_HEAD_TIMEOUT_MS 10000 /* absolute */

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/config/values.h"
+
 struct config *config_new(size_t memory_max)
 {
     struct config *c = calloc(1, sizeof *c);
@@ -19,6 +21,7 @@ void config_free(struct config *c)
 {
     if (!c)
         return;
+    regex_free_all(c->regexes);
     arena_reset(&c->arena);
     free(c);
 }

@@ -220,6 +220,7 @@ struct external_auth_config {
 
 /* One bucket per client network of such sizes. */
 struct rate_limit_config {
+    uint64_t id; /* of where it is written: the same in all that inherit it, and after a reload */
     struct rate rate;
     uint32_t burst;
     uint32_t ipv4_bits, ipv6_bits;
@@ -227,6 +228,7 @@ struct rate_limit_config {
 };
 
 struct connection_limit_config {
+    uint64_t id;      /* likewise */
     struct rate rate; /* of new ones; count 0: any */
     uint32_t burst;
     uint32_t concurrent_max; /* 0: any */

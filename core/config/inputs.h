@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What is read of keys whose value is put together before it goes into the configuration, and the
+ * functions that put it there (schema_key.take, schema_object.begin and end). */
+#ifndef SLUICE_CONFIG_INPUTS_H
+#define SLUICE_CONFIG_INPUTS_H
+
+#include "core/config/loader.h"
+#include "core/config/values.h"
+
+struct networks_input {
+    struct network *networks;
+    uint32_t networks_count;
+    const char **files;
+    uint32_t files_count;
+};
+
+struct header_values {
+    struct str name;
+    struct template *values;
+    uint32_t values_count;
+};
+
+struct header_edits_input {
+    struct str *remove;
+    uint32_t remove_count;
+    struct header_values *set;
+    uint32_t set_count;
+    struct header_values *add;
+    uint32_t add_count;
+};
+
+struct location_input {
+    bool own;
+    struct prefix_rewrite *replace;
+    uint32_t replace_count;
+};
+
+struct cookies_input {
+    struct prefix_rewrite *domain;
+    uint32_t domain_count;
+    struct prefix_rewrite *path;
+    uint32_t path_count;
+};
+
+struct maintenance_input {
+    bool enabled;
+    uint32_t retry_after_s;
+    const char *page;
+    struct networks except;
+};
+
+struct basic_auth_input {
+    struct str realm;
+    const char *users;
+};
+
+/* 'burst' 0: as many as the rate's count. */
+typedef void take_fn(struct loader *l, const struct node *n, void *read, uint32_t count, void *out);
+typedef void object_fn(struct loader *l, const struct node *n, void *out);
+
+/* inputs.c */
+take_fn take_networks;                                      /* struct networks */
+take_fn take_allow, take_deny;                              /* struct handling */
+take_fn take_request_edits, take_response_edits, take_hide; /* struct handling */
+take_fn take_respond_headers;                               /* struct header_edits */
+take_fn take_location, take_cookies;                        /* struct handling */
+take_fn take_rate_limit;                                    /* struct handling */
+take_fn take_connection_limit; /* const struct connection_limit_config * */
+take_fn take_external_auth;    /* const struct external_auth_config * */
+take_fn take_balance;          /* struct backend_config */
+take_fn take_bind;             /* struct listener_config; goes to the configuration's binds */
+take_fn take_defaults;         /* the loader's, whatever out is */
+take_fn take_nothing;
+object_fn begin_defaults, begin_site, begin_route, end_route, begin_backend, end_backend,
+    end_server, end_match, end_balance;
+
+/* files.c: what other files hold */
+take_fn take_basic_auth;  /* const struct basic_auth_config * */
+take_fn take_error_pages; /* struct handling */
+take_fn take_maintenance; /* struct maintenance_config */
+
+/* Adds the networks of a file, one a line, '#' begins a comment. False: reported. */
+bool load_networks(struct loader *l, const struct node *n, const char *path, struct networks *out);
+
+#endif

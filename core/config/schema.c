@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The table, from the top; and what walks over it. */
+#include "core/config/schema.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "core/base/check.h"
+#include "core/config/inputs.h"
+#include "core/config/schema_macros.h"
+
+/* ---- Listeners ------------------------------------------------------------------------------ */
+
+static const struct schema_key listener_keys[] = {
+    { KEY("bind"), LIST(value_bind), .required = true, .take = take_bind,
+      .doc = "The address to listen on, or a list of them: \":80\" (all addresses, IPv4 and IPv6), "
+             "\"127.0.0.1:8080\", \"[::1]:8080\", \"unix:/path\", \"unix:@name\" (abstract)." },
+    { KEY("site"), VALUE(listener_config, site, value_site), .required = true,
+      .doc = "The site that answers here." },
+};
+static const struct schema_object schema_listener = {
+    OBJECT_OF("listener", listener_config, listener_keys),
+};
+
+/* ---- The top level -------------------------------------------------------------------------- */
+
+static const struct word auto_words[] = { { "auto", 0 }, { NULL, 0 } };
+static const struct word trust_words[] = {
+    { "never", TRUST_NEVER },
+    { "trusted_proxies", TRUST_PROXIES },
+    { "always", TRUST_ALWAYS },
+    { NULL, 0 },
+};
+
+static const struct schema_key worker_limits_keys[] = {
+    { KEY("clients"), VALUE(config, clients_max, value_number), .words = auto_words, DEFAULT(0),
+      BOUNDS(1, 10000000),
+      .doc = "How many client connections a worker holds at a time; more are closed at once. "
+             "auto: as many as there are descriptors." },
+    { KEY("buffers"), VALUE(config, buffers_max, value_number), .words = auto_words, DEFAULT(0),
+      BOUNDS(16, 10000000),
+      .doc = "How many buffers of 16 KiB a worker has; without a free one it stops receiving. "
+             "auto: as memory allows." },
+};
+static const struct schema_object worker_limits = {
+    OBJECT_OF("worker_limits", config, worker_limits_keys),
+    .inherits = true,
+};
+
+static const struct schema_key admin_keys[] = {
+    { KEY("socket"), VALUE(config, admin_socket, value_file), .required = true,
+      .doc = "The path of the Unix socket that serves /metrics, /healthz, /readyz and /config." },
+};
+static const struct schema_object admin = {
+    OBJECT_OF("admin", config, admin_keys),
+    .shorthand = "socket",
+    .inherits = true,
+};
+
+static const struct schema_key request_id_keys[] = {
+    { KEY("header"), VALUE(request_id_config, header, value_header), .otherwise = "X-Request-Id",
+      .doc = "The header that carries the request's id to the server." },
+    { KEY("trust"), VALUE(request_id_config, trust, value_word), .words = trust_words,
+      DEFAULT(TRUST_PROXIES),
+      .doc = "Whose ids are kept: those of trusted_proxies, of everybody (always), of nobody "
+             "(never). All others are replaced by a new one." },
+};
+static const struct schema_object request_id = {
+    OBJECT_OF("request_id", request_id_config, request_id_keys),
+};
+
+/* In reading order: what is referred to comes before what refers to it. */
+static const struct schema_key root_keys[] = {
+    { KEY("include"), LIST(value_file), .take = take_nothing,
+      .doc = "Files to read too, by name or pattern (conf.d/*.yaml), relative to this file. Their "
+             "listeners, sites, backends and logs join those of this file." },
+    { KEY("workers"), VALUE(config, workers, value_number), .words = auto_words, DEFAULT(0),
+      BOUNDS(1, WORKERS_MAX),
+      .doc = "How many threads serve, each with a ring of its own. auto: one per CPU that this "
+             "process may use." },
+    { KEY("worker_limits"), OBJECT_AT(0, worker_limits), .doc = "What one worker may use." },
+    { KEY("user"), VALUE(config, user, value_string), .otherwise = "stays who it is",
+      .doc = "The user that serves, when started as root." },
+    { KEY("admin"), OBJECT_AT(0, admin), .otherwise = "no admin socket",
+      .doc = "The admin interface: HTTP on a Unix socket." },
+    { KEY("lame_duck"), VALUE(config, lame_duck_ms, value_duration), DEFAULT(0), BOUNDS(0, 3600000),
+      .doc = "Before listeners close for good, /readyz fails for so long, so that balancers in "
+             "front look elsewhere." },
+    { KEY("trusted_proxies"), NETWORKS(config, trusted_proxies), .otherwise = "nobody",
+      .doc = "The proxies in front: X-Forwarded-For of these peers is believed, from the right up "
+             "to the first address that is not among them; that is the client's." },
+    { KEY("request_id"), OBJECT(config, request_id, request_id),
+      .doc = "Each request has an id; logs, error pages and servers see the same one." },
+    { KEY("logs"), MAP(config, logs, schema_log), .otherwise = "no access log",
+      .doc = "Access logs by name; sites and routes choose one with 'log'." },
+    { KEY("backends"), MAP(config, backends, schema_backend), .otherwise = "none",
+      .doc = "Groups of servers by name; routes choose them with 'to'." },
+    { KEY("defaults"), .shape = SHAPE_OBJECT, .object = &schema_defaults, .take = take_defaults,
+      .doc = "What sites begin with." },
+    { KEY("sites"), MAP(config, sites, schema_site), .required = true,
+      .doc = "Sites by name: which request is answered how." },
+    { KEY("listeners"), MAP(config, listeners, schema_listener), .required = true,
+      .doc = "Listeners by name: the addresses clients connect to." },
+};
+const struct schema_object schema_root = {
+    OBJECT_OF("configuration", config, root_keys),
+};
+
+/* ---- Walking -------------------------------------------------------------------------------- */
+
+const struct schema_key *schema_key_at(const struct schema_object *o, uint32_t i, size_t *offset)
+{
+    uint32_t early = o->keys_count - o->keys_late;
+    uint32_t shared = o->shared ? o->shared->keys_count : 0;
+    const struct schema_key *k = NULL;
+    size_t base = 0;
+    if (i < early) {
+        k = &o->keys[i];
+    } else if (i < early + shared) {
+        k = &o->shared->keys[i - early];
+        base = o->shared_offset;
+    } else if (i < o->keys_count + shared) {
+        k = &o->keys[i - shared];
+    }
+    if (k)
+        *offset = base + k->offset;
+    return k;
+}
+
+const struct schema_key *schema_find(const struct schema_object *o, struct str name)
+{
+    size_t offset;
+    const struct schema_key *k;
+    for (uint32_t i = 0; (k = schema_key_at(o, i, &offset)); i++)
+        if (str_eq(str_of(k->name), name))
+            return k;
+    return NULL;
+}
+
+struct walk {
+    void (*fn)(void *arg, const char *path, const struct schema_key *k,
+               const struct schema_object *in);
+    void *arg;
+    char path[256];
+};
+
+static void walk_object(struct walk *w, const struct schema_object *o, size_t len)
+{
+    size_t offset;
+    const struct schema_key *k;
+    for (uint32_t i = 0; (k = schema_key_at(o, i, &offset)); i++) {
+        char *end = w->path + len;
+        size_t room = sizeof w->path - len;
+        size_t n = (size_t)snprintf(end, room, "%s%s", len ? "." : "", k->name);
+        CHECK(n + sizeof ".NAME" <= room);
+        w->fn(w->arg, w->path, k, o);
+        if (!k->object)
+            continue;
+        const char *each = k->shape == SHAPE_MAP ? ".NAME" : k->shape == SHAPE_LIST ? "[]" : "";
+        n += (size_t)snprintf(end + n, room - n, "%s", each);
+        walk_object(w, k->object, len + n);
+    }
+}
+
+void schema_walk(void (*fn)(void *arg, const char *path, const struct schema_key *k,
+                            const struct schema_object *in),
+                 void *arg)
+{
+    struct walk w = { .fn = fn, .arg = arg };
+    walk_object(&w, &schema_root, 0);
+}
+
+void schema_format(const struct schema_key *k, uint64_t value, char out[32])
+{
+    for (const struct word *w = k->words; w && w->text; w++) {
+        if (w->value == value) {
+            snprintf(out, 32, "%s", w->text);
+            return;
+        }
+    }
+    k->type->format(value, out);
+}

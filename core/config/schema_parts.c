@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The table's rows of timeouts, networks, logs and backends. */
+#include "core/config/inputs.h"
+#include "core/config/schema_macros.h"
+
+#define TIMEOUT(member, fallback_)                                                                 \
+    VALUE(timeouts, member, value_duration), DEFAULT(fallback_), BOUNDS(1, 86400000)
+
+/* ---- Timeouts ------------------------------------------------------------------------------- */
+
+/* Each place has its run of them. */
+static const struct schema_key timeouts_keys[] = {
+    { KEY("drain"), TIMEOUT(drain_ms, DRAIN_TIMEOUT_MS),
+      .doc = "When sluice ends or a listener goes, what runs may end within this time." },
+    { KEY("client_head"), TIMEOUT(client_head_ms, CLIENT_HEAD_TIMEOUT_MS),
+      .doc = "From the first to the last byte of a request's head." },
+    { KEY("client_idle"), TIMEOUT(client_idle_ms, CLIENT_IDLE_TIMEOUT_MS),
+      .doc = "How long a connection may wait for its next request." },
+    { KEY("client_linger"), TIMEOUT(client_linger_ms, CLIENT_LINGER_TIMEOUT_MS),
+      .doc = "After an early answer the rest of the request is read and dropped for so long, so "
+             "that the client sees the answer." },
+    { KEY("client_body"), TIMEOUT(client_body_ms, CLIENT_BODY_TIMEOUT_MS),
+      .doc = "How long a request's body may stand still." },
+    { KEY("client_write"), TIMEOUT(client_write_ms, CLIENT_WRITE_TIMEOUT_MS),
+      .doc = "How long a client may take none of its response." },
+    { KEY("connect"), TIMEOUT(connect_ms, UPSTREAM_CONNECT_TIMEOUT_MS),
+      .doc = "For a connection to a server; then another server is tried." },
+    { KEY("queue"), TIMEOUT(queue_ms, UPSTREAM_QUEUE_TIMEOUT_MS),
+      .doc = "How long a request may wait for a server that has room." },
+    { KEY("first_byte"), TIMEOUT(first_byte_ms, UPSTREAM_FIRST_BYTE_TIMEOUT_MS),
+      .doc = "From the request's end to the first byte of the server's answer." },
+    { KEY("stall"), TIMEOUT(stall_ms, UPSTREAM_STALL_TIMEOUT_MS),
+      .doc = "How long a server may neither take nor give a byte of what is on the way." },
+    { KEY("tunnel_idle"), VALUE(timeouts, tunnel_idle_ms, value_duration),
+      DEFAULT(TUNNEL_IDLE_TIMEOUT_MS), BOUNDS(1, 2592000000),
+      .doc = "How long a tunnel (WebSocket) may be silent." },
+    { KEY("upstream_idle"), TIMEOUT(upstream_idle_ms, UPSTREAM_IDLE_TIMEOUT_MS),
+      .doc = "How long an unused connection to a server is kept." },
+};
+
+#define TIMEOUTS(first, last)                                                                      \
+    .name = "timeouts", .keys = &timeouts_keys[first], .keys_count = (last) - (first),             \
+    .inherits = true, .bytes = sizeof(struct timeouts)
+
+const struct schema_object schema_timeouts_all = { TIMEOUTS(0, ARRAY_LEN(timeouts_keys)) };
+const struct schema_object schema_timeouts_site = { TIMEOUTS(1, 11) };
+const struct schema_object schema_timeouts_route = { TIMEOUTS(4, 11) };
+const struct schema_object schema_timeouts_backend = { TIMEOUTS(6, 12) };
+
+/* ---- Networks ------------------------------------------------------------------------------- */
+
+static const struct schema_key networks_keys[] = {
+    { KEY("networks"), LIST_IN(networks_input, networks, value_network),
+      .doc = "Networks and addresses: 10.0.0.0/8, 192.0.2.7, 2001:db8::/32." },
+    { KEY("file"), LIST_IN(networks_input, files, value_file),
+      .doc = "A file with one network a line ('#' begins a comment), or a list of such files." },
+};
+const struct schema_object schema_networks = {
+    OBJECT_OF("networks", networks_input, networks_keys),
+    .shorthand = "networks",
+};
+
+/* ---- Logs ----------------------------------------------------------------------------------- */
+
+static const struct word format_words[] = {
+    { "json", LOG_JSON },
+    { "human", LOG_HUMAN },
+    { "combined", LOG_COMBINED },
+    { NULL, 0 },
+};
+
+static const struct schema_key log_keys[] = {
+    { KEY("to"), VALUE_WHOLE(value_log_destination), .required = true,
+      .doc = "A file (opened anew on USR1), stdout or syslog." },
+    { KEY("format"), VALUE(log_config, format, value_word), .words = format_words,
+      DEFAULT(LOG_JSON),
+      .doc = "json: an object a line; combined: Apache's; human: for terminals." },
+    { KEY("sample"), VALUE(log_config, sample_ppm, value_percent), DEFAULT(1000000),
+      BOUNDS(0, 1000000),
+      .doc = "The share of requests that is logged. What ends in an error is always logged." },
+    { KEY("redact"), STRINGS(log_config, redact, value_token), .otherwise = "none",
+      .doc = "Query arguments whose values are not written." },
+    { KEY("request_headers"), STRINGS(log_config, request_headers, value_header_lower),
+      .otherwise = "none", .doc = "Headers of the request to log (json only)." },
+    { KEY("response_headers"), STRINGS(log_config, response_headers, value_header_lower),
+      .otherwise = "none", .doc = "Headers of the response to log (json only)." },
+};
+const struct schema_object schema_log = { OBJECT_OF("log", log_config, log_keys) };
+
+/* ---- Backends ------------------------------------------------------------------------------- */
+
+static const struct schema_key server_keys[] = {
+    { KEY("address"), VALUE_WHOLE(value_server_address), .required = true,
+      .doc = "127.0.0.1:9000, \"[::1]:9000\", app.internal:9000 (resolved when the configuration "
+             "is read) or unix:/path." },
+    { KEY("weight"), VALUE(server_config, weight, value_number), DEFAULT(1),
+      BOUNDS(0, SERVER_WEIGHT_MAX), .doc = "Its share beside the others; 0: gets nothing new." },
+    { KEY("name"), VALUE(server_config, name, value_name), .otherwise = "the address",
+      .doc = "What logs and metrics call it, and what balancing by key knows it by." },
+};
+static const struct schema_object server = {
+    OBJECT_OF("server", server_config, server_keys),
+    .shorthand = "address",
+    .end = end_server,
+};
+
+static const struct word policy_words[] = {
+    { "round_robin", 0 },
+    { "maglev", 1 },
+    { NULL, 0 },
+};
+
+static const struct schema_key balance_keys[] = {
+    { KEY("policy"), VALUE(balance_input, policy, value_word_text), .words = policy_words,
+      .otherwise = "round_robin",
+      .doc = "round_robin: in turn, by weight; maglev: the same server for the same key, with "
+             "little movement when servers come and go." },
+    { KEY("key"), VALUE_WHOLE(value_balance_key), .otherwise = "client_ip, for maglev",
+      .doc = "What maglev goes by: client_ip, uri, header:NAME or cookie:NAME." },
+};
+static const struct schema_object balance = {
+    OBJECT_OF("balance", balance_input, balance_keys),
+    .shorthand = "policy",
+    .end = end_balance,
+};
+
+static const struct schema_key pool_keys[] = {
+    { KEY("idle"), VALUE(backend_config, pool_idle_max, value_number), DEFAULT(POOL_IDLE_MAX),
+      BOUNDS(0, 100000),
+      .doc = "How many unused connections a worker keeps to each server; 0: none." },
+    { KEY("uses"), VALUE(backend_config, pool_uses_max, value_number), DEFAULT(POOL_USES_MAX),
+      BOUNDS(1, 1000000000), .doc = "How many requests one connection serves." },
+};
+static const struct schema_object pool = {
+    OBJECT_OF("pool", backend_config, pool_keys),
+    .inherits = true,
+};
+
+static const struct schema_key retries_keys[] = {
+    { KEY("attempts"), VALUE(backend_config, attempts_max, value_number), DEFAULT(ATTEMPTS_MAX),
+      BOUNDS(1, ATTEMPTS_MAX),
+      .doc = "How many servers a request may try, the first included, while nothing of it can have "
+             "been processed." },
+    { KEY("backoff_min"), VALUE(backend_config, backoff_min_ms, value_duration),
+      DEFAULT(SERVER_BACKOFF_MIN_MS), BOUNDS(1, 3600000),
+      .doc = "How long a server that does not accept connections is left alone at first." },
+    { KEY("backoff_max"), VALUE(backend_config, backoff_max_ms, value_duration),
+      DEFAULT(SERVER_BACKOFF_MAX_MS), BOUNDS(1, 3600000),
+      .doc = "The time doubles up to this one." },
+};
+static const struct schema_object retries = {
+    OBJECT_OF("retries", backend_config, retries_keys),
+    .inherits = true,
+};
+
+static const struct schema_key backend_keys[] = {
+    { KEY("servers"), LIST_OF(backend_config, servers, server), .required = true,
+      .doc = "The servers: addresses, or maps with address, weight and name." },
+    { KEY("balance"), OBJECT_AT(0, balance), .take = take_balance, .otherwise = "round_robin",
+      .doc = "Which server gets a request." },
+    { KEY("pool"), OBJECT_AT(0, pool), .doc = "Connections kept for the next request." },
+    { KEY("retries"), OBJECT_AT(0, retries), .doc = "What happens when a server does not answer." },
+    { KEY("timeouts"), OBJECT(backend_config, timeouts, schema_timeouts_backend),
+      .otherwise = "those of the site",
+      .doc = "Timeouts of these servers; they go before the site's, a route's go before them." },
+};
+const struct schema_object schema_backend = {
+    OBJECT_OF("backend", backend_config, backend_keys),
+    .begin = begin_backend,
+    .end = end_backend,
+};

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "core/config/tree.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/base/out.h"
+
+void tree_init(struct tree *t, struct config_report *report,
+               const char *(*getenv)(const char *name))
+{
+    *t = (struct tree){ .report = report, .getenv = getenv };
+    arena_init(&t->arena, t, 0, TREE_MEMORY_BYTES_MAX); /* no first block */
+}
+
+void tree_free(struct tree *t)
+{
+    arena_reset(&t->arena);
+}
+
+void *tree_alloc(struct tree *t, size_t bytes)
+{
+    void *p = arena_alloc(&t->arena, bytes);
+    if (!p) {
+        report_out_of_memory(t->report);
+        return NULL;
+    }
+    return memset(p, 0, bytes);
+}
+
+/* ---- Sources -------------------------------------------------------------------------------- */
+
+static struct source *add_source(struct tree *t, const char *name, struct str text)
+{
+    size_t name_bytes = strlen(name) + 1;
+    struct source *s = tree_alloc(t, sizeof *s + name_bytes);
+    if (!s)
+        return NULL;
+    s->name = memcpy(s + 1, name, name_bytes);
+    if (text.len >= 3 && memcmp(text.ptr, "\xef\xbb\xbf", 3) == 0) /* a byte order mark */
+        text = (struct str){ text.ptr + 3, text.len - 3 };
+    s->text = text;
+    s->order = t->sources_count;
+    t->sources[t->sources_count++] = s;
+    return s;
+}
+
+static struct source *add_copy(struct tree *t, const char *name, struct str text)
+{
+    char *copy = tree_alloc(t, text.len + 1);
+    if (!copy)
+        return NULL;
+    if (text.len)
+        memcpy(copy, text.ptr, text.len);
+    return add_source(t, name, (struct str){ copy, text.len });
+}
+
+struct source *tree_add_text(struct tree *t, const char *name, struct str text)
+{
+    if (text.len > TREE_BYTES_MAX - t->bytes) {
+        report_error(t->report, (struct place){ 0 },
+                     "'%s': the configuration is larger than %zu MiB", name, TREE_BYTES_MAX >> 20);
+        return NULL;
+    }
+    t->bytes += text.len;
+    return add_copy(t, name, text);
+}
+
+/* Reads until the end or the bound. 0, an errno value, or -1: larger than the bound. */
+static int read_all(int fd, char *to, size_t bytes_max, size_t *len)
+{
+    *len = 0;
+    for (;;) {
+        ssize_t n = read(fd, to + *len, bytes_max + 1 - *len);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return n < 0 ? errno : 0;
+        *len += (size_t)n;
+        if (*len > bytes_max)
+            return -1;
+    }
+}
+
+/* Reads a file of at most bytes_max bytes; what it had is added to *bytes. */
+static struct source *read_file(struct tree *t, const char *path, struct place from, size_t *bytes,
+                                size_t bytes_max)
+{
+    bool standard_input = strcmp(path, "-") == 0;
+    const char *name = standard_input ? "<stdin>" : path;
+    struct stat st = { 0 };
+    struct source *s = NULL;
+    size_t room = bytes_max - *bytes, len = 0;
+    if (t->sources_count == TREE_FILES_MAX) {
+        report_error(t->report, from, "more than %d files", TREE_FILES_MAX);
+        return NULL;
+    }
+    int fd = standard_input ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
+    char *text = fd >= 0 ? malloc(room + 1) : NULL;
+    int err = fd < 0 ? errno : !text ? ENOMEM : read_all(fd, text, room, &len);
+    if (err == 0)
+        s = add_copy(t, name, (struct str){ text, len });
+    else if (err > 0)
+        report_error(t->report, from, "cannot read '%s': %s", name, strerror(err));
+    else
+        report_error(t->report, from, "'%s' and what was read before are larger than %zu MiB", name,
+                     bytes_max >> 20);
+    free(text);
+    *bytes += err == 0 ? len : 0;
+    if (s && fstat(fd, &st) == 0) { /* only to know the file again */
+        s->device = st.st_dev;
+        s->inode = st.st_ino;
+    }
+    if (fd >= 0 && !standard_input)
+        close(fd);
+    return s;
+}
+
+struct source *tree_read_file(struct tree *t, const char *path, struct place from)
+{
+    return read_file(t, path, from, &t->bytes, TREE_BYTES_MAX);
+}
+
+struct source *tree_read_data(struct tree *t, const char *path, struct place from, bool secret)
+{
+    struct source *s = read_file(t, path, from, &t->data_bytes, TREE_DATA_BYTES_MAX);
+    if (s)
+        s->secret = secret;
+    return s;
+}
+
+/* ---- Nodes ---------------------------------------------------------------------------------- */
+
+struct node *node_get(const struct node *map, struct str key)
+{
+    if (map->kind != NODE_MAP)
+        return NULL;
+    for (struct node *n = map->first; n; n = n->next)
+        if (str_eq(n->key->text, key))
+            return n;
+    return NULL;
+}
+
+static void put_path(struct out *o, const struct node *n)
+{
+    const struct node *chain[TREE_DEPTH_MAX + 1];
+    unsigned depth = 0;
+    for (; n->parent; n = n->parent)
+        chain[depth++] = n;
+    for (unsigned i = depth; i-- > 0;) {
+        if (!chain[i]->key) {
+            out_char(o, '[');
+            out_u64(o, chain[i]->index);
+            out_char(o, ']');
+            continue;
+        }
+        if (i + 1 < depth)
+            out_char(o, '.');
+        struct quoted key = quote(chain[i]->key->text);
+        out_str(o, str_of(key.text));
+    }
+}
+
+struct node_path node_path(const struct node *n)
+{
+    struct node_path p;
+    struct out o = out_into(p.text, sizeof p.text - 1);
+    put_path(&o, n);
+    *o.at = '\0';
+    return p;
+}
+
+struct node_path node_path_in(const struct node *n)
+{
+    struct node_path p;
+    struct out o = out_into(p.text, sizeof p.text - 1);
+    if (n->parent) {
+        out_lit(&o, " in ");
+        put_path(&o, n);
+    }
+    *o.at = '\0';
+    return p;
+}
+
+const char *node_kind_text(const struct node *n)
+{
+    switch (n->kind) {
+    case NODE_NULL:
+        return "nothing";
+    case NODE_SCALAR:
+        return "text";
+    case NODE_LIST:
+        return "a list";
+    default:
+        return "a map";
+    }
+}
+
+static int by_key_and_place(const void *a, const void *b)
+{
+    const struct node *x = *(struct node *const *)a, *y = *(struct node *const *)b;
+    struct str s = x->key->text, u = y->key->text;
+    int order = memcmp(s.ptr, u.ptr, s.len < u.len ? s.len : u.len);
+    if (order)
+        return order;
+    if (s.len != u.len)
+        return s.len < u.len ? -1 : 1;
+    const struct place *p = &x->key->place, *q = &y->key->place;
+    if (p->source != q->source)
+        return p->source->order < q->source->order ? -1 : 1;
+    if (p->line != q->line)
+        return p->line < q->line ? -1 : 1;
+    return p->column < q->column ? -1 : 1;
+}
+
+void tree_check_keys(struct tree *t, struct node *map)
+{
+    if (map->count < 2)
+        return;
+    struct node **sorted = tree_alloc(t, map->count * sizeof *sorted);
+    if (!sorted)
+        return;
+    uint32_t count = 0;
+    for (struct node *n = map->first; n; n = n->next)
+        sorted[count++] = n;
+    qsort(sorted, count, sizeof *sorted, by_key_and_place);
+    for (uint32_t i = 1, first = 0; i < count; i++) {
+        const struct node *a = sorted[first]->key, *b = sorted[i]->key;
+        if (!str_eq(a->text, b->text)) {
+            first = i;
+            continue;
+        }
+        bool same_file = a->place.source == b->place.source;
+        report_error(t->report, b->place, "duplicate key '%s'%s; it stands already in %s%sline %u",
+                     quote(b->text).text, node_path_in(map).text,
+                     same_file ? "" : a->place.source->name, same_file ? "" : ", ", a->place.line);
+    }
+}

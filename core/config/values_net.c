@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <arpa/inet.h>
+#include <string.h>
+
+#include "core/config/loader.h"
+#include "core/config/values.h"
+
+static bool all_digits(struct str s)
+{
+    for (size_t i = 0; i < s.len; i++)
+        if (s.ptr[i] < '0' || s.ptr[i] > '9')
+            return false;
+    return s.len > 0;
+}
+
+static void read_bind(struct loader *l, const struct schema_key *k, const struct node *n, void *out)
+{
+    (void)k;
+    struct bind_config *b = out;
+    const char *why;
+    if (addr_parse(n->text, true, &b->addr, &why))
+        b->text = load_str(l, n->text).ptr;
+    else if (all_digits(n->text))
+        report_error(l->report, n->place, "'%s' is no address; write \":%s\" for all addresses",
+                     quote(n->text).text, quote(n->text).text);
+    else
+        report_error(l->report, n->place,
+                     "'%s': %s (write 127.0.0.1:8080, [::1]:8080, :8080 or unix:/path)",
+                     quote(n->text).text, why);
+}
+
+/* ---- Servers -------------------------------------------------------------------------------- */
+
+/* Whether it is NAME:PORT; the port goes to *port. */
+static bool parse_host_name(struct str text, struct addr *port)
+{
+    const char *colon = memchr(text.ptr, ':', text.len), *why;
+    struct str name = { text.ptr, colon ? (size_t)(colon - text.ptr) : 0 };
+    bool letter = false;
+    if (name.len == 0 || name.len > 253 || name.ptr[0] == '.' || name.ptr[0] == '-')
+        return false;
+    for (size_t i = 0; i < name.len; i++) {
+        char c = ascii_lower(name.ptr[i]);
+        letter |= c >= 'a' && c <= 'z';
+        if (!(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9') && c != '-' && c != '.' && c != '_')
+            return false;
+    }
+    return letter && addr_parse((struct str){ colon, text.len - name.len }, true, port, &why);
+}
+
+static void read_server_address(struct loader *l, const struct schema_key *k, const struct node *n,
+                                void *out)
+{
+    (void)k;
+    struct server_config *s = out;
+    const char *why;
+    struct addr port;
+    bool url = memmem(n->text.ptr, n->text.len, "://", 3) != NULL;
+    if (addr_parse(n->text, false, &s->addr, &why) || (!url && parse_host_name(n->text, &port))) {
+        if (s->addr.sa.sa_family != AF_UNIX && s->addr.len && peer_addr_of(&s->addr).port == 0) {
+            report_error(l->report, n->place, "'%s': a server has no port 0", quote(n->text).text);
+            return;
+        }
+        s->host = load_str(l, n->text).ptr;
+        return;
+    }
+    bool cause = strstr(why, "names are not resolved") == NULL;
+    report_error(l->report, n->place,
+                 "'%s': %s (write 127.0.0.1:9000, [::1]:9000, app.internal:9000 or unix:/path)",
+                 quote(n->text).text,
+                 url     ? "an address, not a URL"
+                 : cause ? why
+                         : "neither an address nor a name with its port");
+}
+
+/* ---- Networks ------------------------------------------------------------------------------- */
+
+static bool parse_bits(struct str s, unsigned max, unsigned *bits)
+{
+    *bits = 0;
+    if (!all_digits(s) || s.len > 3)
+        return false;
+    for (size_t i = 0; i < s.len; i++)
+        *bits = *bits * 10 + (unsigned)(s.ptr[i] - '0');
+    return *bits <= max;
+}
+
+bool network_parse(struct str text, struct network *out, const char **why)
+{
+    char ip[INET6_ADDRSTRLEN];
+    const char *slash = text.len ? memchr(text.ptr, '/', text.len) : NULL;
+    size_t len = slash ? (size_t)(slash - text.ptr) : text.len;
+    *out = (struct network){ 0 };
+    *why = "not an IP address or network";
+    if (len >= sizeof ip)
+        return false;
+    memcpy(ip, text.ptr, len);
+    ip[len] = '\0';
+    if (inet_pton(AF_INET, ip, out->ip) == 1)
+        out->family = AF_INET;
+    else if (inet_pton(AF_INET6, ip, out->ip) == 1)
+        out->family = AF_INET6;
+    else
+        return false;
+    unsigned max = out->family == AF_INET ? 32 : 128, bits = max;
+    if (slash && !parse_bits((struct str){ slash + 1, text.len - len - 1 }, max, &bits)) {
+        *why = max == 32 ? "the prefix length is a number from 0 to 32"
+                         : "the prefix length is a number from 0 to 128";
+        return false;
+    }
+    out->bits = (unsigned char)bits;
+    for (unsigned i = bits; i < max; i++) {
+        if (out->ip[i / 8] >> (7 - i % 8) & 1) {
+            *why = "the address has bits behind the prefix";
+            return false;
+        }
+    }
+    return true;
+}
+
+static void read_network(struct loader *l, const struct schema_key *k, const struct node *n,
+                         void *out)
+{
+    (void)k;
+    const char *why;
+    if (!network_parse(n->text, out, &why))
+        report_error(l->report, n->place, "'%s': %s (write 10.0.0.0/8, 192.0.2.7 or 2001:db8::/32)",
+                     quote(n->text).text, why);
+}
+
+const struct value_type value_bind = {
+    .name = "address",
+    .form = "an address like 127.0.0.1:8080, [::1]:8080, \":8080\" or unix:/path",
+    .json = "\"type\":\"string\",\"pattern\":\":\"",
+    .bytes = sizeof(struct bind_config),
+    .read = read_bind,
+};
+const struct value_type value_server_address = {
+    .name = "address",
+    .form = "an address like 127.0.0.1:9000, [::1]:9000, app.internal:9000 or unix:/path",
+    .json = "\"type\":\"string\",\"pattern\":\":\"",
+    .bytes = sizeof(struct server_config),
+    .read = read_server_address,
+};
+const struct value_type value_network = {
+    .name = "network",
+    .form = "a network like 10.0.0.0/8, 192.0.2.7 or 2001:db8::/32",
+    .json = "\"type\":\"string\",\"pattern\":\"^[0-9a-fA-F.:]+(/[0-9]{1,3})?$\"",
+    .bytes = sizeof(struct network),
+    .read = read_network,
+};
