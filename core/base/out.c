@@ -30,11 +30,13 @@ void out_hex(struct out *o, uint64_t v)
     out_mem(o, text + 16 - n, n);
 }
 
-/* Length of the well-formed UTF-8 sequence at p (RFC 3629 4), 0 if there is none. */
-static size_t utf8_len(const uint8_t *p, size_t n)
+size_t utf8_len(struct str s)
 {
+    const uint8_t *p = (const uint8_t *)s.ptr;
     uint8_t low = 0x80, high = 0xbf; /* what the second byte may be */
     size_t len;
+    if (s.len == 0)
+        return 0;
     if (p[0] < 0x80)
         return 1;
     if (p[0] >= 0xc2 && p[0] <= 0xdf) {
@@ -54,7 +56,7 @@ static size_t utf8_len(const uint8_t *p, size_t n)
     } else {
         return 0;
     }
-    if (n < len || p[1] < low || p[1] > high)
+    if (s.len < len || p[1] < low || p[1] > high)
         return 0;
     for (size_t i = 2; i < len; i++)
         if ((p[i] & 0xc0) != 0x80)
@@ -88,9 +90,10 @@ static void json_escape(struct out *o, uint8_t c)
 }
 
 /* DEL and the C1 controls (U+0080..U+009F) are legal in JSON, but a terminal obeys them. */
-static bool is_control(const uint8_t *p, size_t len)
+bool utf8_is_control(struct str character)
 {
-    return p[0] < 0x20 || p[0] == 0x7f || (len == 2 && p[0] == 0xc2 && p[1] < 0xa0);
+    const uint8_t *p = (const uint8_t *)character.ptr;
+    return p[0] < 0x20 || p[0] == 0x7f || (character.len == 2 && p[0] == 0xc2 && p[1] < 0xa0);
 }
 
 void out_json(struct out *o, struct str s)
@@ -98,8 +101,9 @@ void out_json(struct out *o, struct str s)
     const uint8_t *p = (const uint8_t *)s.ptr;
     size_t plain = 0; /* start of what can be copied as it is */
     for (size_t i = 0; i < s.len;) {
-        size_t len = utf8_len(p + i, s.len - i);
-        if (len && !is_control(p + i, len) && p[i] != '"' && p[i] != '\\') {
+        size_t len = utf8_len((struct str){ s.ptr + i, s.len - i });
+        if (len && !utf8_is_control((struct str){ s.ptr + i, len }) && p[i] != '"' &&
+            p[i] != '\\') {
             i += len;
             continue;
         }

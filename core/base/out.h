@@ -59,6 +59,12 @@ void out_hex_padded(struct out *o, uint64_t v, unsigned width);
 /* Decimal, padded with zeros to at least width digits (width <= 20). */
 void out_u64_padded(struct out *o, uint64_t v, unsigned width);
 
+/* Length of the well-formed UTF-8 character that begins s (RFC 3629 4), 0 if there is none. */
+size_t utf8_len(struct str s);
+
+/* Whether that character is a control character: C0, DEL, or C1, which terminals obey. */
+bool utf8_is_control(struct str character);
+
 /* Bytes as JSON string contents (no quotes), RFC 8259 7: control characters (DEL and C1 too, which
  * terminals obey) and what is not UTF-8 come as \u00XX, or as \n, \r, \t. */
 void out_json(struct out *o, struct str s);

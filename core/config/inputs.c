@@ -269,11 +269,11 @@ void end_balance(struct loader *l, const struct node *n, void *out)
 {
     struct balance_input *b = out;
     const struct node *key = node_get(n, STR("key"));
-    bool keyed = b->policy && strcmp(b->policy, "maglev") == 0;
-    if (!b->policy)
+    if (n->kind == NODE_MAP && !node_get(n, STR("policy")))
         b->policy = "round_robin";
-    if (key && !keyed)
-        report_error(l->report, key->key->place, "%s has no key", b->policy);
+    bool keyed = b->policy && strcmp(b->policy, "maglev") == 0;
+    if (key && b->policy && !keyed) /* without a policy that one was wrong, and said to be */
+        report_error(l->report, key->key->place, "'key' is for maglev; %s has none", b->policy);
     if (keyed && !key)
         b->key = KEY_CLIENT_IP;
 }

@@ -97,6 +97,14 @@ static void refuse(struct loader *l, const struct node *n, struct str key, const
         report_error(l->report, there->key->place, "'%.*s' %s", (int)key.len, key.ptr, why);
 }
 
+static bool has_unknown_key(const struct node *route)
+{
+    for (const struct node *i = route->first; i; i = i->next)
+        if (!schema_find(&schema_route, i->key->text))
+            return true;
+    return false;
+}
+
 void end_route(struct loader *l, const struct node *n, void *out)
 {
     static const struct {
@@ -125,8 +133,9 @@ void end_route(struct loader *l, const struct node *n, void *out)
         r->action = actions[i].action;
     }
     if (!first) {
-        report_error(l->report, n->place, "'to', 'redirect' or 'respond' is missing%s",
-                     node_path_in(n).text);
+        if (!has_unknown_key(n)) /* which was meant for one of them, perhaps */
+            report_error(l->report, n->place, "'to', 'redirect' or 'respond' is missing%s",
+                         node_path_in(n).text);
         return;
     }
     if (r->action == ACTION_PROXY) {

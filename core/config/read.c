@@ -93,16 +93,29 @@ static void unknown_key(struct loader *l, const struct schema_object *o, const s
 static void wrong_kind(struct loader *l, const struct schema_key *k, const struct node *n,
                        const char *wants)
 {
+    const char *name = n->key ? n->key->text.ptr : k->name;
     if (n->kind == NODE_NULL) {
-        report_error(l->report, key_place(n), "'%s' has no value; it wants %s", k->name, wants);
+        report_error(l->report, key_place(n), "'%s' has no value; it wants %s", name, wants);
         return;
     }
     struct str line = source_line(n->place.source, n->place.line);
     bool brace =
         n->kind == NODE_MAP && n->place.column <= line.len && line.ptr[n->place.column - 1] == '{';
-    report_error(l->report, n->place, "'%s' wants %s, not %s%s", k->name, wants, node_kind_text(n),
-                 brace && k->shape == SHAPE_VALUE ? "; a value that begins with '{' must be quoted"
-                                                  : "");
+    report_error(l->report, n->place, "'%s' wants %s, not %s%s", name, wants, node_kind_text(n),
+                 brace && k->type ? "; a value that begins with '{' must be quoted" : "");
+}
+
+/* Whether one of the map's unknown keys looks like this one: then it is not said to be missing. */
+static bool misspelt(const struct schema_object *o, const struct node *map, const char *name)
+{
+    for (const struct node *i = map->first; i; i = i->next) {
+        struct suggestion s;
+        suggest_begin(&s, i->key->text);
+        suggest_word(&s, name);
+        if (suggest_word_found(&s) && !schema_find(o, i->key->text))
+            return true;
+    }
+    return false;
 }
 
 /* ---- Values --------------------------------------------------------------------------------- */
@@ -152,7 +165,7 @@ static void read_list(struct loader *l, const struct schema_key *k, const struct
 {
     bool one = n->kind == NODE_SCALAR && (!k->object || k->object->shorthand);
     if (!one && n->kind != NODE_LIST) {
-        wrong_kind(l, k, n, "a list");
+        wrong_kind(l, k, n, k->type ? k->type->form : "a list");
         return;
     }
     uint32_t count = one ? 1 : n->count;
@@ -265,7 +278,7 @@ static void read_keys(struct loader *l, const struct schema_object *o, const str
         const struct node *value = node_get(n, str_of(k->name));
         if (value)
             read_key(l, k, value, (char *)out + offset);
-        else if (k->required)
+        else if (k->required && !misspelt(o, n, k->name))
             report_error(l->report, key_place(n), "'%s' is missing%s", k->name,
                          node_path_in(n).text);
     }

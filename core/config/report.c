@@ -69,11 +69,19 @@ struct str source_line(const struct source *s, uint32_t line)
     return (struct str){ text.ptr + begin, i - begin };
 }
 
-/* What a terminal shows in one column, without obeying it. */
-static void put_shown(struct out *o, char c)
+/* Text for a terminal that must not obey it: what cannot be shown is a '?'. */
+static void put_shown(struct out *o, struct str s)
 {
-    bool control = (unsigned char)c < 0x20 || c == 0x7f;
-    out_char(o, c == '\t' ? ' ' : control ? '?' : c);
+    for (size_t i = 0; i < s.len;) {
+        size_t len = utf8_len((struct str){ s.ptr + i, s.len - i });
+        if (s.ptr[i] == '\t')
+            out_char(o, ' ');
+        else if (len == 0 || utf8_is_control((struct str){ s.ptr + i, len }))
+            out_char(o, '?');
+        else
+            out_mem(o, s.ptr + i, len);
+        i += len ? len : 1;
+    }
 }
 
 struct quoted quote(struct str s)
@@ -84,8 +92,7 @@ struct quoted quote(struct str s)
     size_t n = s.len <= room ? s.len : room;
     while (n < s.len && n && continues(s.ptr[n]))
         n--;
-    for (size_t i = 0; i < n; i++)
-        put_shown(&o, s.ptr[i]);
+    put_shown(&o, (struct str){ s.ptr, n });
     if (n < s.len)
         out_lit(&o, "...");
     out_char(&o, 0);
@@ -113,8 +120,7 @@ static const char *keep_line(struct config_report *r, struct config_message *m, 
     if (!copy)
         return NULL;
     struct out o = out_into(copy, end - begin + 1);
-    for (size_t i = begin; i < end; i++)
-        put_shown(&o, line.ptr[i]);
+    put_shown(&o, (struct str){ line.ptr + begin, end - begin });
     out_char(&o, 0);
     m->width = m->width ? m->width : 1;
     return copy;

@@ -92,6 +92,14 @@ static void print_default(FILE *to, const struct schema_key *k)
     }
 }
 
+/* How long the first sentence is, without its full stop. */
+static size_t first_sentence(const char *text)
+{
+    const char *end = strstr(text, ". ");
+    size_t len = end ? (size_t)(end - text) : strlen(text);
+    return len && text[len - 1] == '.' ? len - 1 : len;
+}
+
 static bool has_variables(const struct schema_key *k)
 {
     return k->type == &value_template || k->type == &value_response_template ||
@@ -115,7 +123,7 @@ static void print_members(FILE *to, const struct schema_object *o)
     const struct schema_key *k;
     fputs("  Keys:\n", to);
     for (uint32_t i = 0; (k = schema_key_at(o, i, &offset)); i++) {
-        size_t sentence = strcspn(k->doc, ".");
+        size_t sentence = first_sentence(k->doc);
         int room = (int)(sentence < 70 ? sentence : 67);
         fprintf(to, "    %-20s %.*s%s\n", k->name, room, k->doc, sentence < 70 ? "" : "...");
     }
@@ -234,7 +242,7 @@ static void print_key_line(void *arg, const char *path, const struct schema_key 
                            const struct schema_object *in)
 {
     (void)in;
-    size_t sentence = strcspn(k->doc, ".");
+    size_t sentence = first_sentence(k->doc);
     fprintf(arg, "  %-44s %.*s\n", path, (int)sentence, k->doc);
 }
 

@@ -296,7 +296,7 @@ static const struct schema_key route_keys[] = {
     { KEY("timeouts"), OBJECT(route_config, handling.timeouts, schema_timeouts_route),
       .otherwise = "those of the backend, then of the site", .doc = TIMEOUTS_DOC },
 };
-static const struct schema_object route = {
+const struct schema_object schema_route = {
     OBJECT_OF("route", route_config, route_keys),
     SHARED(route_config),
     .begin = begin_route,
@@ -344,7 +344,7 @@ static const struct schema_key site_keys[] = {
     { KEY("connection_limit"), OBJECT(site_config, connection_limit, connection_limit),
       .take = take_connection_limit, .otherwise = "none",
       .doc = "How many connections a client may open; more are closed." },
-    { KEY("routes"), LIST_OF(site_config, routes, route), .required = true,
+    { KEY("routes"), LIST_OF(site_config, routes, schema_route), .required = true,
       .doc = "The routes, in order: the first that matches answers; without one the answer is "
              "404." },
 };

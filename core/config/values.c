@@ -203,9 +203,12 @@ static void report_quantity(struct loader *l, const struct schema_key *k, const 
         at += (size_t)snprintf(list + at, sizeof list - at, "%s%s", i ? ", " : "", units[i].text);
     switch (err) {
     case QUANTITY_NO_UNIT:
-        report_error(l->report, n->place, "'%s' has no unit; write %s%s%s%s", q.text, q.text,
-                     units[units[1].text ? 1 : 0].text, units[1].text ? " or " : "",
-                     units[1].text ? q.text : "");
+        if (units[1].text)
+            report_error(l->report, n->place, "'%s' has no unit; write %s%s or %s%s", q.text,
+                         q.text, units[0].text, q.text, units[1].text);
+        else
+            report_error(l->report, n->place, "'%s' has no unit; write %s%s", q.text, q.text,
+                         units[0].text);
         break;
     case QUANTITY_BAD_UNIT:
         report_error(l->report, n->place, "'%s': no unit '%s'; there %s %s", q.text,

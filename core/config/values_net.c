@@ -53,24 +53,27 @@ static void read_server_address(struct loader *l, const struct schema_key *k, co
 {
     (void)k;
     struct server_config *s = out;
+    struct addr addr, port;
     const char *why;
-    struct addr port;
     bool url = memmem(n->text.ptr, n->text.len, "://", 3) != NULL;
-    if (addr_parse(n->text, false, &s->addr, &why) || (!url && parse_host_name(n->text, &port))) {
-        if (s->addr.sa.sa_family != AF_UNIX && s->addr.len && peer_addr_of(&s->addr).port == 0) {
-            report_error(l->report, n->place, "'%s': a server has no port 0", quote(n->text).text);
-            return;
-        }
+    if (addr_parse(n->text, false, &addr, &why))
+        port = s->addr = addr;
+    else if (url)
+        why = "an address, not a URL";
+    else if (parse_host_name(n->text, &port))
+        why = NULL; /* its address comes later (check.c) */
+    else if (strstr(why, "the port is missing"))
+        why = "the port is missing";
+    else if (strstr(why, "names are not resolved"))
+        why = "neither an address nor a name with its port";
+    if (!s->addr.len && why)
+        report_error(l->report, n->place,
+                     "'%s': %s (write 127.0.0.1:9000, [::1]:9000, app.internal:9000 or unix:/path)",
+                     quote(n->text).text, why);
+    else if (port.sa.sa_family != AF_UNIX && peer_addr_of(&port).port == 0)
+        report_error(l->report, n->place, "'%s': a server has no port 0", quote(n->text).text);
+    else
         s->host = load_str(l, n->text).ptr;
-        return;
-    }
-    bool cause = strstr(why, "names are not resolved") == NULL;
-    report_error(l->report, n->place,
-                 "'%s': %s (write 127.0.0.1:9000, [::1]:9000, app.internal:9000 or unix:/path)",
-                 quote(n->text).text,
-                 url     ? "an address, not a URL"
-                 : cause ? why
-                         : "neither an address nor a name with its port");
 }
 
 /* ---- Networks ------------------------------------------------------------------------------- */
