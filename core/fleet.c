@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/base/check.h"
+#include "core/proxy/gate.h"
 
 static void attach_all(struct fleet *f);
 static void leave(struct fleet *f);
@@ -212,6 +213,7 @@ static bool start_thread(struct fleet *f, uint32_t i, int cpu)
         t->on_gone = on_gone;
         t->index = i;
         t->log = f->log_port(f, t);
+        t->gate = f->gate;
     }
     t->buffers_max = f->next->config->buffers_max;
     t->cpu = cpu;
@@ -250,6 +252,14 @@ bool fleet_apply(struct fleet *f, struct plan *p)
     f->pending = 0;
     f->failed = false;
     f->why[0] = '\0';
+    if (!f->gate)
+        f->gate = gate_create();
+    if (!f->gate) {
+        fail(f, "out of memory");
+        give_up_next(f);
+        return true;
+    }
+    atomic_store(&f->gate->workers, f->next_workers);
     if (!listen_set_open(&f->listen, p->config, f->next_workers, f->why, sizeof f->why)) {
         fail(f, f->why);
         give_up_next(f);
@@ -302,4 +312,5 @@ void fleet_destroy(struct fleet *f)
 {
     for (uint32_t i = 0; i < WORKERS_MAX; i++)
         worker_thread_free(f->threads[i]);
+    gate_destroy(f->gate);
 }

@@ -33,6 +33,7 @@ struct fleet {
     enum fleet_state state;
     bool stopping; /* leaving means: at once */
     struct listen_set listen;
+    struct gate *gate; /* made with the first plan */
     struct plan *plan, *next;
     uint32_t workers;      /* that run the plan */
     uint32_t next_workers; /* that the next one wants */

@@ -191,6 +191,7 @@ static bool set_up(struct worker_thread *t)
         loop_destroy(t->loop);
         return false;
     }
+    t->worker.gate = t->gate;
     t->worker.on_plan_gone = on_plan_gone;
     t->worker.on_listener_gone = on_listener_gone;
     return true;

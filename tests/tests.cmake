@@ -81,6 +81,7 @@ sluice_unit_test(tests/unit/base/test_out.c LINK sluice_base)
 sluice_unit_test(tests/unit/base/test_addr.c LINK sluice_base)
 sluice_unit_test(tests/unit/base/test_record.c LINK sluice_base)
 
+sluice_unit_test(tests/unit/proxy/test_limit.c LINK sluice_base Threads::Threads SOURCES core/proxy/limit.c)
 sluice_unit_test(tests/unit/proxy/test_route_index.c LINK sluice_base SOURCES core/proxy/route_index.c)
 
 sluice_unit_test(tests/unit/ring/test_timer.c LINK sluice_timer)
@@ -179,4 +180,5 @@ sluice_wire_test(tests/wire/test_bodies.c)
 sluice_wire_test(tests/wire/test_order.c)
 sluice_wire_test(tests/wire/test_refuse.c)
 sluice_wire_test(tests/wire/test_broken.c)
+sluice_wire_test(tests/wire/test_gates.c)
 sluice_wire_test(tests/wire/test_pool.c)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/base/check.h"
+#include "core/base/hash.h"
 #include "core/config/networks.h"
 
 void take_nothing(struct loader *l, const struct node *n, void *read, uint32_t count, void *out)
@@ -197,9 +198,19 @@ void take_cookies(struct loader *l, const struct node *n, void *read, uint32_t c
 
 /* ---- Limits, external authentication -------------------------------------------------------- */
 
+/* Of the place in the tree, by names and positions: the same after a reload that did not move it.
+ */
+static uint64_t identity_of(const struct node *n)
+{
+    uint64_t id = 0;
+    for (; n; n = n->parent)
+        id = n->key ? hash_bytes(n->key->text.ptr, n->key->text.len, id)
+                    : hash_bytes(&n->index, sizeof n->index, id);
+    return id;
+}
+
 void take_rate_limit(struct loader *l, const struct node *n, void *read, uint32_t count, void *out)
 {
-    (void)n;
     struct handling *h = out;
     if (count == 0) { /* off */
         h->rate_limits = NULL;
@@ -212,6 +223,7 @@ void take_rate_limit(struct loader *l, const struct node *n, void *read, uint32_
         return;
     struct rate_limit_config *limit = &all[h->rate_limits_count];
     *limit = *(struct rate_limit_config *)read;
+    limit->id = identity_of(n);
     if (limit->burst == 0)
         limit->burst = limit->rate.count;
     h->rate_limits = all;
@@ -226,6 +238,7 @@ void take_connection_limit(struct loader *l, const struct node *n, void *read, u
     if (!limit)
         return;
     *limit = *(struct connection_limit_config *)read;
+    limit->id = identity_of(n);
     if (limit->burst == 0)
         limit->burst = limit->rate.count;
     if (limit->rate.count == 0 && limit->concurrent_max == 0)

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/base/check.h"
+#include "core/proxy/gate.h"
 #include "core/proxy/listener.h"
 #include "core/proxy/upstream.h"
 #include "core/proxy/worker.h"
@@ -31,7 +32,7 @@ static uint64_t deadline(const struct client *c, enum end_reason *why)
     *why = END_OK;
     switch ((enum client_state)c->state) {
     case CLIENT_IDLE:
-        return c->since_ns + ms_to_ns(t->client_idle_ms);
+        return c->since_ns + ms_to_ns(c->limited ? t->client_head_ms : t->client_idle_ms);
     case CLIENT_HEAD:
         *why = END_CLIENT_HEAD_TIMEOUT;
         return c->ex->start_ns + ms_to_ns(t->client_head_ms);
@@ -125,6 +126,11 @@ void client_accept(struct listener *l, int fd)
         c->ip_text_len = (uint8_t)n;
     }
     c->state = CLIENT_IDLE;
+    if (l->site->connection_limit && !gate_connection(c)) {
+        counter_add(&w->counters->accept_errors, 1);
+        client_close(c, true);
+        return;
+    }
     transport_read(&c->t);
     client_arm(c);
 }
@@ -156,6 +162,7 @@ static void on_closed(struct transport *t)
         out_release(&c->ex->out);
         drop_exchange(c);
     }
+    gate_connection_gone(c);
     list_remove(&c->node);
     listener_unref(c->listener);
     counter_add(&w->counters->clients_closed, 1);

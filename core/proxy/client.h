@@ -36,13 +36,16 @@ struct client {
     struct buf_slice in; /* received, not consumed */
     uint64_t connection; /* number in this worker */
     uint64_t accepted_ns;
-    uint64_t since_ns; /* start of the current wait for bytes */
+    uint64_t since_ns;      /* start of the current wait for bytes */
+    uint64_t limit_key;     /* of its network, where connections are counted; 0: not counted */
+    uint32_t retry_after_s; /* limited */
     uint32_t requests;
     uint32_t dropped_bytes; /* read after the answer */
     struct peer_addr peer;
     uint8_t state; /* enum client_state */
     uint8_t ip_text_len;
     bool eof;
+    bool limited;     /* over a limit of connections: its first request is told so */
     char ip_text[46]; /* INET6_ADDRSTRLEN */
 };
 

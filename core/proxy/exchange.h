@@ -47,6 +47,7 @@ struct exchange {
     uint8_t tries;
     uint8_t interim_count;
     uint16_t status, server_status;
+    uint32_t retry_after_s;       /* of a refusal that says when to come again; 0: not said */
     uint16_t tried[ATTEMPTS_MAX]; /* server indexes */
     const char *last_server;      /* name of the last attempt's server; NULL: none */
 

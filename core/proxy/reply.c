@@ -121,6 +121,7 @@ static bool error_reply(struct exchange *ex, struct reply *r, enum end_reason wh
 {
     r->status = ex->status = (uint16_t)end_reason_info(why)->status;
     const struct error_page *page = find_page(ex->handling, r->status);
+    r->retry_after_s = ex->retry_after_s;
     if (why == END_MAINTENANCE) {
         const struct maintenance_config *m = &ex->site->maintenance;
         r->retry_after_s = m->retry_after_s;

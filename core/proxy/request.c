@@ -10,6 +10,7 @@
 #include "core/proxy/client_addr.h"
 #include "core/proxy/edit.h"
 #include "core/proxy/exchange.h"
+#include "core/proxy/gate.h"
 #include "core/proxy/listener.h"
 #include "core/proxy/plan.h"
 #include "core/proxy/rewrite.h"
@@ -153,11 +154,14 @@ static bool method_allowed(const struct strings *methods, struct str method)
     return methods->items_count == 0;
 }
 
-static enum end_reason check_policy(const struct exchange *ex)
+static enum end_reason check_policy(struct exchange *ex)
 {
     const struct handling *p = ex->handling;
     if (!access_allowed(&p->access, &ex->client_addr))
         return END_ACCESS_DENIED;
+    enum end_reason why = p->rate_limits_count ? gate_rate(ex) : END_OK;
+    if (why != END_OK)
+        return why;
     if (!method_allowed(&p->methods, head_str(&ex->head, ex->head.method)))
         return END_METHOD_NOT_ALLOWED;
     if (ex->framing.kind == BODY_LENGTH && ex->framing.length > p->body_bytes_max)
@@ -204,6 +208,11 @@ static enum end_reason rewrite_path(struct exchange *ex, const struct route_conf
 
 enum end_reason request_route(struct exchange *ex)
 {
+    if (ex->client->limited) {
+        ex->close_after = true;
+        ex->retry_after_s = ex->client->retry_after_s;
+        return END_CONNECTION_LIMITED;
+    }
     find_client(ex);
     if (!find_host(ex))
         return END_OVERLOADED;

@@ -14,9 +14,11 @@
 #include "core/base/slab.h"
 #include "core/config/config.h"
 #include "core/http/forward.h"
+#include "core/proxy/limit.h"
 #include "core/proxy/server.h"
 #include "core/ring/loop.h"
 
+struct gate;
 struct listener;
 struct plan;
 struct plan_use;
@@ -40,6 +42,7 @@ struct worker {
     struct plan_use *use; /* the current plan; NULL: none yet, or drained */
     struct counters *counters;
     struct log_port *log; /* NULL: no access log */
+    struct gate *gate;    /* set after worker_init(); NULL: no plan will ask for it */
     uint16_t index;
     enum worker_state state;
 
@@ -52,6 +55,8 @@ struct worker {
     uint32_t servers_count;
     uint32_t servers_bad; /* of them: those whose back-off is not GOOD */
     struct route_scratch *scratch;
+    struct limit_leases leases;
+    uint32_t limited_clients; /* over a limit of connections, waiting for their 429 */
 
     struct timer drain_timer;
     struct task drained_task;

@@ -149,6 +149,51 @@ void sluice_start(struct wire *w, const char *options, ...)
     read_addresses(w);
 }
 
+/* Puts `value` in the place of each `name`. */
+static char *replaced(struct wire *w, const char *text, const char *name, const char *value)
+{
+    char *out = wire_text(w, "%s", text);
+    for (char *p; (p = strstr(out, name));)
+        out = wire_text(w, "%.*s%s%s", (int)(p - out), out, value, p + strlen(name));
+    return out;
+}
+
+static void write_config(struct wire *w, const char *yaml, va_list args)
+{
+    char text[4 * LINE_BYTES_MAX];
+    int n = vsnprintf(text, sizeof text, yaml, args);
+    assert_in_range(n, 1, sizeof text - 1);
+    const char *servers = "";
+    for (const struct origin *o = w->origins; o; o = o->next)
+        servers = wire_text(w, "%s%s\"%s\"", servers, *servers ? ", " : "", o->name);
+    char *whole = replaced(w, text, "$LISTEN", "127.0.0.1:0");
+    whole = replaced(w, whole, "$SERVERS", servers);
+    FILE *f = fopen(wire_path(w, "sluice.yaml"), "w");
+    assert_non_null(f);
+    fprintf(f, "workers: 1\nlogs: { access: { format: json, to: stdout } }\n%s", whole);
+    assert_int_equal(fclose(f), 0);
+    wire_note(w, "configuration:\n%s", whole);
+}
+
+void sluice_write_config(struct wire *w, const char *yaml, ...)
+{
+    va_list args;
+    va_start(args, yaml);
+    write_config(w, yaml, args);
+    va_end(args);
+}
+
+void sluice_run_config(struct wire *w, const char *yaml, ...)
+{
+    va_list args;
+    va_start(args, yaml);
+    write_config(w, yaml, args);
+    va_end(args);
+    launch(w, &w->sluice, wire_text(w, "run -c %s", wire_path(w, "sluice.yaml")));
+    sluice_says(w, "sluice: try ");
+    read_addresses(w);
+}
+
 void sluice_limit_descriptors(struct wire *w, unsigned count)
 {
     w->descriptors_max = count;

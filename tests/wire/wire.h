@@ -70,6 +70,13 @@ void wire_wait(struct wire *w, int fd, short events, const char *what);
  * logged()), --workers 1. */
 void sluice_start(struct wire *w, const char *options, ...) PRINTF_LIKE(2, 3);
 
+/* The same with `sluice run` and a configuration (as in printf), whose log is json on stdout. In it
+ * $LISTEN is an address of its own, $SERVERS all servers of the test. */
+void sluice_run_config(struct wire *w, const char *yaml, ...) PRINTF_LIKE(2, 3);
+
+/* Writes the configuration anew (for a HUP). */
+void sluice_write_config(struct wire *w, const char *yaml, ...) PRINTF_LIKE(2, 3);
+
 /* Before sluice_start(): descriptors that sluice may have. */
 void sluice_limit_descriptors(struct wire *w, unsigned count);
 
