@@ -88,7 +88,7 @@ static bool rewrite_location(struct field_edits *e, const struct exchange *ex,
     const struct http_field *f = head_field(h, FIELD_LOCATION);
     if (!f || f->next)
         return true;
-    struct str value = head_value(h, f), rest;
+    struct str value = head_value(h, f), rest = { 0 };
     char text[VALUE_BYTES_MAX];
     struct out v = out_into(text, sizeof text);
     const struct prefix_rewrite *rule = find_rule(&p->location, value);
