@@ -15,6 +15,7 @@
 #include "core/fleet.h"
 #include "core/observe/log_writer.h"
 #include "core/options.h"
+#include "core/plans.h"
 #include "core/ring/loop.h"
 
 /* What is logged last is written within this time, or lost. */
@@ -31,7 +32,8 @@ struct control {
     int signal_fd;
     struct op signal_op;
     struct signalfd_siginfo signal_info;
-    struct log_writer *log; /* NULL: no access log */
+    struct plans plans;
+    struct log_writer *log;
 };
 
 static struct control *control_of(struct fleet *f)
@@ -48,14 +50,22 @@ static void end_loop(struct log_writer *log, void *arg)
     op_cancel(c->loop, &c->signal_op); /* whose completion stops the loop */
 }
 
+static void end_if_done(struct control *c)
+{
+    if (c->ending && !c->plans.count)
+        log_writer_stop(c->log, c->loop->now_ns + ms_to_ns(LOG_STOP_MS), end_loop, c);
+}
+
+static void on_no_plans(struct plans *p)
+{
+    end_if_done(container_of(p, struct control, plans));
+}
+
 static void on_empty(struct fleet *f)
 {
     struct control *c = control_of(f);
     c->ending = true;
-    if (c->log)
-        log_writer_stop(c->log, c->loop->now_ns + ms_to_ns(LOG_STOP_MS), end_loop, c);
-    else
-        end_loop(NULL, c);
+    end_if_done(c);
 }
 
 /* --- plans --- */
@@ -127,35 +137,19 @@ static void reload(struct control *c)
         fputs("sluice: not reloaded: everything stays as it was\n", stderr);
         return;
     }
-    struct plan *p = plan_create(config);
+    char why[512];
+    struct plan *p = plans_make(&c->plans, config, why, sizeof why);
     if (p)
         fleet_apply(&c->fleet, p);
     else
-        fputs("sluice: not reloaded: out of memory\n", stderr);
+        fprintf(stderr, "sluice: not reloaded: %s\n", why);
 }
 
 /* --- the log --- */
 
 static struct log_port *log_port(struct fleet *f, struct worker_thread *t)
 {
-    struct control *c = control_of(f);
-    return c->log ? log_writer_port(c->log, &t->counters.log_dropped) : NULL;
-}
-
-static bool open_log(struct control *c, const struct config *config)
-{
-    const struct log_config *log = config->sites_count ? config->sites[0].handling.log : NULL;
-    if (!log)
-        return true;
-    struct log_writer_config lc = { .path = log->path,
-                                    .format = log->format,
-                                    .colour = isatty(STDOUT_FILENO) && !getenv("NO_COLOR"),
-                                    .ports_max = WORKERS_MAX };
-    char why[256];
-    c->log = log_writer_create(c->loop, &lc, why, sizeof why);
-    if (!c->log)
-        fprintf(stderr, "sluice: cannot write the access log %s: %s\n", log->path, why);
-    return c->log != NULL;
+    return log_writer_port(control_of(f)->log, &t->counters.log_dropped);
 }
 
 /* --- signals --- */
@@ -200,8 +194,7 @@ static void on_signal(struct op *op, struct op_result result)
         reload(c);
         break;
     case SIGUSR1:
-        if (c->log)
-            log_writer_reopen(c->log);
+        log_writer_reopen(c->log);
         break;
     default:
         break;
@@ -241,15 +234,43 @@ static void raise_descriptor_limit(void)
     }
 }
 
-static void run(struct control *c, struct plan *p)
+static bool set_up(struct control *c, char *why, uint32_t why_bytes)
 {
+    struct loop_config lc = { .sq_entries = 64, .cq_entries = 256, .ring_buffers = 8 };
+    c->loop = loop_create(&lc, why, why_bytes);
+    if (!c->loop)
+        return false;
+    c->log = log_writer_create(c->loop, isatty(STDOUT_FILENO) && !getenv("NO_COLOR"));
+    if (!c->log) {
+        snprintf(why, why_bytes, "out of memory");
+        return false;
+    }
+    c->plans = (struct plans){ .loop = c->loop, .log = c->log, .on_none = on_no_plans };
+    c->fleet.loop = c->loop;
+    c->fleet.log_port = log_port;
+    c->fleet.on_applied = on_applied;
+    c->fleet.on_empty = on_empty;
+    return true;
+}
+
+/* Takes the configuration over. */
+static void run(struct control *c, struct config *config)
+{
+    char why[512];
     if (!take_signals(c)) {
+        config_free(config);
         fputs("sluice: cannot receive signals\n", stderr);
-        plan_unuse(p);
         return;
     }
-    c->exit_code = EXIT_OK;
-    fleet_apply(&c->fleet, p);
+    struct plan *p = plans_make(&c->plans, config, why, sizeof why);
+    if (p) {
+        c->exit_code = EXIT_OK;
+        fleet_apply(&c->fleet, p);
+    } else {
+        fprintf(stderr, "sluice: cannot start: %s\n", why);
+        c->ending = true;
+        end_if_done(c);
+    }
     loop_run(c->loop);
     close(c->signal_fd);
 }
@@ -257,37 +278,24 @@ static void run(struct control *c, struct plan *p)
 int control_run(struct config *config, const char *path)
 {
     struct control *c = calloc(1, sizeof *c);
-    struct plan *p = plan_create(config);
-    char why[512];
+    char why[512] = "out of memory";
     int code = EXIT_FAILED;
     raise_descriptor_limit();
-    struct loop_config lc = { .sq_entries = 64, .cq_entries = 256, .ring_buffers = 8 };
-    if (!c || !p) {
-        fputs("sluice: out of memory\n", stderr);
-        plan_unuse(p);
-        free(c);
-        return code;
-    }
-    *c = (struct control){ .path = path, .exit_code = EXIT_FAILED };
-    c->loop = loop_create(&lc, why, sizeof why);
-    c->fleet.loop = c->loop;
-    c->fleet.log_port = log_port;
-    c->fleet.on_applied = on_applied;
-    c->fleet.on_empty = on_empty;
-    if (!c->loop) {
-        fprintf(stderr, "sluice: cannot start: %s\n", why);
-        plan_unuse(p);
-    } else if (!open_log(c, config)) {
-        plan_unuse(p);
+    if (c)
+        *c = (struct control){ .path = path, .exit_code = EXIT_FAILED };
+    if (c && set_up(c, why, sizeof why)) {
+        run(c, config);
     } else {
-        run(c, p);
+        fprintf(stderr, "sluice: cannot start: %s\n", why);
+        config_free(config);
     }
-    if (c->log)
+    if (c) {
+        code = c->exit_code;
         log_writer_destroy(c->log);
-    if (c->loop)
-        loop_destroy(c->loop);
-    fleet_destroy(&c->fleet);
-    code = c->exit_code;
-    free(c);
+        if (c->loop)
+            loop_destroy(c->loop);
+        fleet_destroy(&c->fleet);
+        free(c);
+    }
     return code;
 }

@@ -45,7 +45,7 @@ static void finish(struct fleet *f, bool ok)
 static void fail(struct fleet *f, const char *why)
 {
     if (!f->failed && why != f->why)
-        snprintf(f->why, sizeof f->why, "%s", why);
+        snprintf(f->why, sizeof f->why, "%.500s", why);
     f->failed = true;
 }
 
@@ -212,7 +212,7 @@ static bool start_thread(struct fleet *f, uint32_t i, int cpu)
         t->on_up = on_up;
         t->on_gone = on_gone;
         t->index = i;
-        t->log = f->log_port(f, t);
+        t->log = f->log_port(f, t); /* without memory for it, it counts but does not log */
         t->gate = f->gate;
     }
     t->buffers_max = f->next->config->buffers_max;

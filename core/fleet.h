@@ -25,7 +25,7 @@ enum fleet_state {
 struct fleet {
     /* set by the owner */
     struct loop *loop;
-    /* A worker's log port; NULL: none. */
+    /* A worker's log port; NULL: no memory. */
     struct log_port *(*log_port)(struct fleet *f, struct worker_thread *t);
     void (*on_applied)(struct fleet *f, bool ok, const char *why);
     void (*on_empty)(struct fleet *f);

@@ -188,7 +188,7 @@ static void log_to(struct parse *p, enum log_format format, const char *path)
                                 .sample_ppm = 1000000 };
     p->c->logs = log;
     p->c->logs_count = 1;
-    p->handling->log = log;
+    p->handling->log = p->c->sites[0].handling.log = log;
 }
 
 static bool read_log(struct parse *p, const char *value)

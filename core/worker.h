@@ -35,7 +35,7 @@ struct worker_thread {
     struct loop *control_loop;
     void (*on_up)(struct worker_thread *t);   /* on the control thread; failed: see why */
     void (*on_gone)(struct worker_thread *t); /* on the control thread; the thread is joined */
-    struct log_port *log;                     /* NULL: no access log */
+    struct log_port *log;
     struct gate *gate;
     uint32_t buffers_max;
     uint32_t index;

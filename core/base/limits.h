@@ -44,7 +44,8 @@
 #define LIMIT_BUCKET_SETS (64 * 1024)
 #define LIMIT_COUNT_SETS (32 * 1024)
 #define LIMIT_BATCH_MAX 64       /* tokens that a worker takes at a time */
-#define REFUSED_CLIENTS_MAX 1024 /* of a worker: connections over a limit that wait for their 429 */
+#define REFUSED_CLIENTS_MAX 1024 /* of a worker: connections over a limit that wait for their 429  \
+                                  */
 
 /* the ring */
 #define RING_SQ_ENTRIES 1024
@@ -56,12 +57,12 @@
 #define POOL_USES_MAX 1000000
 
 /* the access log */
-#define LOG_RING_BYTES (1024 * 1024) /* per worker: records that wait to be written */
-#define LOG_BATCH_BYTES (256 * 1024) /* one write */
-#define LOG_INTERVAL_MS 10           /* between writes, unless a batch is full */
+#define LOG_RING_BYTES (2 * 1024 * 1024) /* per worker: records that wait to be written */
+#define LOG_BATCH_BYTES (256 * 1024)     /* one write */
+#define LOG_INTERVAL_MS 10               /* between writes, unless a batch is full */
 #define LOG_COMPLAINT_INTERVAL_MS 10000
-#define LOG_STALL_MS 1000   /* a log that takes longer for one write holds up no other */
-#define LOG_SLOTS_MAX 4096  /* logs, of all configurations that are still in use */
+#define LOG_STALL_MS 1000  /* a log that takes longer for one write holds up no other */
+#define LOG_SLOTS_MAX 4096 /* logs, of all configurations that are still in use */
 
 /* default timeouts, all by progress (DESIGN 8) */
 #define CLIENT_HEAD_TIMEOUT_MS 10000 /* absolute */

@@ -32,9 +32,12 @@ struct record_ring {
 };
 
 static const size_t string_offsets[] = {
-    offsetof(struct record, method),  offsetof(struct record, authority),
-    offsetof(struct record, path),    offsetof(struct record, server),
-    offsetof(struct record, referer), offsetof(struct record, user_agent),
+    offsetof(struct record, method),     offsetof(struct record, authority),
+    offsetof(struct record, path),       offsetof(struct record, server),
+    offsetof(struct record, referer),    offsetof(struct record, user_agent),
+    offsetof(struct record, request_id), offsetof(struct record, listener),
+    offsetof(struct record, site),       offsetof(struct record, route),
+    offsetof(struct record, backend),    offsetof(struct record, captured),
 };
 
 #define FRAME_BYTES_MAX                                                                            \
@@ -183,6 +186,34 @@ bool record_ring_ask_wake(struct record_ring *r)
 bool record_ring_unask_wake(struct record_ring *r)
 {
     return atomic_exchange(&r->wake_asked, false);
+}
+
+/* Two bytes of length, 0xffff for a header that is not there, and the value. */
+#define NOT_THERE 0xffff
+
+void record_capture(struct out *o, struct str value)
+{
+    uint16_t n = (uint16_t)(value.len <= RECORD_CAPTURE_MAX ? value.len : RECORD_CAPTURE_MAX);
+    if (!value.ptr || (size_t)(o->end - o->at) < sizeof n + n)
+        n = NOT_THERE;
+    out_mem(o, &n, sizeof n);
+    if (n != NOT_THERE)
+        out_mem(o, value.ptr, n);
+}
+
+bool record_captured(struct str *captured, struct str *value)
+{
+    uint16_t n;
+    if (captured->len < sizeof n)
+        return false;
+    memcpy(&n, captured->ptr, sizeof n);
+    size_t len = n == NOT_THERE ? 0 : n;
+    if (captured->len - sizeof n < len)
+        return false; /* cut in the record */
+    *value = (struct str){ n == NOT_THERE ? NULL : captured->ptr + sizeof n, len };
+    captured->ptr += sizeof n + len;
+    captured->len -= sizeof n + len;
+    return true;
 }
 
 void log_put(struct log_port *port, const struct record *rec)

@@ -9,6 +9,7 @@
 
 #include "core/base/addr.h"
 #include "core/base/counters.h"
+#include "core/base/out.h"
 #include "core/base/str.h"
 
 /* Strings longer than this are cut in the record (the log says so with a final "..."). */
@@ -22,6 +23,7 @@ struct record {
     uint64_t connection;                   /* number of the client connection in this process */
     uint32_t request;                      /* number of the request on its connection, from 1 */
     uint16_t worker;
+    uint16_t log;           /* the number that the reading side gave the log */
     uint16_t status;        /* sent to the client; 0: none was */
     uint16_t server_status; /* received; 0: none was */
     uint8_t version_minor;  /* the client's HTTP/1.x */
@@ -38,13 +40,24 @@ struct record {
                                requests: UINT32_MAX */
     struct str method, authority, path, server; /* path as received, with the query */
     struct str referer, user_agent;             /* for `combined` */
+    struct str request_id;                      /* a trusted one; empty: those numbers */
+    struct str listener, site, route, backend;  /* names; route, backend: empty without */
+    struct str captured;                        /* values of headers, see record_capture() */
 };
+
+/* Headers that a log wants are captured by position: appends the value of the next one (ptr NULL:
+ * it is not there), cut to RECORD_CAPTURE_MAX. Without room it counts as not there. */
+#define RECORD_CAPTURE_MAX 512
+void record_capture(struct out *o, struct str value);
+
+/* The other way: takes the next value off; false when there is no next. ptr NULL as above. */
+bool record_captured(struct str *captured, struct str *value);
 
 /* A byte ring from one worker to the control thread: single producer, single consumer, no lock. */
 struct record_ring;
 
 /* Below it the longest record would not fit. */
-#define RECORD_RING_BYTES_MIN (32 * 1024)
+#define RECORD_RING_BYTES_MIN (64 * 1024)
 
 /* bytes: a power of two, at least RECORD_RING_BYTES_MIN. NULL without memory. */
 struct record_ring *record_ring_create(uint32_t bytes);

@@ -67,8 +67,7 @@ static void json_quoted(struct out *o, struct str s)
     out_char(o, '"');
 }
 
-/* RFC 3339, UTC. */
-static void json_time(struct out *o, uint64_t wall_us)
+void log_format_time(struct out *o, uint64_t wall_us)
 {
     struct tm tm = utc(wall_us);
     put_padded(o, tm.tm_year + 1900, 4);
@@ -109,14 +108,48 @@ static void json_phases(struct out *o, const struct record *r)
     out_char(o, '}');
 }
 
-static void json_line(struct out *o, const struct record *r)
+static void json_captured(struct out *o, struct str key, const struct strings *names,
+                          struct str *captured)
+{
+    char separator = '{';
+    for (uint32_t i = 0; i < names->items_count; i++) {
+        struct str value;
+        if (!record_captured(captured, &value))
+            break;
+        if (!value.ptr)
+            continue;
+        if (separator == '{') {
+            out_char(o, ',');
+            json_quoted(o, key);
+            out_char(o, ':');
+        }
+        out_char(o, separator);
+        separator = ',';
+        json_quoted(o, names->items[i]);
+        out_char(o, ':');
+        json_quoted(o, value);
+    }
+    if (separator == ',')
+        out_char(o, '}');
+}
+
+static void json_request_id(struct out *o, const struct record *r)
+{
+    out_lit(o, "\",\"request_id\":\"");
+    if (r->request_id.len) {
+        out_json(o, r->request_id);
+    } else {
+        out_hex_padded(o, r->request_id_hi, 16);
+        out_hex_padded(o, r->request_id_lo, 16);
+    }
+}
+
+static void json_line(struct out *o, const struct log_config *log, const struct record *r)
 {
     const struct end_reason_info *end = end_reason_info(r->end_reason);
     out_lit(o, "{\"time\":\"");
-    json_time(o, r->start_wall_us);
-    out_lit(o, "\",\"request_id\":\"");
-    out_hex_padded(o, r->request_id_hi, 16);
-    out_hex_padded(o, r->request_id_lo, 16);
+    log_format_time(o, r->start_wall_us);
+    json_request_id(o, r);
     out_lit(o, "\",\"peer\":\"");
     put_peer(o, &r->peer);
     out_lit(o, "\",\"client\":\"");
@@ -125,6 +158,10 @@ static void json_line(struct out *o, const struct record *r)
     json_u64(o, "connection", r->connection);
     json_u64(o, "request", r->request);
     json_u64(o, "worker", r->worker);
+    json_str(o, "listener", r->listener);
+    json_str(o, "site", r->site);
+    json_str(o, "route", r->route);
+    json_str(o, "backend", r->backend);
     json_str(o, "method", r->method);
     json_str(o, "authority", r->authority);
     json_str(o, "path", r->path);
@@ -151,6 +188,9 @@ static void json_line(struct out *o, const struct record *r)
     json_u64(o, "end_code", r->end_reason);
     if (end->who != WHO_NONE)
         json_str(o, "broken_by", str_of(end_who_word(end->who)));
+    struct str captured = r->captured;
+    json_captured(o, STR("request_headers"), &log->request_headers, &captured);
+    json_captured(o, STR("response_headers"), &log->response_headers, &captured);
     out_lit(o, "}\n");
 }
 
@@ -330,20 +370,25 @@ static void combined_line(struct out *o, const struct record *r)
     out_char(o, '\n');
 }
 
-void log_format_line(struct out *o, enum log_format format, bool colour, const struct record *r)
+void log_format_line(struct out *o, const struct log_config *log, bool colour,
+                     const struct record *given)
 {
-    switch (format) {
+    char path[LOG_REDACTED_BYTES_MAX], referer[LOG_REDACTED_BYTES_MAX];
+    struct record r = *given;
+    r.path = log_redact(r.path, &log->redact, path);
+    r.referer = log_redact(r.referer, &log->redact, referer);
+    switch (log->format) {
     case LOG_JSON:
-        json_line(o, r);
+        json_line(o, log, &r);
         return;
     case LOG_HUMAN:
-        human_line(o, colour, r);
+        human_line(o, colour, &r);
         return;
     case LOG_COMBINED:
-        combined_line(o, r);
+        combined_line(o, &r);
         return;
     case LOG_NONE:
         break;
     }
-    CHECK(format != LOG_NONE); /* nobody formats for no log */
+    CHECK(log->format != LOG_NONE); /* nobody formats for no log */
 }

@@ -12,15 +12,29 @@
 #include "core/base/record.h"
 #include "core/config/config.h"
 
-/* No line is longer, its line end included: each of six strings may need six times its length. */
-#define LOG_LINE_BYTES_MAX (6 * 6 * RECORD_STR_MAX + 2048)
+/* No line is longer, its line end included: each of twelve strings may need six times its length,
+ * and the names of captured headers are bounded. */
+#define LOG_LINE_BYTES_MAX (12 * 6 * RECORD_STR_MAX + LOG_CAPTURES_BYTES_MAX + 2048)
+#define LOG_CAPTURES_BYTES_MAX (16 * 1024)
 
 /* LOG_JSON: an object a line. What did not happen or is not known is absent: a phase, a status, a
  * server, a path that could not be read.
  * LOG_HUMAN: for a terminal; long paths are cut.
  * LOG_COMBINED: Apache's combined format; bytes are those sent, head included. A request that got
  * no answer has status 499 when the client broke it and 444 otherwise, as nginx has it.
- * colour: LOG_HUMAN only. */
-void log_format_line(struct out *o, enum log_format format, bool colour, const struct record *r);
+ * Of the log's configuration: its format; which query arguments are redacted, in path and referer;
+ * which headers were captured (LOG_JSON only). colour: LOG_HUMAN only. */
+void log_format_line(struct out *o, const struct log_config *log, bool colour,
+                     const struct record *r);
+
+/* The time in RFC 3339, UTC, with microseconds. */
+void log_format_time(struct out *o, uint64_t wall_us);
+
+/* A target or URL (of RECORD_STR_MAX at most) without the values of those query arguments: the text
+ * itself if there is nothing to redact, else written to `into`. Names are compared
+ * percent-decoded. */
+#define LOG_REDACTED_BYTES_MAX (4 * RECORD_STR_MAX)
+struct str log_redact(struct str text, const struct strings *names,
+                      char into[LOG_REDACTED_BYTES_MAX]);
 
 #endif

@@ -1,229 +1,185 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "core/observe/log_writer.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "core/base/check.h"
 #include "core/base/limits.h"
-#include "core/observe/log_format.h"
-#include "core/ring/op.h"
 
-_Static_assert(LOG_BATCH_BYTES > LOG_LINE_BYTES_MAX, "a batch takes any line");
 _Static_assert(LOG_RING_BYTES >= RECORD_RING_BYTES_MIN, "a ring takes any record");
+_Static_assert(LOG_SLOTS_MAX <= UINT16_MAX, "a record names its log with 16 bits");
 
-/* Between two writes an interval passes, unless a batch was full: at most 100 wakes a second from
- * each worker, and batches worth their system call. */
+/* Between two writes of a log an interval passes, unless a batch was full: at most 100 wakes a
+ * second from each worker, and batches worth their system call. */
 enum log_state {
-    LOG_ASLEEP,  /* nothing in flight, no timer; every source was asked, its next record wakes us */
-    LOG_WAITING, /* nothing in flight; the timer is set */
-    LOG_WRITING, /* a write of batch[written..len) is in flight */
-    LOG_STOPPED, /* nothing in flight, no wake under way; on_stopped was called or is deferred */
+    LOG_ASLEEP,  /* no timer; every source was asked, its next record wakes us */
+    LOG_WAITING, /* the timer is set */
+    LOG_STOPPED, /* no write in flight, no wake under way; on_stopped was called or is deferred */
 };
 
+/* One worker's records. */
 struct log_source {
     struct log_port port;
     struct msg wake;
     struct log_writer *writer;
+    struct log_source *next;
     bool asked; /* for a wake that has not come */
+    bool held;  /* its next record waits for room in its log */
+};
+
+/* An open destination, shared by the logs that name it. */
+struct destination {
+    struct destination *next;
+    struct log_sink *sink;
+    uint32_t users; /* 0: closed when all is written */
+};
+
+/* One log of one configuration. */
+struct log_slot {
+    const struct log_config *config; /* NULL: free */
+    struct destination *destination;
+};
+
+struct log_group {
+    struct log_writer *writer;
+    struct log_group *next; /* closing */
+    uint32_t first, count;  /* slots */
+    struct task closed;
+    void (*on_closed)(void *arg);
+    void *arg;
 };
 
 struct log_writer {
     struct loop *loop;
-    struct log_writer_config config;
+    struct log_sink_user user;
     struct log_writer_stats stats;
     enum log_state state;
-    int fd;
-    bool torn;          /* the file ends inside a line */
-    bool more;          /* the batch was full: do not wait for the timer */
-    bool reopen_wanted; /* before the next batch */
-    bool stopping, abandoned;
-    int error; /* the last since the last complaint, 0: none */
-    struct op write;
+    bool stopping;
     struct timer timer, deadline;
     struct task stopped_task;
     void (*on_stopped)(struct log_writer *w, void *arg);
     void *on_stopped_arg;
-    uint64_t complaint_ns;  /* no complaint before */
-    uint64_t complained_of; /* lines missing, at the last complaint */
-    char *batch;
-    uint32_t len, written;
-    uint32_t sources_count, next_source;
-    struct log_source sources[];
+    uint64_t complaint_ns; /* about full rings; no complaint before */
+    uint64_t dropped_said;
+    struct log_source *sources; /* the one to begin with first */
+    struct destination *destinations;
+    struct log_group *closing;
+    struct log_slot slots[LOG_SLOTS_MAX];
 };
 
 static void pump(struct log_writer *w);
 
-static bool is_stdout(const struct log_writer *w)
-{
-    return strcmp(w->config.path, "-") == 0;
-}
-
-static const char *name_of(const struct log_writer *w)
-{
-    return is_stdout(w) ? "on stdout" : w->config.path;
-}
-
-/* A descriptor or -errno. */
-static int open_file(const struct log_writer *w)
-{
-    if (is_stdout(w))
-        return STDOUT_FILENO;
-    int fd = open(w->config.path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
-    return fd < 0 ? -errno : fd;
-}
-
 /* ---- complaints ---- */
 
-static uint64_t lines_missing(const struct log_writer *w)
+static void complain_of_drops(struct log_writer *w, bool last)
 {
-    uint64_t n = w->stats.records_lost;
-    for (uint32_t i = 0; i < w->sources_count; i++)
-        n += counter_read(w->sources[i].port.dropped);
-    return n;
-}
-
-/* At most once per interval (but for the last one), and only when there is news. */
-static void complain(struct log_writer *w, bool last)
-{
-    uint64_t missing = lines_missing(w);
-    if (missing == w->complained_of || (w->loop->now_ns < w->complaint_ns && !last))
+    uint64_t dropped = 0;
+    for (struct log_source *s = w->sources; s; s = s->next)
+        dropped += counter_read(s->port.dropped);
+    if (dropped == w->dropped_said || (w->loop->now_ns < w->complaint_ns && !last))
         return;
-    fprintf(stderr, "sluice: access log %s: %s; lines lost since the last message: %llu\n",
-            name_of(w), w->error ? strerror(w->error) : "cannot keep up",
-            (unsigned long long)(missing - w->complained_of));
-    w->error = 0;
-    w->complained_of = missing;
+    fprintf(stderr, "sluice: access log: cannot keep up; lines lost since the last message: %llu\n",
+            (unsigned long long)(dropped - w->dropped_said));
+    w->dropped_said = dropped;
     w->complaint_ns = w->loop->now_ns + ms_to_ns(LOG_COMPLAINT_INTERVAL_MS);
 }
 
-/* ---- from records to a batch ---- */
+/* ---- from rings to logs ---- */
 
-/* False: the batch has no room for the record. */
-static bool add_line(struct log_writer *w, const struct record *r)
-{
-    struct out o = out_into(w->batch + w->len, LOG_BATCH_BYTES - w->len);
-    log_format_line(&o, w->config.format, w->config.colour, r);
-    if (o.full)
-        return false;
-    w->len += (uint32_t)out_len(&o);
-    return true;
-}
-
-/* False: the batch is full. */
-static bool drain(struct log_writer *w, struct record_ring *ring)
+/* Gives a source's records to their logs until it is empty, or its log has no room. */
+static bool drain(struct log_writer *w, struct log_source *s)
 {
     struct record r;
-    while (record_ring_peek(ring, &r)) {
-        if (w->abandoned)
-            w->stats.records_lost++;
-        else if (!add_line(w, &r))
-            return false;
-        record_ring_pop(ring);
+    s->held = false;
+    while (!s->held && record_ring_peek(s->port.ring, &r)) {
+        CHECK(r.log < LOG_SLOTS_MAX && w->slots[r.log].config);
+        const struct log_slot *slot = &w->slots[r.log];
+        s->held = !log_sink_put(slot->destination->sink, slot->config, &r);
+        if (!s->held)
+            record_ring_pop(s->port.ring);
     }
-    return true;
+    return !s->held;
 }
 
-static void fill(struct log_writer *w)
+/* Whether every source was found empty. */
+static bool drain_all(struct log_writer *w)
 {
-    w->len = w->written = 0;
-    w->more = false;
-    if (w->torn)
-        w->batch[w->len++] = '\n';
-    uint32_t empty_len = w->len;
-    for (uint32_t i = 0; i < w->sources_count && !w->more; i++) {
-        w->more = !drain(w, w->sources[w->next_source].port.ring);
-        w->next_source = (w->next_source + 1) % w->sources_count;
+    bool empty = true;
+    for (struct log_source *s = w->sources; s; s = s->next)
+        empty &= drain(w, s);
+    /* Another one is first the next time. */
+    struct log_source *first = w->sources, **last = &w->sources;
+    if (first && first->next) {
+        w->sources = first->next;
+        while (*last)
+            last = &(*last)->next;
+        *last = first;
+        first->next = NULL;
     }
-    if (w->len == empty_len)
-        w->len = 0;
+    return empty;
 }
 
-/* Lines that end in batch[from..len). */
-static uint64_t count_lines(const struct log_writer *w, uint32_t from)
+/* ---- groups ---- */
+
+static void run_closed(struct task *t)
 {
-    uint64_t n = 0;
-    const char *end = w->batch + w->len;
-    for (const char *p = w->batch + from; (p = memchr(p, '\n', (size_t)(end - p))); p++)
-        n++;
-    /* The newline that mends a torn line is nobody's line. */
-    return w->torn && from == 0 ? n - 1 : n;
+    struct log_group *g = container_of(t, struct log_group, closed);
+    void (*on_closed)(void *arg) = g->on_closed;
+    void *arg = g->arg;
+    free(g);
+    on_closed(arg);
 }
 
-/* ---- writing ---- */
-
-static void wait_for_timer(struct log_writer *w)
+static void release_slots(struct log_group *g)
 {
-    w->state = LOG_WAITING;
-    loop_timer_set(w->loop, &w->timer, w->loop->now_ns + ms_to_ns(LOG_INTERVAL_MS));
-}
-
-static void reopen_if_wanted(struct log_writer *w)
-{
-    if (!w->reopen_wanted)
-        return;
-    w->reopen_wanted = false;
-    int fd = open_file(w);
-    if (fd < 0) {
-        w->stats.reopen_errors++;
-        fprintf(stderr, "sluice: access log %s: %s; going on with the old file\n", name_of(w),
-                strerror(-fd));
-        return;
+    for (uint32_t i = g->first; i < g->first + g->count; i++) {
+        g->writer->slots[i].destination->users--;
+        g->writer->slots[i] = (struct log_slot){ 0 };
     }
-    if (fd != w->fd)
-        close(w->fd);
-    w->fd = fd;
-    w->torn = w->torn && is_stdout(w);
 }
 
-static void write_on(struct log_writer *w)
+/* Every record of theirs is with its log. */
+static void close_groups(struct log_writer *w)
 {
-    w->state = LOG_WRITING;
-    op_write(w->loop, &w->write, w->fd, w->batch + w->written, w->len - w->written);
+    while (w->closing) {
+        struct log_group *g = w->closing;
+        w->closing = g->next;
+        release_slots(g);
+        loop_defer(w->loop, &g->closed);
+    }
 }
 
-static void batch_done(struct log_writer *w, int error)
+static void close_unused(struct log_writer *w)
 {
-    uint64_t lost = error ? count_lines(w, w->written) : 0;
-    w->stats.records += count_lines(w, 0) - lost;
-    w->stats.records_lost += lost;
-    w->stats.write_errors += error != 0;
-    if (error)
-        w->error = error;
-    if (w->written > 0)
-        w->torn = w->batch[w->written - 1] != '\n';
-    complain(w, false);
-    if (w->stopping || (w->more && !error))
-        pump(w);
-    else
-        wait_for_timer(w);
-}
-
-static void written(struct op *op, struct op_result result)
-{
-    struct log_writer *w = container_of(op, struct log_writer, write);
-    w->stats.writes++;
-    if (result.res > 0)
-        w->written += (uint32_t)result.res;
-    if (result.res > 0 && w->written < w->len && !w->abandoned)
-        write_on(w);
-    else if (w->written == w->len)
-        batch_done(w, 0);
-    else
-        batch_done(w, result.res < 0 ? -result.res : ECANCELED);
+    struct destination **at = &w->destinations, *d;
+    while ((d = *at)) {
+        if (d->users || !log_sink_idle(d->sink)) {
+            at = &d->next;
+            continue;
+        }
+        *at = d->next;
+        log_sink_close(d->sink);
+        free(d);
+    }
 }
 
 /* ---- sleeping, stopping ---- */
 
+/* Whether all that was put is written, or lost. */
+static bool all_idle(const struct log_writer *w)
+{
+    for (struct destination *d = w->destinations; d; d = d->next)
+        if (!log_sink_idle(d->sink))
+            return false;
+    return true;
+}
+
 /* False: a source got a record meanwhile. */
 static bool ask_all(struct log_writer *w)
 {
-    for (uint32_t i = 0; i < w->sources_count; i++) {
-        struct log_source *s = &w->sources[i];
+    for (struct log_source *s = w->sources; s; s = s->next) {
         if (!s->asked)
             s->asked = record_ring_ask_wake(s->port.ring);
         if (!s->asked)
@@ -242,32 +198,52 @@ static void run_stopped(struct task *t)
 static void finish(struct log_writer *w)
 {
     w->state = LOG_ASLEEP;
-    for (uint32_t i = 0; i < w->sources_count; i++) {
-        struct log_source *s = &w->sources[i];
+    for (struct log_source *s = w->sources; s; s = s->next) {
         if (s->asked && !record_ring_unask_wake(s->port.ring))
             return;
         s->asked = false;
     }
     w->state = LOG_STOPPED;
     timer_remove(&w->loop->timers, &w->deadline);
-    complain(w, true);
+    complain_of_drops(w, true);
+    for (struct destination *d = w->destinations; d; d = d->next)
+        log_sink_complain(d->sink, true);
     loop_defer(w->loop, &w->stopped_task);
 }
 
-/* Nothing is in flight: writes what there is, or sleeps. */
 static void pump(struct log_writer *w)
 {
+    if (w->state == LOG_STOPPED)
+        return;
     timer_remove(&w->loop->timers, &w->timer);
-    reopen_if_wanted(w);
-    fill(w);
-    if (w->len)
-        write_on(w);
-    else if (w->stopping)
-        finish(w);
-    else if (ask_all(w))
-        w->state = LOG_ASLEEP;
-    else
-        wait_for_timer(w);
+    if (drain_all(w))
+        close_groups(w);
+    for (struct destination *d = w->destinations; d; d = d->next)
+        log_sink_flush(d->sink);
+    close_unused(w);
+    complain_of_drops(w, false);
+    if (all_idle(w)) {
+        if (w->stopping) {
+            finish(w);
+            return;
+        }
+        if (ask_all(w)) {
+            w->state = LOG_ASLEEP;
+            return;
+        }
+    }
+    w->state = LOG_WAITING;
+    loop_timer_set(w->loop, &w->timer, w->loop->now_ns + ms_to_ns(LOG_INTERVAL_MS));
+}
+
+static void on_room(struct log_sink_user *u)
+{
+    struct log_writer *w = container_of(u, struct log_writer, user);
+    bool held = w->stopping || w->closing;
+    for (struct log_source *s = w->sources; s && !held; s = s->next)
+        held = s->held;
+    if (held)
+        pump(w);
 }
 
 static void timer_due(struct timer *t, uint64_t now_ns)
@@ -295,62 +271,126 @@ static void deadline_passed(struct timer *t, uint64_t now_ns)
 {
     (void)now_ns;
     struct log_writer *w = container_of(t, struct log_writer, deadline);
-    w->abandoned = true;
-    op_cancel(w->loop, &w->write);
+    for (struct destination *d = w->destinations; d; d = d->next)
+        log_sink_abandon(d->sink);
+    pump(w);
 }
 
 /* ---- for control ---- */
 
-struct log_writer *log_writer_create(struct loop *l, const struct log_writer_config *config,
-                                     char *why, uint32_t why_bytes)
+struct log_writer *log_writer_create(struct loop *l, bool colour)
 {
-    size_t bytes = sizeof(struct log_writer) + config->ports_max * sizeof(struct log_source);
-    struct log_writer *w = calloc(1, bytes);
-    char *batch = malloc(LOG_BATCH_BYTES);
-    if (!w || !batch) {
-        snprintf(why, why_bytes, "access log: out of memory");
-        goto fail;
-    }
+    struct log_writer *w = calloc(1, sizeof *w);
+    if (!w)
+        return NULL;
     w->loop = l;
-    w->config = *config;
-    w->batch = batch;
-    w->fd = open_file(w);
-    if (w->fd < 0) {
-        snprintf(why, why_bytes, "access log %s: %s", name_of(w), strerror(-w->fd));
-        goto fail;
-    }
-    op_init(&w->write, written);
+    w->user = (struct log_sink_user){ .stats = &w->stats, .colour = colour, .on_room = on_room };
     timer_init(&w->timer, timer_due);
     timer_init(&w->deadline, deadline_passed);
     w->stopped_task.run = run_stopped;
     return w;
-fail:
-    free(batch);
-    free(w);
-    return NULL;
+}
+
+/* So many free slots in a row; LOG_SLOTS_MAX: there are none. */
+static uint32_t find_slots(const struct log_writer *w, uint32_t count)
+{
+    uint32_t first = 0;
+    for (uint32_t i = 0; i < LOG_SLOTS_MAX && i - first < count; i++)
+        if (w->slots[i].config)
+            first = i + 1;
+    return first + count <= LOG_SLOTS_MAX ? first : LOG_SLOTS_MAX;
+}
+
+static struct destination *open_destination(struct log_writer *w, const struct log_config *c,
+                                            char *why, uint32_t why_bytes)
+{
+    for (struct destination *d = w->destinations; d; d = d->next)
+        if (log_sink_is(d->sink, c))
+            return d;
+    struct destination *d = calloc(1, sizeof *d);
+    if (!d) {
+        snprintf(why, why_bytes, "access log: out of memory");
+        return NULL;
+    }
+    d->sink = log_sink_open(w->loop, &w->user, c, why, why_bytes);
+    if (!d->sink) {
+        free(d);
+        return NULL;
+    }
+    d->next = w->destinations;
+    return w->destinations = d;
+}
+
+struct log_group *log_writer_open(struct log_writer *w, const struct config *config, char *why,
+                                  uint32_t why_bytes)
+{
+    struct log_group *g = calloc(1, sizeof *g);
+    uint32_t first = find_slots(w, config->logs_count);
+    if (!g || first == LOG_SLOTS_MAX) {
+        snprintf(why, why_bytes,
+                 g ? "access log: too many, those of configurations before that "
+                     "are still in use included"
+                   : "access log: out of memory");
+        free(g);
+        return NULL;
+    }
+    g->writer = w;
+    g->first = first;
+    g->closed.run = run_closed;
+    for (; g->count < config->logs_count; g->count++) {
+        const struct log_config *c = &config->logs[g->count];
+        struct destination *d = open_destination(w, c, why, why_bytes);
+        if (!d) {
+            release_slots(g);
+            close_unused(w);
+            free(g);
+            return NULL;
+        }
+        d->users++;
+        w->slots[first + g->count] = (struct log_slot){ c, d };
+    }
+    return g;
+}
+
+uint16_t log_group_first(const struct log_group *g)
+{
+    return (uint16_t)g->first;
+}
+
+void log_group_close(struct log_group *g, void (*on_closed)(void *arg), void *arg)
+{
+    struct log_writer *w = g->writer;
+    g->on_closed = on_closed;
+    g->arg = arg;
+    g->next = w->closing;
+    w->closing = g;
+    pump(w);
 }
 
 struct log_port *log_writer_port(struct log_writer *w, counter *dropped)
 {
-    CHECK(w->sources_count < w->config.ports_max && w->state == LOG_ASLEEP);
+    struct log_source *s = calloc(1, sizeof *s);
     struct record_ring *ring = record_ring_create(LOG_RING_BYTES);
-    if (!ring)
+    if (!s || !ring) {
+        free(s);
+        record_ring_destroy(ring);
         return NULL;
-    struct log_source *s = &w->sources[w->sources_count++];
+    }
     *s = (struct log_source){
         .port = { ring, dropped, wake },
         .wake = { .run = woken },
         .writer = w,
+        .next = w->sources,
         .asked = record_ring_ask_wake(ring),
     };
+    w->sources = s;
     return &s->port;
 }
 
 void log_writer_reopen(struct log_writer *w)
 {
-    w->reopen_wanted = true;
-    if (w->state == LOG_ASLEEP || w->state == LOG_WAITING)
-        reopen_if_wanted(w);
+    for (struct destination *d = w->destinations; d; d = d->next)
+        log_sink_reopen(d->sink);
 }
 
 void log_writer_stop(struct log_writer *w, uint64_t deadline_ns,
@@ -361,8 +401,7 @@ void log_writer_stop(struct log_writer *w, uint64_t deadline_ns,
     w->on_stopped = on_stopped;
     w->on_stopped_arg = arg;
     loop_timer_set(w->loop, &w->deadline, deadline_ns);
-    if (w->state != LOG_WRITING)
-        pump(w);
+    pump(w);
 }
 
 const struct log_writer_stats *log_writer_stats(const struct log_writer *w)
@@ -374,12 +413,17 @@ void log_writer_destroy(struct log_writer *w)
 {
     if (!w)
         return;
-    CHECK(!op_busy(&w->write));
     timer_remove(&w->loop->timers, &w->timer);
-    for (uint32_t i = 0; i < w->sources_count; i++)
-        record_ring_destroy(w->sources[i].port.ring);
-    if (!is_stdout(w))
-        close(w->fd);
-    free(w->batch);
+    timer_remove(&w->loop->timers, &w->deadline);
+    while (w->sources) {
+        struct log_source *s = w->sources;
+        w->sources = s->next;
+        record_ring_destroy(s->port.ring);
+        free(s);
+    }
+    for (struct destination *d = w->destinations; d; d = d->next)
+        d->users = 0;
+    close_unused(w);
+    CHECK(!w->destinations);
     free(w);
 }

@@ -63,6 +63,7 @@ struct exchange {
     struct str host;              /* lower case, without port */
     struct str path, query;       /* as forwarded */
     bool peer_trusted;
+    struct str captured; /* response headers that the log wants: see record_capture() */
 
     struct framing framing; /* of the request */
     struct target target;

@@ -3,6 +3,9 @@
 
 #include "core/proxy/client.h"
 #include "core/proxy/exchange.h"
+#include "core/proxy/listener.h"
+#include "core/proxy/plan.h"
+#include "core/proxy/request.h"
 #include "core/proxy/worker.h"
 
 /* from 0: the phase did not begin. */
@@ -20,20 +23,64 @@ static struct str field_value(const struct http_head *h, enum http_field_id id)
     return f ? head_value(h, f) : (struct str){ 0 };
 }
 
-static void put_record(struct exchange *ex)
+static struct str name_or_none(const char *name)
+{
+    return name ? str_of(name) : (struct str){ 0 };
+}
+
+static void capture(struct out *o, const struct http_head *h, const struct strings *names)
+{
+    for (uint32_t i = 0; i < names->items_count; i++) {
+        const struct http_field *f = head_field_named(h, names->items[i]);
+        struct str value = f ? head_value(h, f) : (struct str){ 0 };
+        record_capture(o, f && !value.ptr ? STR("") : value);
+    }
+}
+
+void log_capture_response(struct exchange *ex, const struct http_head *h)
+{
+    const struct log_config *log = ex->handling->log;
+    if (!log || !log->response_headers.items_count)
+        return;
+    char *mem = arena_alloc(&ex->arena, RECORD_STR_MAX / 2);
+    if (!mem)
+        return; /* the line goes without */
+    struct out o = out_into(mem, RECORD_STR_MAX / 2);
+    capture(&o, h, &log->response_headers);
+    arena_trim(&ex->arena, o.end, o.at);
+    ex->captured = (struct str){ mem, out_len(&o) };
+}
+
+/* Those of the request, then those of the response. */
+static struct str all_captured(const struct exchange *ex, const struct log_config *log,
+                               char into[RECORD_STR_MAX])
+{
+    if (!log->request_headers.items_count)
+        return ex->captured;
+    struct out o = out_into(into, RECORD_STR_MAX - ex->captured.len);
+    capture(&o, &ex->head, &log->request_headers);
+    o.end = into + RECORD_STR_MAX;
+    out_str(&o, ex->captured);
+    return (struct str){ into, out_len(&o) };
+}
+
+static void put_record(struct exchange *ex, const struct log_config *log)
 {
     const struct worker *w = ex->w;
     const struct client *c = ex->client;
     const struct http_head *h = &ex->head;
+    const struct plan *plan = ex->use->plan;
+    char captured[RECORD_STR_MAX], id[32];
     struct record r = {
         .start_wall_us = ex->start_wall_us,
         .request_id_hi = ex->id_hi,
         .request_id_lo = ex->id_lo,
         .peer = c->peer,
-        .client = c->peer,
+        .client = ex->client_addr.family ? ex->client_addr : c->peer,
         .connection = c->connection,
         .request = c->requests,
         .worker = w->index,
+        .log = (uint16_t)(plan->log_first + (log - plan->config->logs)),
         .status = ex->status,
         .server_status = ex->server_status,
         .version_minor = h->version_minor,
@@ -52,10 +99,26 @@ static void put_record(struct exchange *ex)
         .path = head_str(h, h->target),
         .referer = field_value(h, FIELD_REFERER),
         .user_agent = field_value(h, FIELD_USER_AGENT),
+        .listener = name_or_none(c->listener->bind->listener->name),
+        .site = name_or_none(ex->site->name),
+        .route = name_or_none(ex->match.route ? ex->match.route->name : NULL),
+        .backend = name_or_none(ex->backend ? ex->backend->config->name : NULL),
+        .captured = all_captured(ex, log, captured),
     };
     if (ex->tries && ex->last_server)
         r.server = str_of(ex->last_server);
+    struct str trusted = request_id(ex, id);
+    if (trusted.ptr != id)
+        r.request_id = trusted;
     log_put(w->log, &r);
+}
+
+/* Of those that went well, a sample is enough. */
+static bool is_wanted(struct exchange *ex, const struct log_config *log)
+{
+    bool well = end_reason_info((enum end_reason)ex->reason)->who == WHO_NONE && ex->status < 500;
+    return !well || log->sample_ppm >= 1000000 ||
+           rng_below(&ex->w->loop->rng, 1000000) < log->sample_ppm;
 }
 
 void log_exchange(struct exchange *ex)
@@ -65,6 +128,7 @@ void log_exchange(struct exchange *ex)
     counter_add(&n->ended[ex->reason], 1);
     counter_add(&n->bytes_from_clients, ex->bytes_in + ex->body_in.taken_bytes);
     counter_add(&n->bytes_to_clients, ex->out.sent_bytes);
-    if (ex->w->log)
-        put_record(ex);
+    const struct log_config *log = ex->handling->log;
+    if (log && ex->w->log && is_wanted(ex, log))
+        put_record(ex, log);
 }

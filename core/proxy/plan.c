@@ -6,7 +6,7 @@
 #include "core/base/check.h"
 #include "core/proxy/worker.h"
 
-static void plan_destroy(struct plan *p)
+void plan_free(struct plan *p)
 {
     for (uint32_t i = 0; p->sites && i < p->config->sites_count; i++)
         site_routes_destroy(p->sites[i]);
@@ -31,7 +31,7 @@ struct plan *plan_create(struct config *config)
         made = p->sites[i] != NULL;
     }
     if (!made) {
-        plan_destroy(p);
+        plan_free(p);
         return NULL;
     }
     return p;
@@ -44,8 +44,12 @@ void plan_use_more(struct plan *p)
 
 void plan_unuse(struct plan *p)
 {
-    if (p && --p->users == 0)
-        plan_destroy(p);
+    if (!p || --p->users)
+        return;
+    if (p->on_unused)
+        p->on_unused(p);
+    else
+        plan_free(p);
 }
 
 static void destroy_use(struct plan_use *u)

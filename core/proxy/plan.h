@@ -18,14 +18,22 @@ struct plan {
     struct config *config;      /* owned */
     struct site_routes **sites; /* by index of the site */
     _Atomic uint32_t users;     /* its maker, and each worker that has not let it go */
+    uint16_t log_first;         /* what records of its first log say (record.h) */
+    /* NULL: the last user frees it. Else that is told instead, on the user's thread: plan_free()
+     * comes from elsewhere, later. */
+    void (*on_unused)(struct plan *p);
+    void *owner; /* for on_unused */
 };
 
 /* Takes the configuration over, even on failure: NULL without memory. */
 struct plan *plan_create(struct config *config);
 
-/* One user more or less; from any thread. The last one frees it. p may be NULL to plan_unuse(). */
+/* One user more or less; from any thread. p may be NULL to plan_unuse(). */
 void plan_use_more(struct plan *p);
 void plan_unuse(struct plan *p);
+
+/* Nobody uses it. */
+void plan_free(struct plan *p);
 
 static inline const struct site_routes *plan_routes(const struct plan *p,
                                                     const struct site_config *site)

@@ -7,6 +7,7 @@
 #include "core/proxy/client.h"
 #include "core/proxy/edit.h"
 #include "core/proxy/exchange.h"
+#include "core/proxy/log.h"
 #include "core/proxy/request.h"
 #include "core/proxy/rewrite.h"
 #include "core/proxy/upstream.h"
@@ -100,6 +101,7 @@ bool exchange_respond(struct exchange *ex, const struct http_head *h, const stru
 {
     CHECK(ex->state == EX_WAITING);
     ex->server_status = h->status;
+    log_capture_response(ex, h);
     enum body_framing framing = choose_framing(ex, f);
     /* A request that is still coming may never end: its connection does, after the answer. */
     if (framing == FRAME_CLOSE || !exchange_request_complete(ex) || !exchange_may_keep(ex))

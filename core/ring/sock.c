@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <netinet/tcp.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -20,6 +21,24 @@ int sock_open(int family)
         return -errno;
     if (family != AF_UNIX)
         set_int(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+    return fd;
+}
+
+int sock_datagram(const char *path)
+{
+    struct sockaddr_un un = { .sun_family = AF_UNIX };
+    size_t n = strlen(path);
+    if (n >= sizeof un.sun_path)
+        return -ENAMETOOLONG;
+    memcpy(un.sun_path, path, n);
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -errno;
+    if (connect(fd, (struct sockaddr *)&un, sizeof un) != 0) {
+        int err = errno;
+        close(fd);
+        return -err;
+    }
     return fd;
 }
 

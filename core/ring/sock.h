@@ -23,6 +23,9 @@ int sock_listen(const struct addr *a, int backlog, unsigned flags, struct addr *
 /* An unconnected socket for op_connect: TCP_NODELAY set. */
 int sock_open(int family);
 
+/* A datagram socket connected to the Unix socket of that path: a descriptor or -errno. */
+int sock_datagram(const char *path);
+
 /* The peer's address; family AF_UNIX without a name for Unix sockets. 0 or -errno. */
 int sock_peer(int fd, struct addr *out);
 

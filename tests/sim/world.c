@@ -10,7 +10,7 @@
 #include "tests/sim/client.h"
 #include "tests/sim/server.h"
 
-#define LOG_RING_BYTES (1024 * 1024)
+#define WORLD_LOG_BYTES (1024 * 1024)
 #define WORLD_SECONDS_MAX 20000
 
 struct ask *world_ask(struct world *w, uint32_t id)
@@ -92,7 +92,7 @@ static void make_worker(struct world *w, uint16_t index)
     ww->loop = loop_create(&(struct loop_config){ .buffers_max = w->plan.config->buffers_max }, why,
                            sizeof why);
     CHECK(ww->loop);
-    ww->log = (struct log_port){ record_ring_create(LOG_RING_BYTES), &ww->counters.log_dropped,
+    ww->log = (struct log_port){ record_ring_create(WORLD_LOG_BYTES), &ww->counters.log_dropped,
                                  wake_log };
     CHECK(ww->log.ring);
     record_ring_ask_wake(ww->log.ring);
@@ -140,6 +140,16 @@ static void build(struct world *w)
     make_servers(w);
     config->backends[0].servers = w->server_configs;
     config->backends[0].servers_count = p->servers;
+    /* Every exchange is logged: the judge reads it. */
+    w->log_config = (struct log_config){ .name = "all", .format = LOG_JSON, .sample_ppm = 1000000 };
+    config->logs = &w->log_config;
+    config->logs_count = 1;
+    for (uint32_t i = 0; i < config->sites_count; i++) {
+        struct site_config *site = &config->sites[i];
+        site->handling.log = config->logs;
+        for (uint32_t k = 0; k < site->routes_count; k++)
+            site->routes[k].handling.log = config->logs;
+    }
     w->run_plan = plan_create(config);
     CHECK(w->run_plan);
     for (uint16_t i = 0; i < p->workers; i++)

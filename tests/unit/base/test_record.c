@@ -31,7 +31,8 @@ static struct record numbered(uint64_t n)
     struct rng rng = { n };
     struct record r = { .connection = n, .status = 200, .request_id_lo = ~n };
     struct str *strings[] = {
-        &r.method, &r.authority, &r.path, &r.server, &r.referer, &r.user_agent
+        &r.method,     &r.authority, &r.path, &r.server, &r.referer, &r.user_agent,
+        &r.request_id, &r.listener,  &r.site, &r.route,  &r.backend, &r.captured,
     };
     uint32_t longest = n % 16 == 0 ? sizeof letters + 1 : 80;
     for (size_t i = 0; i < ARRAY_LEN(strings); i++)
@@ -53,7 +54,10 @@ static bool is_numbered(const struct record *r, uint64_t n)
     return r->connection == n && r->request_id_lo == ~n && r->status == 200 &&
            same_string(r->method, sent.method) && same_string(r->authority, sent.authority) &&
            same_string(r->path, sent.path) && same_string(r->server, sent.server) &&
-           same_string(r->referer, sent.referer) && same_string(r->user_agent, sent.user_agent);
+           same_string(r->referer, sent.referer) && same_string(r->user_agent, sent.user_agent) &&
+           same_string(r->request_id, sent.request_id) && same_string(r->listener, sent.listener) &&
+           same_string(r->site, sent.site) && same_string(r->route, sent.route) &&
+           same_string(r->backend, sent.backend) && same_string(r->captured, sent.captured);
 }
 
 static void gives_back_what_was_put_through_many_wraps(void **state)
@@ -94,7 +98,18 @@ static void takes_the_longest_record_when_empty_wherever_it_stands(void **state)
     struct record_ring *ring = record_ring_create(RECORD_RING_BYTES_MIN);
     struct str s = { letters, sizeof letters };
     struct record longest = {
-        .method = s, .authority = s, .path = s, .server = s, .referer = s, .user_agent = s
+        .method = s,
+        .authority = s,
+        .path = s,
+        .server = s,
+        .referer = s,
+        .user_agent = s,
+        .request_id = s,
+        .listener = s,
+        .site = s,
+        .route = s,
+        .backend = s,
+        .captured = s,
     };
     struct record tiny = { 0 }, got;
     bool wake;

@@ -20,7 +20,8 @@ static char line[LOG_LINE_BYTES_MAX + 1];
 static const char *formatted(enum log_format format, bool colour, const struct record *r)
 {
     struct out o = out_into(line, LOG_LINE_BYTES_MAX);
-    log_format_line(&o, format, colour, r);
+    const struct log_config log = { .format = format };
+    log_format_line(&o, &log, colour, r);
     assert_false(o.full);
     line[out_len(&o)] = 0;
     return line;
@@ -261,6 +262,119 @@ static void json_is_json(void **state)
     assert_int_equal(pclose(python), 0);
 }
 
+static const char *logged(const struct log_config *log, const struct record *r)
+{
+    struct out o = out_into(line, LOG_LINE_BYTES_MAX);
+    log_format_line(&o, log, false, r);
+    assert_false(o.full);
+    line[out_len(&o)] = 0;
+    return line;
+}
+
+static void names_of_the_configuration_are_told(void **state)
+{
+    (void)state;
+    struct record r = usual();
+    r.listener = STR("web");
+    r.site = STR("edge");
+    r.route = STR("routes[3]");
+    r.backend = STR("app");
+    r.request_id = STR("their-own-id");
+    const char *got = formatted(LOG_JSON, false, &r);
+    assert_non_null(strstr(got, ",\"listener\":\"web\",\"site\":\"edge\",\"route\":\"routes[3]\","
+                                "\"backend\":\"app\","));
+    assert_non_null(strstr(got, ",\"request_id\":\"their-own-id\","));
+}
+
+static void values_of_secret_arguments_are_not_written(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *written;
+    } cases[] = {
+        { "/a?token=abc&b=c", "/a?token=REDACTED&b=c" },
+        { "/a?b=c&token=abc", "/a?b=c&token=REDACTED" },
+        { "/a?tok%65n=abc&key=&x", "/a?tok%65n=REDACTED&key=REDACTED&x" },
+        { "/a?x;token=a;b&c=d", "/a?x;token=REDACTED&c=d" },
+        { "/token=1?tokens=2&atoken=3&Token=4&tok", "/token=1?tokens=2&atoken=3&Token=4&tok" },
+        { "/a?token", "/a?token" },
+        { "/a?", "/a?" },
+        { "http://e/?key=k?token=t", "http://e/?key=REDACTED" },
+        { "", "" },
+    };
+    struct str names[] = { STR("token"), STR("key") };
+    const struct strings redact = { names, 2 };
+    char into[LOG_REDACTED_BYTES_MAX];
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct str got = log_redact(str_of(cases[i].text), &redact, into);
+        assert_int_equal(got.len, strlen(cases[i].written));
+        assert_memory_equal(got.ptr, cases[i].written, got.len);
+    }
+    char longest[RECORD_STR_MAX];
+    for (size_t i = 0; i < sizeof longest; i++)
+        longest[i] = "?key=&"[i % 6]; /* grows most */
+    struct str got = log_redact((struct str){ longest, sizeof longest }, &redact, into);
+    assert_true(got.len > sizeof longest);
+
+    struct record r = usual();
+    r.path = STR("/p?key=hidden1");
+    r.referer = STR("http://e/p?token=hidden2");
+    for (int format = LOG_JSON; format <= LOG_COMBINED; format++) {
+        const struct log_config log = { .format = (enum log_format)format, .redact = redact };
+        assert_null(strstr(logged(&log, &r), "hidden"));
+    }
+}
+
+static void captured_headers_are_told_by_name(void **state)
+{
+    (void)state;
+    struct str request[] = { STR("accept"), STR("x-none"), STR("x-empty") };
+    struct str response[] = { STR("x-cache"), STR("x-none") };
+    struct log_config log = { .format = LOG_JSON,
+                              .request_headers = { request, 3 },
+                              .response_headers = { response, 2 } };
+    char mem[RECORD_STR_MAX];
+    struct out o = out_into(mem, sizeof mem);
+    record_capture(&o, STR("text/\"html\""));
+    record_capture(&o, (struct str){ 0 });
+    record_capture(&o, STR(""));
+    record_capture(&o, STR("HIT"));
+    record_capture(&o, (struct str){ 0 });
+    struct record r = usual();
+    r.captured = (struct str){ mem, out_len(&o) };
+    assert_non_null(
+        strstr(logged(&log, &r),
+               ",\"request_headers\":{\"accept\":\"text/\\\"html\\\"\",\"x-empty\":\"\"},"
+               "\"response_headers\":{\"x-cache\":\"HIT\"}}\n"));
+    /* An answer of our own: nothing was captured of a server's. */
+    r.captured.len = 0;
+    assert_null(strstr(logged(&log, &r), "_headers"));
+    /* Cut anywhere, nothing is read behind its end. */
+    for (size_t n = 0; n < out_len(&o); n++) {
+        char *exact = malloc(n + 1);
+        memcpy(exact, mem, n);
+        r.captured = (struct str){ exact, n };
+        logged(&log, &r);
+        free(exact);
+    }
+}
+
+static void long_captured_values_are_cut(void **state)
+{
+    (void)state;
+    char value[2 * RECORD_CAPTURE_MAX] = { 0 }, mem[RECORD_CAPTURE_MAX + 8];
+    struct out o = out_into(mem, sizeof mem);
+    record_capture(&o, (struct str){ value, sizeof value });
+    record_capture(&o, (struct str){ value, 100 }); /* no room */
+    assert_false(o.full);
+    struct str captured = { mem, out_len(&o) }, got;
+    assert_true(record_captured(&captured, &got));
+    assert_int_equal(got.len, RECORD_CAPTURE_MAX);
+    assert_true(record_captured(&captured, &got));
+    assert_null(got.ptr);
+    assert_false(record_captured(&captured, &got));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -272,6 +386,10 @@ int main(void)
         cmocka_unit_test(nobody_writes_a_line_of_their_own),
         cmocka_unit_test(the_longest_line_fits),
         cmocka_unit_test(json_is_json),
+        cmocka_unit_test(names_of_the_configuration_are_told),
+        cmocka_unit_test(values_of_secret_arguments_are_not_written),
+        cmocka_unit_test(captured_headers_are_told_by_name),
+        cmocka_unit_test(long_captured_values_are_cut),
     };
     return cmocka_run_group_tests_name("observe/log_format", tests, NULL, NULL);
 }
