@@ -254,12 +254,11 @@ bool fleet_apply(struct fleet *f, struct plan *p)
     f->why[0] = '\0';
     if (!f->gate)
         f->gate = gate_create();
-    if (!f->gate) {
+    if (!f->gate || !gate_prepare(f->gate, p->config, f->next_workers)) {
         fail(f, "out of memory");
         give_up_next(f);
         return true;
     }
-    atomic_store(&f->gate->workers, f->next_workers);
     if (!listen_set_open(&f->listen, p->config, f->next_workers, f->why, sizeof f->why)) {
         fail(f, f->why);
         give_up_next(f);

@@ -47,6 +47,11 @@
 #define REFUSED_CLIENTS_MAX 1024 /* of a worker: connections over a limit that wait for their 429  \
                                   */
 
+/* passwords */
+#define CREDENTIALS_BYTES_MAX 512 /* "NAME:PASSWORD" of a request: 401 */
+#define PASSWORD_JOBS_MAX 256     /* that wait for a thread: 503 */
+#define PASSWORD_THREADS_MAX 2
+
 /* the ring */
 #define RING_SQ_ENTRIES 1024
 #define RING_CQ_ENTRIES (16 * 1024)

@@ -63,6 +63,7 @@ enum variable {
     VAR_ROUTE,           /* */
     VAR_BACKEND,         /* empty: none */
     VAR_SERVER,          /* empty: none */
+    VAR_USER,            /* of Basic authentication; empty: none */
     VAR_STATUS,          /* responses only */
     VAR_HEADER,          /* request header `text` (lower case) */
     VAR_COOKIE,          /* request cookie `text` */

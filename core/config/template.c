@@ -32,6 +32,7 @@ static const struct variable_name {
     { "route", VAR_ROUTE, false, false, false, "the name of the route" },
     { "backend", VAR_BACKEND, false, false, false, "the name of the backend" },
     { "server", VAR_SERVER, false, true, false, "the name of the server that answered" },
+    { "user", VAR_USER, false, false, false, "who asks, where basic_auth is on" },
     { "status", VAR_STATUS, false, true, true, "the response's status" },
     { "header", VAR_HEADER, true, false, false, "a header of the request: $header(User-Agent)" },
     { "cookie", VAR_COOKIE, true, false, false, "a cookie of the request: $cookie(session)" },

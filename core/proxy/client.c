@@ -305,6 +305,11 @@ static void read_head(struct client *c)
     ex->bytes_in += head_bytes;
     slice_consume(&c->in, head_bytes);
     exchange_start(ex);
+    client_checked(c);
+}
+
+void client_checked(struct client *c)
+{
     if (c->state == CLIENT_BUSY) {
         want_bytes(c);
         client_arm(c);

@@ -58,6 +58,9 @@ void client_accept(struct listener *l, int fd);
  * for more. Flushes. */
 void client_pump_body(struct client *c);
 
+/* The exchange went on after it had waited at a gate. */
+void client_checked(struct client *c);
+
 /* The exchange was answered in full and recorded: the next one, or the end of the connection. */
 void client_exchange_finished(struct client *c);
 

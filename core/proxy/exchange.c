@@ -6,6 +6,7 @@
 #include "core/base/check.h"
 #include "core/base/limits.h"
 #include "core/http/forward.h"
+#include "core/proxy/auth_basic.h"
 #include "core/proxy/client.h"
 #include "core/proxy/listener.h"
 #include "core/proxy/log.h"
@@ -103,6 +104,8 @@ void exchange_abandon(struct exchange *ex, enum end_reason why)
 {
     if (ex->state == EX_ENDED)
         return;
+    if (ex->state == EX_CHECKING)
+        auth_basic_forget(ex);
     if (ex->up)
         upstream_abort(ex);
     out_abort(&ex->out);
@@ -170,6 +173,44 @@ static void begin_attempt(struct exchange *ex, enum end_reason why_none)
     upstream_go(ex);
 }
 
+/* The gates are behind it. */
+static void admit(struct exchange *ex)
+{
+    enum end_reason why = request_target(ex);
+    if (why != END_OK)
+        exchange_reply(ex, why);
+    else
+        begin_attempt(ex, END_NO_SERVER);
+}
+
+/* On from gate to gate, until one has to wait. */
+static void pass_gates(struct exchange *ex)
+{
+    while (ex->gate != GATES_PASSED) {
+        enum end_reason why = ex->handling->basic_auth ? auth_basic(ex) : END_OK;
+        ex->gate++;
+        if (ex->state == EX_CHECKING)
+            return;
+        if (why != END_OK) {
+            exchange_reply(ex, why);
+            return;
+        }
+    }
+    admit(ex);
+}
+
+void exchange_checked(struct exchange *ex, enum end_reason why)
+{
+    CHECK(ex->state == EX_CHECKING);
+    ex->state = EX_HEAD;
+    struct client *c = ex->client;
+    if (why != END_OK)
+        exchange_reply(ex, why);
+    else
+        pass_gates(ex);
+    client_checked(c);
+}
+
 void exchange_start(struct exchange *ex)
 {
     CHECK(ex->state == EX_HEAD);
@@ -186,8 +227,10 @@ void exchange_start(struct exchange *ex)
         why = request_route(ex);
     if (why != END_OK)
         exchange_reply(ex, why);
+    else if (ex->handling->basic_auth)
+        pass_gates(ex);
     else
-        begin_attempt(ex, END_NO_SERVER);
+        admit(ex);
 }
 
 void exchange_request_broken(struct exchange *ex, enum end_reason why)

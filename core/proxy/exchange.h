@@ -12,6 +12,7 @@
 
 #include "core/base/arena.h"
 #include "core/base/end_reason.h"
+#include "core/base/list.h"
 #include "core/http/framing.h"
 #include "core/http/head.h"
 #include "core/http/target.h"
@@ -27,12 +28,16 @@ struct worker;
 
 enum exchange_state {
     EX_HEAD,       /* the request head is being collected; nothing else happened; up == NULL */
+    EX_CHECKING,   /* a gate has yet to say whether it may go on: exchange_checked(); up == NULL */
     EX_CONNECTING, /* an attempt waits for its connection; up != NULL; no body byte has left */
     EX_WAITING,    /* the request is on its way; up != NULL; no final response head yet */
     EX_RESPONDING, /* the final head is queued to the client; up != NULL while more is to come */
     EX_REPLYING,   /* an answer of our own is queued; up == NULL */
     EX_ENDED,      /* recorded; up == NULL; waits for its references to go */
 };
+
+/* Gates at which an exchange may have to wait, in their order. */
+enum exchange_gate { GATE_BASIC_AUTH, GATES_PASSED };
 
 struct exchange {
     struct worker *w;
@@ -44,6 +49,7 @@ struct exchange {
     bool close_after;    /* the client's connection ends after this exchange */
     bool fresh_only;     /* a pooled connection was stale: open a new one */
     bool reused;         /* the current attempt's connection came from the pool */
+    uint8_t gate;        /* enum exchange_gate: the next one to pass */
     uint8_t tries;
     uint8_t interim_count;
     uint16_t status, server_status;
@@ -60,6 +66,8 @@ struct exchange {
     struct route_match match;
     struct peer_addr client_addr; /* after the trust list */
     struct str client_ip;         /* as text; empty: unknown */
+    struct str user;              /* who asks, as far as Basic authentication says */
+    struct list check_node;       /* EX_CHECKING: in the check that it waits for */
     struct str host;              /* lower case, without port */
     struct str path, query;       /* as forwarded */
     bool peer_trusted;
@@ -118,6 +126,11 @@ static inline bool exchange_request_complete(const struct exchange *ex)
 {
     return ex->body_in.state == IN_DONE;
 }
+
+/* --- a gate says --- */
+
+/* The answer to EX_CHECKING: END_OK, or what is replied. */
+void exchange_checked(struct exchange *ex, enum end_reason why);
 
 /* --- the upstream's stage says; up->ex is this exchange --- */
 

@@ -11,6 +11,7 @@
 #include "core/proxy/exchange.h"
 #include "core/proxy/limit.h"
 #include "core/proxy/listener.h"
+#include "core/proxy/password.h"
 #include "core/proxy/worker.h"
 
 struct gate *gate_create(void)
@@ -21,6 +22,8 @@ struct gate *gate_create(void)
         return NULL;
     ssize_t n = getrandom(&seed, sizeof seed, 0);
     CHECK(n == (ssize_t)sizeof seed);
+    n = getrandom(g->secret, sizeof g->secret, 0);
+    CHECK(n == (ssize_t)sizeof g->secret);
     g->limits = limits_create(seed);
     if (!g->limits) {
         gate_destroy(g);
@@ -33,8 +36,32 @@ void gate_destroy(struct gate *g)
 {
     if (!g)
         return;
+    password_pool_destroy(g->passwords);
     limits_destroy(g->limits);
     free(g);
+}
+
+static bool asks_passwords(const struct config *config)
+{
+    for (uint32_t i = 0; i < config->sites_count; i++) {
+        const struct site_config *s = &config->sites[i];
+        if (s->handling.basic_auth)
+            return true;
+        for (uint32_t k = 0; k < s->routes_count; k++)
+            if (s->routes[k].handling.basic_auth)
+                return true;
+    }
+    return false;
+}
+
+bool gate_prepare(struct gate *g, const struct config *config, uint32_t workers)
+{
+    atomic_store_explicit(&g->workers, workers, memory_order_relaxed);
+    if (!g->passwords && asks_passwords(config)) {
+        g->passwords = password_pool_create(PASSWORD_THREADS_MAX);
+        return g->passwords != NULL;
+    }
+    return true;
 }
 
 static uint32_t seconds_up(uint64_t ns)

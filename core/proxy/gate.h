@@ -11,16 +11,24 @@
 #include "core/base/end_reason.h"
 
 struct client;
+struct config;
 struct exchange;
 struct limits;
+struct password_pool;
 
 struct gate {
     struct limits *limits;
-    _Atomic uint32_t workers; /* that share a rate */
+    _Atomic uint32_t workers;        /* that share a rate */
+    uint64_t secret[2];              /* of what is remembered about passwords */
+    struct password_pool *passwords; /* NULL: no configuration so far asks for them */
 };
 
 /* NULL without memory. */
 struct gate *gate_create(void);
+
+/* Makes ready what this configuration, about to be taken up by so many workers, needs. False
+ * without memory or threads. */
+bool gate_prepare(struct gate *g, const struct config *config, uint32_t workers);
 
 /* No worker uses it any more. g may be NULL. */
 void gate_destroy(struct gate *g);

@@ -20,6 +20,7 @@ struct reply {
     const struct header_edits *headers; /* NULL: none */
     uint32_t retry_after_s;             /* 0: not said */
     const struct strings *allow;        /* of 405; NULL: ours */
+    struct str realm;                   /* of 401 */
 };
 
 /* --- bodies --- */
@@ -128,6 +129,8 @@ static bool error_reply(struct exchange *ex, struct reply *r, enum end_reason wh
         if (m->page)
             page = m->page;
     }
+    if (why == END_AUTH_REQUIRED || why == END_AUTH_FAILED)
+        r->realm = ex->handling->basic_auth->realm;
     if (why == END_METHOD_NOT_ALLOWED && ex->handling->methods.items_count)
         r->allow = &ex->handling->methods;
     if (!page)
@@ -181,6 +184,18 @@ static void write_allow(struct out *o, const struct reply *r)
     }
 }
 
+/* RFC 7617 2: a quoted string, and the only charset there is. */
+static void write_challenge(struct out *o, struct str realm)
+{
+    out_lit(o, "\r\nWWW-Authenticate: Basic realm=\"");
+    for (size_t i = 0; i < realm.len; i++) {
+        if (realm.ptr[i] == '"' || realm.ptr[i] == '\\')
+            out_char(o, '\\');
+        out_char(o, realm.ptr[i]);
+    }
+    out_lit(o, "\", charset=\"UTF-8\"");
+}
+
 static void write_rule_headers(struct out *o, const struct reply *r, struct exchange *ex)
 {
     char id[32];
@@ -213,6 +228,8 @@ static void write_head(struct out *o, const struct reply *r, struct exchange *ex
     out_str(o, worker_date(ex->w));
     if (r->status == 405 || (r->status == 204 && !ex->match.route))
         write_allow(o, r);
+    if (r->realm.len)
+        write_challenge(o, r->realm);
     write_rule_headers(o, r, ex);
     if (r->retry_after_s) {
         out_lit(o, "\r\nRetry-After: ");

@@ -129,6 +129,7 @@ struct template_ctx request_template_ctx(struct exchange *ex, char id[32])
         .route = str_or_empty(route ? route->name : NULL),
         .backend = str_or_empty(ex->backend ? ex->backend->config->name : NULL),
         .server = str_or_empty(ex->last_server),
+        .user = ex->user,
         .port = ex->target.port,
         .status = ex->status,
     };
@@ -225,9 +226,12 @@ enum end_reason request_route(struct exchange *ex)
         ex->handling = &route->handling;
     if (in_maintenance(ex))
         return END_MAINTENANCE;
-    enum end_reason why = check_policy(ex);
-    if (why != END_OK)
-        return why;
+    return check_policy(ex);
+}
+
+enum end_reason request_target(struct exchange *ex)
+{
+    const struct route_config *route = ex->match.route;
     if (!route)
         return END_NO_ROUTE;
     if (route->action != ACTION_PROXY)
@@ -277,6 +281,8 @@ void request_write_head(struct exchange *ex, struct out *o)
         .underscores = handling->underscores,
         .max_forwards = hops > 0 ? hops - 1 : -1,
     };
+    if (handling->basic_auth) /* it was meant for us */
+        edits_drop(&f.edits, &ex->head, STR("authorization"));
     if (handling->request_edits.items_count) {
         struct template_ctx ctx = request_template_ctx(ex, id);
         if (!edits_apply(&f.edits, &ex->head, &handling->request_edits, &ctx, o)) {

@@ -16,9 +16,13 @@ struct exchange;
  * what is wrong. Fills ex->framing and ex->target. */
 enum end_reason request_check(struct exchange *ex);
 
-/* Finds the route and applies what needs no waiting: maintenance, access, methods, body size.
- * END_OK: ex->backend is chosen; END_REPLIED: the route answers by itself. */
+/* Finds the route and applies what needs no waiting: maintenance, access, rates, methods, body
+ * size. */
 enum end_reason request_route(struct exchange *ex);
+
+/* What the route does with it. END_OK: ex->backend is chosen; END_REPLIED: the route answers by
+ * itself; END_NO_ROUTE. */
+enum end_reason request_target(struct exchange *ex);
 
 /* Writes the head for the server. o->full tells that it did not fit. */
 void request_write_head(struct exchange *ex, struct out *o);

@@ -82,6 +82,9 @@ static void write_part(struct out *o, const struct template_part *p, const struc
     case VAR_SERVER:
         out_str(o, c->server);
         return;
+    case VAR_USER:
+        out_str(o, c->user);
+        return;
     case VAR_STATUS:
         if (c->status)
             out_u64(o, c->status);

@@ -18,7 +18,7 @@ struct template_ctx {
     const struct route_match *match;
     const struct http_head *response; /* NULL: there is none (yet) */
     struct str client_ip, peer_ip, host, scheme, request_id;
-    struct str listener, site, route, backend, server;
+    struct str listener, site, route, backend, server, user;
     uint32_t port, status; /* 0: none */
 };
 

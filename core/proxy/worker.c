@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/base/check.h"
+#include "core/proxy/auth_basic.h"
 #include "core/proxy/client.h"
 #include "core/proxy/exchange.h"
 #include "core/proxy/listener.h"
@@ -159,7 +160,8 @@ void worker_listener_gone(struct worker *w, struct listener *l)
 static void run_drained(struct task *t)
 {
     struct worker *w = container_of(t, struct worker, drained_task);
-    if (w->state == WORKER_DRAINED || w->listeners_count || w->clients.live || w->upstreams.live)
+    if (w->state == WORKER_DRAINED || w->listeners_count || w->clients.live || w->upstreams.live ||
+        auth_basic_pending(w))
         return;
     w->state = WORKER_DRAINED;
     timer_remove(&w->loop->timers, &w->drain_timer);
@@ -175,6 +177,7 @@ void worker_destroy(struct worker *w)
 {
     CHECK(w->state == WORKER_DRAINED);
     CHECK(w->exchanges.live == 0);
+    auth_basic_destroy(w);
     slab_destroy(&w->clients);
     slab_destroy(&w->exchanges);
     slab_destroy(&w->upstreams);

@@ -18,6 +18,7 @@
 #include "core/proxy/server.h"
 #include "core/ring/loop.h"
 
+struct auth_basic;
 struct gate;
 struct listener;
 struct plan;
@@ -56,7 +57,8 @@ struct worker {
     uint32_t servers_bad; /* of them: those whose back-off is not GOOD */
     struct route_scratch *scratch;
     struct limit_leases leases;
-    uint32_t limited_clients; /* over a limit of connections, waiting for their 429 */
+    struct auth_basic *auth_basic; /* NULL: nobody had to give a password yet */
+    uint32_t limited_clients;      /* over a limit of connections, waiting for their 429 */
 
     struct timer drain_timer;
     struct task drained_task;
