@@ -86,6 +86,15 @@ sluice_unit_test(tests/unit/proxy/test_limit.c LINK sluice_base Threads::Threads
 sluice_unit_test(tests/unit/proxy/test_password.c LINK sluice_ring crypt SOURCES core/proxy/password.c)
 sluice_unit_test(tests/unit/proxy/test_route_index.c LINK sluice_base SOURCES core/proxy/route_index.c)
 
+sluice_unit_test(tests/unit/config/test_tree.c LINK sluice_config)
+sluice_unit_test(tests/unit/config/test_values.c LINK sluice_config)
+sluice_unit_test(tests/unit/config/test_values_http.c LINK sluice_config)
+sluice_unit_test(tests/unit/config/test_files.c LINK sluice_config)
+sluice_unit_test(tests/unit/config/test_model.c LINK sluice_config)
+sluice_unit_test(tests/unit/config/test_check.c LINK sluice_config)
+sluice_unit_test(tests/unit/config/test_report.c LINK sluice_config)
+sluice_unit_test(tests/unit/config/test_schema.c LINK sluice_config sluice_balance sluice_http)
+
 sluice_unit_test(tests/unit/ring/test_timer.c LINK sluice_timer)
 sluice_unit_test(tests/unit/ring/test_loop.c LINK sluice_ring)
 sluice_unit_test(tests/unit/ring/test_ops.c LINK sluice_ring)

@@ -241,7 +241,7 @@ void take_connection_limit(struct loader *l, const struct node *n, void *read, u
     limit->id = identity_of(n);
     if (limit->burst == 0)
         limit->burst = limit->rate.count;
-    if (limit->rate.count == 0 && limit->concurrent_max == 0)
+    if (n->kind == NODE_MAP && limit->rate.count == 0 && limit->concurrent_max == 0)
         report_error(l->report, n->key->place,
                      "a connection_limit has 'rate', 'concurrent' or "
                      "both");
@@ -321,6 +321,19 @@ void end_server(struct loader *l, const struct node *n, void *out)
         s->name = s->host;
 }
 
+static void check_backoff(struct loader *l, const struct node *retries,
+                          const struct backend_config *b)
+{
+    if (!retries || b->backoff_min_ms <= b->backoff_max_ms)
+        return;
+    const struct node *min = node_get(retries, STR("backoff_min"));
+    const struct node *wrong = min ? min : node_get(retries, STR("backoff_max"));
+    report_error(l->report, wrong->place,
+                 "'%s': backoff_min (%u ms) is longer than backoff_max "
+                 "(%u ms)",
+                 quote(wrong->text).text, b->backoff_min_ms, b->backoff_max_ms);
+}
+
 void end_backend(struct loader *l, const struct node *n, void *out)
 {
     struct backend_config *b = out;
@@ -343,8 +356,7 @@ void end_backend(struct loader *l, const struct node *n, void *out)
                              "a server '%s' is there already; use 'weight' "
                              "for a larger share, or give it a 'name'",
                              quote(str_of(b->servers[i].name)).text);
-    if (b->backoff_min_ms > b->backoff_max_ms)
-        report_error(l->report, n->key->place, "backoff_min is longer than backoff_max");
+    check_backoff(l, node_get(n, STR("retries")), b);
 }
 
 /* ---- Listeners ------------------------------------------------------------------------------ */

@@ -51,9 +51,10 @@ struct config *config_load_input(const struct config_input *in, struct config_re
 {
     struct tree *tree = calloc(1, sizeof *tree);
     struct loader *l = calloc(1, sizeof *l);
-    struct config *c = config_new(in->memory_max ? in->memory_max : CONFIG_MEMORY_BYTES_MAX);
+    size_t memory_max = in->memory_max ? in->memory_max : CONFIG_MEMORY_BYTES_MAX;
+    struct config *c = config_new(memory_max);
     if (tree && l && c) {
-        tree_init(tree, report, in->getenv ? in->getenv : machine_getenv);
+        tree_init(tree, report, in->getenv ? in->getenv : machine_getenv, memory_max);
         *l = (struct loader){ .config = c,
                               .report = report,
                               .tree = tree,

@@ -17,7 +17,7 @@ struct config_input {
     const char *(*getenv)(const char *name); /* NULL: getenv() */
     config_resolve_fn resolve;               /* NULL: getaddrinfo() */
     bool keep_names;                         /* names of servers are not resolved */
-    size_t memory_max;                       /* 0: CONFIG_MEMORY_BYTES_MAX */
+    size_t memory_max; /* of the configuration, and of reading it; 0: CONFIG_MEMORY_BYTES_MAX */
 };
 
 /* Reads, checks, resolves. NULL if there were errors; all of them, and warnings, are in the report

@@ -51,9 +51,10 @@ struct elsewhere {
 static void note_place(void *arg, const char *path, const struct schema_key *k,
                        const struct schema_object *in)
 {
+    (void)in;
     struct elsewhere *e = arg;
     size_t len = strlen(path);
-    if (e->found || in->shorthand || !str_eq(str_of(k->name), e->name) || len >= sizeof e->path)
+    if (e->found || !str_eq(str_of(k->name), e->name) || len >= sizeof e->path)
         return;
     e->found = true;
     memcpy(e->path, path, len + 1);
@@ -102,7 +103,9 @@ static void wrong_kind(struct loader *l, const struct schema_key *k, const struc
     bool brace =
         n->kind == NODE_MAP && n->place.column <= line.len && line.ptr[n->place.column - 1] == '{';
     report_error(l->report, n->place, "'%s' wants %s, not %s%s", name, wants, node_kind_text(n),
-                 brace && k->type ? "; a value that begins with '{' must be quoted" : "");
+                 brace && k->type && strcmp(wants, "text") == 0
+                     ? "; a value that begins with '{' must be quoted"
+                     : "");
 }
 
 /* Whether one of the map's unknown keys looks like this one: then it is not said to be missing. */

@@ -22,8 +22,8 @@ const struct regex *regex_compile(struct loader *l, const struct node *n, struct
                                   uint32_t skip)
 {
     if (text.len == 0 || text.len > PATTERN_BYTES_MAX) {
-        report_error(l->report, n->place, "a regular expression has 1 to %d characters",
-                     PATTERN_BYTES_MAX);
+        report_error(l->report, n->place, "'%s': a regular expression has 1 to %d characters",
+                     quote(n->text).text, PATTERN_BYTES_MAX);
         return NULL;
     }
     struct regex *r = load_alloc(l, sizeof *r);

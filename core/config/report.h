@@ -14,6 +14,7 @@
 struct source {
     const char *name; /* for messages */
     struct str text;
+    bool data;      /* named by a value: a list, a page */
     bool secret;    /* its lines are not shown */
     uint32_t order; /* messages are sorted by it: the first file first */
     struct source *included_by;

@@ -12,10 +12,11 @@
 #include "core/base/out.h"
 
 void tree_init(struct tree *t, struct config_report *report,
-               const char *(*getenv)(const char *name))
+               const char *(*getenv)(const char *name), size_t memory_max)
 {
     *t = (struct tree){ .report = report, .getenv = getenv };
-    arena_init(&t->arena, t, 0, TREE_MEMORY_BYTES_MAX); /* no first block */
+    size_t max = memory_max < TREE_MEMORY_BYTES_MAX ? memory_max : TREE_MEMORY_BYTES_MAX;
+    arena_init(&t->arena, t, 0, max); /* no first block */
 }
 
 void tree_free(struct tree *t)
@@ -128,9 +129,14 @@ struct source *tree_read_file(struct tree *t, const char *path, struct place fro
 
 struct source *tree_read_data(struct tree *t, const char *path, struct place from, bool secret)
 {
+    for (uint32_t i = 0; i < t->sources_count; i++)
+        if (t->sources[i]->data && strcmp(t->sources[i]->name, path) == 0)
+            return t->sources[i];
     struct source *s = read_file(t, path, from, &t->data_bytes, TREE_DATA_BYTES_MAX);
-    if (s)
+    if (s) {
+        s->data = true;
         s->secret = secret;
+    }
     return s;
 }
 

@@ -49,8 +49,9 @@ struct tree {
     size_t data_bytes; /* of the files that values name */
 };
 
+/* memory_max bounds what the tree takes; at most TREE_MEMORY_BYTES_MAX. */
 void tree_init(struct tree *t, struct config_report *report,
-               const char *(*getenv)(const char *name));
+               const char *(*getenv)(const char *name), size_t memory_max);
 void tree_free(struct tree *t);
 
 /* Memory that lives as long as the tree, zeroed. NULL, and said in the report, when it ran out. */
@@ -60,8 +61,8 @@ void *tree_alloc(struct tree *t, size_t bytes);
  * at `from` (place without source: nowhere), when it cannot be read. */
 struct source *tree_read_file(struct tree *t, const char *path, struct place from);
 
-/* The same for a file that a value names (a list, a page): it has a bound of its own. secret: its
- * lines are never shown. */
+/* The same for a file that a value names (a list, a page): it has a bound of its own, and is read
+ * once however often it is named. secret: its lines are never shown. */
 struct source *tree_read_data(struct tree *t, const char *path, struct place from, bool secret);
 
 /* Adds a source with the text given, which is copied. */

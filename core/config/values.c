@@ -81,7 +81,8 @@ static const struct word *word_of(struct loader *l, const struct schema_key *k,
     suggest_begin(&s, n->text);
     for (w = k->words; w->text; w++)
         suggest_word(&s, w->text);
-    const char *near = suggest_word_found(&s);
+    bool number = k->words->text[0] >= '0' && k->words->text[0] <= '9'; /* near means nothing */
+    const char *near = number ? NULL : suggest_word_found(&s);
     report_error(l->report, n->place, "'%s' is none of %s%s%s%s", quote(n->text).text,
                  list_words(k).text, near ? "; did you mean '" : "", near ? near : "",
                  near ? "'?" : "");
@@ -139,6 +140,7 @@ enum quantity_error {
     QUANTITY_NO_NUMBER,
     QUANTITY_NO_UNIT,
     QUANTITY_BAD_UNIT,
+    QUANTITY_SPACE,
     QUANTITY_NOT_WHOLE,
     QUANTITY_HUGE
 };
@@ -170,9 +172,14 @@ static enum quantity_error parse_quantity(struct str text, const struct unit *un
     }
     for (size_t d = decimals; d < 3; d++)
         thousandths *= 10;
+    bool finer = i > point && i < text.len && digit(text.ptr[i]);
     *unit = (struct str){ text.ptr + i, text.len - i };
+    if (finer)
+        return QUANTITY_NOT_WHOLE;
     if (unit->len == 0)
         return QUANTITY_NO_UNIT;
+    if (unit->ptr[0] == ' ')
+        return QUANTITY_SPACE;
     for (; units->text; units++) {
         uint64_t product;
         if (!str_eq(str_of(units->text), *unit))
@@ -213,6 +220,10 @@ static void report_quantity(struct loader *l, const struct schema_key *k, const 
     case QUANTITY_BAD_UNIT:
         report_error(l->report, n->place, "'%s': no unit '%s'; there %s %s", q.text,
                      quote(unit).text, units[1].text ? "are" : "is", list);
+        break;
+    case QUANTITY_SPACE:
+        report_error(l->report, n->place, "'%s': number and unit are written without a space",
+                     q.text);
         break;
     case QUANTITY_NOT_WHOLE:
         report_error(l->report, n->place, "'%s' is finer than can be kept", q.text);

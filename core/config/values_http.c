@@ -93,7 +93,7 @@ static void read_token(struct loader *l, const struct schema_key *k, const struc
     if (n->text.len)
         *(struct str *)out = load_str(l, n->text);
     else
-        report_error(l->report, n->place, "a name must not be empty");
+        report_error(l->report, n->place, "'': a name must not be empty");
 }
 
 /* ---- Hosts ---------------------------------------------------------------------------------- */
@@ -195,7 +195,7 @@ static const char *path_problem(struct str path)
             if (rest.ptr[1] >= 'a' || rest.ptr[2] >= 'a')
                 return "never met: '%' is followed by upper-case digits in paths";
         } else if (!unreserved(c) && !strchr("!$&'()+,;=:@", c)) {
-            return "this character must be written as '%' with two hexadecimal digits";
+            return "spaces and the like are written as '%' with two hexadecimal digits";
         }
     }
     return NULL;
