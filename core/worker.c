@@ -192,6 +192,7 @@ static bool set_up(struct worker_thread *t)
         return false;
     }
     t->worker.gate = t->gate;
+    t->loop->turn_times = &t->counters.turns;
     t->worker.on_plan_gone = on_plan_gone;
     t->worker.on_listener_gone = on_listener_gone;
     return true;

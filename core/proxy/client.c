@@ -103,7 +103,7 @@ void client_accept(struct listener *l, int fd)
     struct client *c = slab_take(&w->clients);
     if (!c) {
         sock_close(fd, true);
-        counter_add(&w->counters->accept_errors, 1);
+        listener_count_error(l);
         return;
     }
     memset(c, 0, sizeof *c);
@@ -116,6 +116,7 @@ void client_accept(struct listener *l, int fd)
     timer_init(&c->timer, on_timer);
     list_push_back(&w->client_list, &c->node);
     counter_add(&w->counters->clients_accepted, 1);
+    counter_add(&l->counters->accepted, 1);
     struct addr peer;
     if (sock_peer(fd, &peer) == 0) {
         char text[ADDR_TEXT_MAX];
@@ -127,7 +128,7 @@ void client_accept(struct listener *l, int fd)
     }
     c->state = CLIENT_IDLE;
     if (l->site->connection_limit && !gate_connection(c)) {
-        counter_add(&w->counters->accept_errors, 1);
+        listener_count_error(l);
         client_close(c, true);
         return;
     }
@@ -164,6 +165,7 @@ static void on_closed(struct transport *t)
     }
     gate_connection_gone(c);
     list_remove(&c->node);
+    counter_add(&c->listener->counters->closed, 1);
     listener_unref(c->listener);
     counter_add(&w->counters->clients_closed, 1);
     slab_give(&w->clients, c);

@@ -35,6 +35,7 @@ struct exchange *exchange_create(struct client *c)
     ex->handling = &ex->site->handling;
     ex->bytes_in = 0;
     ex->attempt_ns = ex->connected_ns = ex->sent_ns = ex->first_byte_ns = ex->head_ns = 0;
+    ex->request_taken_ns = ex->answer_ns = 0;
     ex->w = w;
     ex->client = c;
     ex->refs = 1;
@@ -167,6 +168,7 @@ static void begin_attempt(struct exchange *ex, enum end_reason why_none)
     }
     ex->tried[ex->tries++] = (uint16_t)i;
     ex->last_server = s->name;
+    ex->server_counters = &ex->backend->server_counters[i];
     ex->attempt_ns = ex->w->loop->now_ns;
     ex->connected_ns = 0;
     ex->state = EX_CONNECTING;
@@ -289,6 +291,7 @@ void exchange_attempt_failed(struct exchange *ex, enum end_reason why, bool unto
         return;
     }
     counter_add(&ex->w->counters->attempts_retried, 1);
+    counter_add(&ex->backend->counters->retried, 1);
     if (why == END_SERVER_STALE) {
         /* Says nothing about the server: only that pooled connections may be old. */
         ex->fresh_only = true;

@@ -56,6 +56,7 @@ struct exchange {
     uint32_t retry_after_s;       /* of a refusal that says when to come again; 0: not said */
     uint16_t tried[ATTEMPTS_MAX]; /* server indexes */
     const char *last_server;      /* name of the last attempt's server; NULL: none */
+    struct server_counters *server_counters; /* that server's */
 
     /* What it is handled by; the plan stays until it ends. */
     struct plan_use *use;
@@ -84,7 +85,10 @@ struct exchange {
     uint64_t bytes_in; /* head; the body counts in body_in */
     uint64_t start_wall_us;
     /* loop time of the phases; 0: did not happen */
-    uint64_t start_ns, head_ns, attempt_ns, connected_ns, sent_ns, first_byte_ns;
+    uint64_t start_ns, head_ns, attempt_ns, connected_ns, sent_ns;
+    uint64_t request_taken_ns; /* by the kernel, in full */
+    uint64_t first_byte_ns;
+    uint64_t answer_ns; /* received in full */
 
     struct arena arena;
     struct http_head head; /* the request's */

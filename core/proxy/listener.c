@@ -36,6 +36,13 @@ void listener_assign(struct listener *l, struct plan_use *use, const struct bind
     l->use = use;
     l->bind = bind;
     l->site = bind->listener->site;
+    l->counters = &use->counters->listeners[bind->listener - use->plan->config->listeners];
+}
+
+void listener_count_error(struct listener *l)
+{
+    counter_add(&l->w->counters->accept_errors, 1);
+    counter_add(&l->counters->accept_errors, 1);
 }
 
 static void start(struct listener *l)
@@ -51,7 +58,7 @@ static void on_accept(struct op *op, struct op_result result)
     if (result.res >= 0) {
         uint32_t max = l->use->plan->config->clients_max;
         if (max && w->clients.live >= max) {
-            counter_add(&w->counters->accept_errors, 1);
+            listener_count_error(l);
             sock_close(result.res, true);
         } else {
             client_accept(l, result.res);
@@ -67,7 +74,7 @@ static void on_accept(struct op *op, struct op_result result)
         start(l);
         return;
     }
-    counter_add(&w->counters->accept_errors, 1);
+    listener_count_error(l);
     l->state = LISTENER_PAUSED;
     loop_timer_set(w->loop, &l->retry, w->loop->now_ns + ms_to_ns(RETRY_MS));
 }

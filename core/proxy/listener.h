@@ -24,6 +24,7 @@ struct listener {
     struct plan_use *use;           /* the plan that its next requests are handled by */
     const struct bind_config *bind; /* of that plan, as is the site */
     const struct site_config *site;
+    struct listener_counters *counters; /* likewise */
     uint32_t refs; /* itself while it is open, and each client */
     struct op accept;
     struct timer retry;
@@ -36,6 +37,9 @@ struct listener *listener_start(struct plan_use *use, const struct bind_config *
 
 /* From now on it stands for this bind of that plan. */
 void listener_assign(struct listener *l, struct plan_use *use, const struct bind_config *bind);
+
+/* A connection could not be taken. */
+void listener_count_error(struct listener *l);
 
 void listener_unref(struct listener *l);
 

@@ -2,6 +2,7 @@
 #include "core/proxy/log.h"
 
 #include "core/proxy/client.h"
+#include "core/proxy/count.h"
 #include "core/proxy/exchange.h"
 #include "core/proxy/listener.h"
 #include "core/proxy/plan.h"
@@ -123,11 +124,7 @@ static bool is_wanted(struct exchange *ex, const struct log_config *log)
 
 void log_exchange(struct exchange *ex)
 {
-    struct counters *n = ex->w->counters;
-    counter_add(&n->exchanges, 1);
-    counter_add(&n->ended[ex->reason], 1);
-    counter_add(&n->bytes_from_clients, ex->bytes_in + ex->body_in.taken_bytes);
-    counter_add(&n->bytes_to_clients, ex->out.sent_bytes);
+    count_exchange(ex);
     const struct log_config *log = ex->handling->log;
     if (log && ex->w->log && is_wanted(ex, log))
         put_record(ex, log);

@@ -2,12 +2,15 @@
 #include "core/proxy/plan.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/base/check.h"
 #include "core/proxy/worker.h"
 
 void plan_free(struct plan *p)
 {
+    for (uint32_t i = 0; i < WORKERS_MAX; i++)
+        free(p->counters[i]);
     for (uint32_t i = 0; p->sites && i < p->config->sites_count; i++)
         site_routes_destroy(p->sites[i]);
     free(p->sites);
@@ -24,6 +27,8 @@ struct plan *plan_create(struct config *config)
     }
     p->config = config;
     p->users = 1;
+    for (uint32_t i = 0; i < config->backends_count; i++)
+        p->servers_count += config->backends[i].servers_count;
     p->sites = calloc(config->sites_count ? config->sites_count : 1, sizeof(struct site_routes *));
     bool made = p->sites != NULL;
     for (uint32_t i = 0; made && i < config->sites_count; i++) {
@@ -60,17 +65,49 @@ static void destroy_use(struct plan_use *u)
     free(u);
 }
 
-struct plan_use *plan_use_create(const struct plan *p, uint32_t worker)
+#define CACHE_LINE_BYTES 64
+
+/* In one piece that shares no cache line with another worker's. */
+static struct plan_counters *create_counters(const struct plan *p)
 {
+    const struct config *c = p->config;
+    size_t bytes = CACHE_LINE_BYTES + c->listeners_count * sizeof(struct listener_counters) +
+                   c->sites_count * sizeof(struct site_counters) +
+                   c->backends_count * sizeof(struct backend_counters) +
+                   p->servers_count * sizeof(struct server_counters);
+    bytes = (bytes + CACHE_LINE_BYTES - 1) / CACHE_LINE_BYTES * CACHE_LINE_BYTES;
+    char *mem = aligned_alloc(CACHE_LINE_BYTES, bytes);
+    if (!mem)
+        return NULL;
+    memset(mem, 0, bytes);
+    struct plan_counters *n = (struct plan_counters *)mem;
+    n->listeners = (struct listener_counters *)(mem + CACHE_LINE_BYTES);
+    n->sites = (struct site_counters *)(n->listeners + c->listeners_count);
+    n->backends = (struct backend_counters *)(n->sites + c->sites_count);
+    n->servers = (struct server_counters *)(n->backends + c->backends_count);
+    return n;
+}
+
+_Static_assert(sizeof(struct plan_counters) <= CACHE_LINE_BYTES, "it is in front of them");
+
+struct plan_use *plan_use_create(struct plan *p, uint32_t worker)
+{
+    CHECK(worker < WORKERS_MAX && !p->counters[worker]);
     const struct config *config = p->config;
     struct plan_use *u = calloc(1, sizeof *u);
     if (!u)
         return NULL;
     *u = (struct plan_use){ .plan = p, .refs = 1 };
     u->backends = calloc(config->backends_count ? config->backends_count : 1, sizeof *u->backends);
-    bool made = u->backends != NULL;
-    for (uint32_t i = 0; made && i < config->backends_count; i++)
+    u->counters = p->counters[worker] = create_counters(p);
+    bool made = u->backends && u->counters;
+    struct server_counters *servers = made ? u->counters->servers : NULL;
+    for (uint32_t i = 0; made && i < config->backends_count; i++) {
         made = backend_init(&u->backends[i], &config->backends[i], worker);
+        u->backends[i].counters = &u->counters->backends[i];
+        u->backends[i].server_counters = servers;
+        servers += config->backends[i].servers_count;
+    }
     if (!made) {
         destroy_use(u);
         return NULL;

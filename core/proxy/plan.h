@@ -8,17 +8,30 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "core/base/counters.h"
+#include "core/base/limits.h"
 #include "core/config/config.h"
 #include "core/proxy/route.h"
 #include "core/proxy/server.h"
 
 struct worker;
 
+/* What one worker counted while it was on a plan. Written by that worker; whoever frees the plan
+ * has read them. */
+struct plan_counters {
+    struct listener_counters *listeners; /* by index in the configuration, as the others */
+    struct site_counters *sites;
+    struct backend_counters *backends;
+    struct server_counters *servers; /* of the first backend, then of the second, ... */
+};
+
 struct plan {
     struct config *config;      /* owned */
     struct site_routes **sites; /* by index of the site */
     _Atomic uint32_t users;     /* its maker, and each worker that has not let it go */
-    uint16_t log_first;         /* what records of its first log say (record.h) */
+    uint32_t servers_count;     /* of all backends */
+    struct plan_counters *counters[WORKERS_MAX]; /* NULL: that worker never had the plan */
+    uint16_t log_first;                          /* what records of its first log say (record.h) */
     /* NULL: the last user frees it. Else that is told instead, on the user's thread: plan_free()
      * comes from elsewhere, later. */
     void (*on_unused)(struct plan *p);
@@ -46,11 +59,12 @@ struct plan_use {
     const struct plan *plan;
     uint32_t refs;            /* the worker while it is current, its listeners, exchanges */
     struct backend *backends; /* by index of the backend */
+    struct plan_counters *counters;
 };
 
-/* Builds the balancers of worker number `worker`; any thread may do it, as it takes a while. One
- * reference, the caller's. NULL without memory. */
-struct plan_use *plan_use_create(const struct plan *p, uint32_t worker);
+/* Builds the balancers and counters of worker number `worker`, once; the thread that made the plan
+ * does it, as it takes a while. One reference, the caller's. NULL without memory. */
+struct plan_use *plan_use_create(struct plan *p, uint32_t worker);
 
 /* On the worker's thread: gives it the worker's servers. False without memory (then only
  * plan_use_unref() may follow). */
@@ -65,6 +79,12 @@ static inline struct backend *plan_backend(const struct plan_use *u,
                                            const struct backend_config *config)
 {
     return &u->backends[config - u->plan->config->backends];
+}
+
+static inline struct site_counters *plan_site_counters(const struct plan_use *u,
+                                                       const struct site_config *site)
+{
+    return &u->counters->sites[site - u->plan->config->sites];
 }
 
 #endif

@@ -73,6 +73,7 @@ static struct server *make(struct worker *w, uint64_t hash, const struct backend
 
 void server_connection_gone(struct server *s)
 {
+    server_count(s, closed);
     s->connections--;
     free_if_unused(s);
 }
@@ -84,6 +85,10 @@ static void server_unref(struct server *s)
         return;
     while (!list_empty(&s->idle))
         upstream_close_idle(container_of(s->idle.next, struct upstream, idle_node));
+    /* Connections that are still open count as closed: nobody will ask for them any more. */
+    if (s->counters)
+        counter_add(&s->counters->closed, s->connections);
+    s->counters = NULL;
     free_if_unused(s);
 }
 
@@ -125,6 +130,12 @@ bool backend_attach(struct backend *b, struct worker *w)
         if (!take_server(b, w, i))
             return false;
     return true;
+}
+
+void backend_commit(struct backend *b)
+{
+    for (uint32_t i = 0; i < b->config->servers_count; i++)
+        b->servers[i]->counters = &b->server_counters[i];
 }
 
 bool backend_init(struct backend *b, const struct backend_config *config, uint32_t worker)
@@ -251,6 +262,7 @@ void server_connect_failed(struct server *s, uint32_t ticket)
     enum backoff_state before = s->backoff.state;
     struct loop *l = s->w->loop;
     backoff_failed(&s->backoff, ticket, &s->backoff_config, l->now_ns, &l->rng);
+    server_count(s, failed);
     note_state(s, before);
 }
 

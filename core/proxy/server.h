@@ -10,6 +10,7 @@
 
 #include "balance/backoff.h"
 #include "balance/balance.h"
+#include "core/base/counters.h"
 #include "core/base/limits.h"
 #include "core/base/list.h"
 #include "core/config/config.h"
@@ -28,6 +29,8 @@ struct server {
     uint32_t idle_count;             /* of them: pooled */
     uint32_t active_count;           /* of them: lent or being opened */
     struct list idle; /* of struct upstream.idle_node, the most recently used first */
+    struct server_counters *counters; /* in the plan that was committed last of those that list it;
+                                         NULL: none lists it (yet, any more) */
     struct backoff backoff;
     struct backoff_config backoff_config;
 };
@@ -37,6 +40,8 @@ struct backend {
     struct server_set *set;
     struct balancer *balancer;
     struct server **servers; /* by index in the set */
+    struct backend_counters *counters;
+    struct server_counters *server_counters; /* by index in the set */
     uint32_t weighted_count;
     uint64_t weighted[SET_WORDS(SERVERS_MAX)]; /* servers with an address and weight > 0 */
 };
@@ -48,6 +53,9 @@ bool backend_init(struct backend *b, const struct backend_config *config, uint32
 /* On the worker's thread: finds the servers that the worker knows already, makes the others. False
  * as above. */
 bool backend_attach(struct backend *b, struct worker *w);
+
+/* Its plan was committed: from now on its servers count there. */
+void backend_commit(struct backend *b);
 
 /* Servers that no backend lists any more lose their pooled connections, and go with their last. */
 void backend_destroy(struct backend *b);
@@ -63,6 +71,13 @@ uint32_t server_connect_begin(struct server *s, uint64_t now_ns);
 void server_connected(struct server *s);
 void server_connect_failed(struct server *s, uint32_t ticket);
 void server_connect_abandoned(struct server *s, uint32_t ticket);
+
+/* One more of a thing that servers count. */
+#define server_count(server, what)                                                                 \
+    do {                                                                                           \
+        if ((server)->counters)                                                                    \
+            counter_add(&(server)->counters->what, 1);                                             \
+    } while (0)
 
 /* A connection's memory goes: the server may go, too. */
 void server_connection_gone(struct server *s);

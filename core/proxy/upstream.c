@@ -84,6 +84,7 @@ static struct upstream *open_new(struct worker *w, struct server *s)
     s->connections++;
     up->ticket = server_connect_begin(s, w->loop->now_ns);
     counter_add(&w->counters->upstream_opened, 1);
+    server_count(s, opened);
     return up;
 }
 
@@ -100,6 +101,8 @@ bool upstream_begin(struct exchange *ex, struct server *s, bool fresh_only)
         s->active_count++;
         up->state = UP_HEAD;
         counter_add(&w->counters->upstream_reused, 1);
+        server_count(s, reused);
+        server_count(s, unpooled);
     } else {
         up = open_new(w, s);
         if (!up)
@@ -117,6 +120,7 @@ static void close_connection(struct upstream *up, bool reset)
     if (up->state == UP_IDLE) {
         list_remove(&up->idle_node);
         up->server->idle_count--;
+        server_count(up->server, unpooled);
     } else {
         up->server->active_count--;
     }
@@ -178,6 +182,7 @@ static void give_back(struct upstream *up, const struct exchange *ex)
     up->since_ns = w->loop->now_ns;
     s->active_count--;
     s->idle_count++;
+    server_count(s, pooled);
     list_push_front(&s->idle, &up->idle_node);
     upstream_arm(up);
 }
@@ -236,6 +241,8 @@ static void on_request_sent(struct h1_out *out, int err)
         up->ex->body_in.sink = NULL;
     } else {
         up->request_sent = true;
+        if (up->ex)
+            up->ex->request_taken_ns = up->since_ns;
     }
     upstream_arm(up);
 }
@@ -261,6 +268,7 @@ static void break_response(struct upstream *up, enum end_reason why)
 static void response_received(struct upstream *up)
 {
     struct exchange *ex = detach(up);
+    ex->answer_ns = up->t.loop->now_ns;
     give_back(up, ex);
     struct client *c = ex->client; /* the flush may end the exchange */
     out_flush(&ex->out);

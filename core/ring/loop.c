@@ -14,13 +14,27 @@
 /* The kernel names a buffer with 16 bits. */
 #define BUFFERS_MAX 65536
 
-static void take_clock(struct loop *l)
+/* Between two looks at the wall clock it is counted on: a look costs as much as the other clock. */
+#define WALL_LOOK_NS UINT64_C(1000000)
+
+static uint64_t monotonic_ns(void)
 {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
-    l->now_ns = (uint64_t)t.tv_sec * UINT64_C(1000000000) + (uint64_t)t.tv_nsec;
-    clock_gettime(CLOCK_REALTIME, &t);
-    l->wall_us = (uint64_t)t.tv_sec * UINT64_C(1000000) + (uint64_t)t.tv_nsec / 1000;
+    return (uint64_t)t.tv_sec * UINT64_C(1000000000) + (uint64_t)t.tv_nsec;
+}
+
+static void take_clock(struct ring_loop *r)
+{
+    struct loop *l = &r->loop;
+    struct timespec t;
+    l->now_ns = monotonic_ns();
+    if (l->now_ns - r->wall_seen_ns >= WALL_LOOK_NS) {
+        clock_gettime(CLOCK_REALTIME, &t);
+        r->wall_seen_us = (uint64_t)t.tv_sec * UINT64_C(1000000) + (uint64_t)t.tv_nsec / 1000;
+        r->wall_seen_ns = l->now_ns;
+    }
+    l->wall_us = r->wall_seen_us + (l->now_ns - r->wall_seen_ns) / 1000;
 }
 
 static uint32_t or_default(uint32_t value, uint32_t by_default)
@@ -75,7 +89,7 @@ struct loop *loop_create(const struct loop_config *config, char *why, uint32_t w
         return NULL;
     }
     r->tasks_end = &r->tasks;
-    take_clock(&r->loop);
+    take_clock(r);
     timer_wheel_init(&r->loop.timers, r->loop.now_ns);
     int err = 0;
     const char *failed = fill(r, config, &err);
@@ -169,11 +183,13 @@ void loop_turn(struct loop *l, uint64_t wait_ns)
     l->turns++;
     ring_buffers_refill(r);
     enter(r, wait_limit(r, wait_ns));
-    take_clock(l);
+    take_clock(r);
     ring_run_completions(r);
     timer_wheel_advance(&l->timers, l->now_ns);
     mailbox_run(r);
     run_tasks(r);
+    if (l->turn_times)
+        histogram_add(l->turn_times, (monotonic_ns() - l->now_ns) / 100);
     r->in_turn = false;
 }
 

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "core/base/buf.h"
+#include "core/base/counters.h"
 #include "core/base/rng.h"
 #include "core/ring/op.h"
 #include "core/ring/timer.h"
@@ -23,6 +24,8 @@ struct loop {
     struct buf_pool bufs; /* BUFFER_BYTES each; op_recv takes from here, anyone may */
     struct rng rng;
     uint64_t turns;
+    struct histogram *turn_times; /* their length without the wait, in tenths of us; NULL: not asked
+                                     for */
 };
 
 /* Run once, at the end of the turn in which it was deferred, before anything is submitted. */
