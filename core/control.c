@@ -275,14 +275,16 @@ static void run(struct control *c, struct config *config)
     close(c->signal_fd);
 }
 
-int control_run(struct config *config, const char *path)
+int control_run(struct config *config, const char *path, int keeper)
 {
     struct control *c = calloc(1, sizeof *c);
     char why[512] = "out of memory";
     int code = EXIT_FAILED;
     raise_descriptor_limit();
     if (c)
-        *c = (struct control){ .path = path, .exit_code = EXIT_FAILED };
+        *c = (struct control){ .path = path,
+                               .exit_code = EXIT_FAILED,
+                               .fleet.listen.keeper = keeper };
     if (c && set_up(c, why, sizeof why)) {
         run(c, config);
     } else {

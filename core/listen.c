@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "core/base/check.h"
+#include "core/keeper_socket.h"
 #include "core/ring/sock.h"
 
 #define LISTEN_BACKLOG 4096
@@ -25,12 +26,28 @@ static bool is_unix(const struct listen_entry *e)
     return e->bound.sa.sa_family == AF_UNIX;
 }
 
-static void close_entry(struct listen_entry *e)
+int listen_open(const struct addr *addr, struct addr *bound)
+{
+    bool tcp = addr->sa.sa_family != AF_UNIX;
+    return sock_listen(addr, LISTEN_BACKLOG, tcp ? SOCK_LISTEN_REUSEPORT : 0, bound);
+}
+
+void listen_close(int fd, const struct addr *bound)
+{
+    sock_close(fd, false);
+    if (bound->sa.sa_family == AF_UNIX && bound->un.sun_path[0])
+        unlink(bound->un.sun_path);
+}
+
+static void close_entry(struct listen_set *s, struct listen_entry *e)
 {
     for (uint32_t i = 0; i < e->fds_count; i++)
-        sock_close(e->fds[i], false);
-    if (is_unix(e) && e->bound.un.sun_path[0])
-        unlink(e->bound.un.sun_path);
+        if (s->keeper >= 0)
+            sock_close(e->fds[i], false);
+        else
+            listen_close(e->fds[i], &e->bound);
+    if (s->keeper >= 0)
+        keeper_release(s->keeper, e->text);
     free(e->fds);
     free(e->text);
 }
@@ -45,9 +62,8 @@ static void explain(const char *text, int err, char *why, uint32_t why_bytes)
 }
 
 /* Makes the entry's group at least so large. */
-static int grow(struct listen_entry *e, uint32_t count)
+static int grow(struct listen_set *s, struct listen_entry *e, uint32_t count)
 {
-    unsigned flags = is_unix(e) ? 0 : SOCK_LISTEN_REUSEPORT;
     if (is_unix(e))
         count = 1;
     if (count <= e->fds_count)
@@ -57,7 +73,9 @@ static int grow(struct listen_entry *e, uint32_t count)
         return -ENOMEM;
     e->fds = fds;
     while (e->fds_count < count) {
-        int fd = sock_listen(&e->bound, LISTEN_BACKLOG, flags, &e->bound);
+        struct addr addr = e->bound;
+        int fd = s->keeper >= 0 ? keeper_listen(s->keeper, e->text, e->fds_count, &addr, &e->bound)
+                                : listen_open(&addr, &e->bound);
         if (fd < 0)
             return fd;
         e->fds[e->fds_count++] = fd;
@@ -88,12 +106,12 @@ bool listen_set_open(struct listen_set *s, const struct config *config, uint32_t
         struct listen_entry *e = find(s, bind->text);
         if (!e)
             e = add(s, bind);
-        int err = e ? grow(e, workers) : -ENOMEM;
+        int err = e ? grow(s, e, workers) : -ENOMEM;
         if (err == 0)
             continue;
         explain(bind->text, -err, why, why_bytes);
         while (s->entries_count > before)
-            close_entry(&s->entries[--s->entries_count]);
+            close_entry(s, &s->entries[--s->entries_count]);
         return false;
     }
     return true;
@@ -133,7 +151,7 @@ void listen_set_close_unused(struct listen_set *s, const struct config *config)
         if (s->entries[i].wanted)
             s->entries[kept++] = s->entries[i];
         else
-            close_entry(&s->entries[i]);
+            close_entry(s, &s->entries[i]);
     s->entries_count = kept;
     if (kept == 0) {
         free(s->entries);

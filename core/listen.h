@@ -20,9 +20,14 @@ struct listen_entry {
 };
 
 struct listen_set {
+    int keeper; /* the socket to the keeper that binds and holds; -1: we do it */
     struct listen_entry *entries;
     uint32_t entries_count;
 };
+
+/* Binds and listens: a descriptor, or -errno. And the end of it: a Unix socket's file goes too. */
+int listen_open(const struct addr *addr, struct addr *bound);
+void listen_close(int fd, const struct addr *bound);
 
 /* Opens what the configuration listens on and the set does not hold yet, for so many workers. On
  * failure false, nothing is changed, and the cause with its remedy is written to why. */

@@ -17,7 +17,7 @@ static int run_proxy(int argc, char **argv)
     }
     int code = options_proxy(argc, argv, config);
     if (code == 0)
-        return control_run(config, NULL);
+        return control_run(config, NULL, -1);
     config_free(config);
     return code < 0 ? EXIT_OK : code;
 }

@@ -9,7 +9,7 @@
 #include "core/base/check.h"
 #include "core/config/load.h"
 #include "core/config/schema.h"
-#include "core/control.h"
+#include "core/keeper.h"
 
 #define DEFAULT_PATH "/etc/sluice/sluice.yaml"
 
@@ -77,7 +77,7 @@ int options_run(int argc, char **argv)
     struct config *config = config_load(o.path, &report);
     config_report_print(&report, stderr, colour());
     config_report_free(&report);
-    return config ? control_run(config, o.path) : EXIT_CONFIG;
+    return config ? keeper_run(config, o.path) : EXIT_CONFIG;
 }
 
 static void print_summary(const char *path, const struct config *c)
