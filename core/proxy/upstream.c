@@ -74,6 +74,7 @@ static struct upstream *open_new(struct worker *w, struct server *s)
     up->w = w;
     up->server = s;
     up->state = UP_CONNECTING;
+    up->keep_alive = up->got_bytes = up->request_sent = up->request_failed = false;
     up->source.ops = &source_ops;
     up->out.count = up->out.in_flight = 0;
     transport_init_plain_client(&up->t, w->loop, &transport_user);
