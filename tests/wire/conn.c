@@ -38,7 +38,7 @@ static struct conn *conn_new(struct wire *w, int fd, const char *who)
     return c;
 }
 
-struct conn *client_dial_to(struct wire *w, const char *address)
+static struct conn *dial(struct wire *w, const char *address, const char *own_address)
 {
     struct addr a = read_address(w, address);
     int fd = socket(a.sa.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -46,6 +46,10 @@ struct conn *client_dial_to(struct wire *w, const char *address)
     struct conn *c = conn_new(w, fd, wire_text(w, "client %u", ++w->clients_count));
     if (a.sa.sa_family != AF_UNIX)
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));
+    if (own_address) {
+        struct addr own = read_address(w, own_address);
+        assert_int_equal(bind(fd, &own.sa, own.len), 0);
+    }
     if (connect(fd, &a.sa, a.len) != 0)
         wire_fail(w, "%s cannot connect to %s: %s", c->who, address, strerror(errno));
     wire_note(w, "%s connects to %s", c->who, address);
@@ -54,7 +58,17 @@ struct conn *client_dial_to(struct wire *w, const char *address)
 
 struct conn *client_dial(struct wire *w)
 {
-    return client_dial_to(w, sluice_address(w, 0));
+    return dial(w, sluice_address(w, 0), NULL);
+}
+
+struct conn *client_dial_to(struct wire *w, const char *address)
+{
+    return dial(w, address, NULL);
+}
+
+struct conn *client_dial_from(struct wire *w, const char *own_address)
+{
+    return dial(w, sluice_address(w, 0), own_address);
 }
 
 void client_refused(struct wire *w)

@@ -128,8 +128,23 @@ static void read_addresses(struct wire *w)
     }
 }
 
+/* A process before this one may have left something. */
+static void forget(struct wire *w)
+{
+    struct process *p = &w->sluice;
+    if (p->out_fd >= 0)
+        close(p->out_fd);
+    if (p->err_fd >= 0)
+        close(p->err_fd);
+    p->out_fd = p->err_fd = -1;
+    p->out.len = p->err.len = 0;
+    p->out.p[0] = p->err.p[0] = '\0';
+    memset(w->addresses, 0, sizeof w->addresses);
+}
+
 void sluice_start(struct wire *w, const char *options, ...)
 {
+    forget(w);
     char given[LINE_BYTES_MAX];
     va_list args;
     va_start(args, options);

@@ -129,6 +129,8 @@ struct origin {
 
 struct conn *client_dial(struct wire *w);
 struct conn *client_dial_to(struct wire *w, const char *address);
+/* From an address of ours ("127.0.0.5:0"). */
+struct conn *client_dial_from(struct wire *w, const char *own_address);
 
 /* Waits until sluice's address refuses connections. */
 void client_refused(struct wire *w);
