@@ -79,7 +79,7 @@ static unsigned tolerance(const struct sim_client *c, const struct plan *p)
         answers += a->answer.body_bytes;
     }
     /* A head may begin behind the body before it: the pace is what counts. */
-    if (longest_ns(p, head_max, c->write_max, c->write_pause_ns) > 8 * SIM_S ||
+    if (longest_ns(p, head_max, c->write_max, c->write_pause_ns) > 3 * SIM_S ||
         c->write_pause_ns > 10 * SIM_MS || c->fate == FATE_STUCK_WRITER)
         t |= MAY_TIME_OUT;
     /* What the proxy thinks idle may be busy reading. */

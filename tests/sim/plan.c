@@ -153,6 +153,15 @@ static void starved(struct plan *p, struct sim *s)
     p->tolerance = MAY_FAIL | MAY_BE_CUT | MAY_BE_IGNORED | MAY_TIME_OUT;
 }
 
+/* Memory runs out. */
+static void no_memory(struct plan *p, struct sim *s)
+{
+    p->faults.alloc = 100 + sim_below(s, 500);
+    p->big_head *= 10;
+    p->body_bytes_max = 3000;
+    p->tolerance = MAY_FAIL | MAY_BE_CUT | MAY_BE_IGNORED | MAY_BE_SHED;
+}
+
 /* The workers are told to end in the middle of it. */
 static void draining(struct plan *p, struct sim *s)
 {
@@ -188,7 +197,9 @@ static void chaos(struct plan *p, struct sim *s)
     if (sim_chance(s, 300))
         p->drain_at_ns = sim_range(s, 0, 60 * SIM_S);
     p->stops = sim_chance(s, 500);
-    p->tolerance = MAY_FAIL | MAY_BE_CUT | MAY_BE_IGNORED | MAY_BE_STALE | MAY_TIME_OUT;
+    p->faults.alloc = sim_chance(s, 300) ? 100 : 0;
+    p->tolerance =
+        MAY_BE_SHED | MAY_FAIL | MAY_BE_CUT | MAY_BE_IGNORED | MAY_BE_STALE | MAY_TIME_OUT;
 }
 
 static const struct {
@@ -205,6 +216,7 @@ static const struct {
     { "broken_answers", broken_answers },
     { "rude_clients", rude_clients },
     { "starved", starved },
+    { "no_memory", no_memory },
     { "draining", draining },
     { "stopping", stopping },
     { "chaos", chaos },

@@ -14,6 +14,7 @@ enum tolerance {
     MAY_BE_IGNORED = 4, /* the connection ends before its answer begins */
     MAY_BE_STALE = 8,   /* 502 if it is not to be repeated */
     MAY_TIME_OUT = 16,  /* 408: the client is as slow as that, or starved */
+    MAY_BE_SHED = 32,   /* 431 or without its trailers: there is no memory for them */
 };
 
 struct plan {

@@ -21,6 +21,7 @@ struct ring_faults {
     uint32_t accept_end;   /* a multishot accept ends after a connection, without error */
     uint32_t accept_error; /* ... or with -EMFILE, the connection waiting on */
     uint32_t open_error;   /* sock_open() answers -EMFILE */
+    uint32_t alloc;        /* an allocation in a turn fails */
     uint32_t turn_stall;   /* the loop's thread is held up before a turn */
     uint64_t turn_stall_max_ns;
     uint64_t op_delay_max_ns;   /* from ready to completed */

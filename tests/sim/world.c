@@ -7,6 +7,7 @@
 
 #include "core/base/check.h"
 #include "core/ring/sock.h"
+#include "tests/sim/alloc_sim.h"
 #include "tests/sim/client.h"
 #include "tests/sim/server.h"
 
@@ -126,6 +127,7 @@ static void build(struct world *w)
     w->clients = sim_alloc(&w->sim, p->clients * sizeof *w->clients);
     for (uint32_t i = 0; i < p->clients; i++)
         w->clients[i] = client_make(w, i);
+    alloc_watch(&w->sim);
     if (p->drain_at_ns)
         sim_after(&w->sim, p->drain_at_ns, on_drain_time, w, 0);
 }
@@ -221,6 +223,7 @@ bool world_run(uint64_t seed, const char *profile, bool trace, struct world_resu
     out->asks = w->asks_count;
     out->profile = w->plan.profile;
     running = NULL;
+    alloc_watch(NULL);
     net_destroy(&w->net);
     sim_destroy(&w->sim);
     free(w);
