@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What is read from the kernel about processes, and one run of load against one contender."""
 import ctypes
+import math
 import os
 import platform
 import re
@@ -158,7 +159,7 @@ def parse_wrk(text):
 
 def wrk_seconds(seconds):
     """wrk counts whole seconds; its SIGINT ends shorter runs."""
-    return max(1, round(seconds))
+    return max(1, math.ceil(seconds))
 
 
 def wrk_command(url, connections, seconds, close):

@@ -11,7 +11,8 @@ A proxy has one CPU, the origin and wrk another one. Every contender is started 
 of two pairs; in a block all run once in a random order and once in its mirror image. Ratios are
 medians over the pairs with a bootstrap interval; "sluice, again" is a second sluice: how far its
 interval is from 1 says what this machine resolves. wrk is closed-loop: its percentiles are no
-promise about a given load. Peers add no X-Forwarded fields, sluice does."""
+promise about a given load. nginx and HAProxy add the same X-Forwarded fields and request id as
+sluice does; the rows "bare" show them without."""
 import argparse
 import contextlib
 import dataclasses
@@ -55,7 +56,8 @@ def scenarios(options, files):
              Haproxy(files, "HAProxy, 32 KiB buffers", buffer=32768),
              Haproxy(files, "HAProxy, splice", splice=True)]
     claimed = [*small, Sluice(options.build, "sluice, again"),
-               Sluice(options.build, "sluice, JSON log", log=True)]
+               Sluice(options.build, "sluice, JSON log", log=True),
+               Nginx(files, "nginx, bare", bare=True), Haproxy(files, "HAProxy, bare", bare=True)]
     few = min(options.pairs, INFORMATION_PAIRS), min(options.seconds, INFORMATION_SECONDS)
     return [
         Scenario(CLAIMED, "13 B, 64 keep-alive connections", 13, 64, claimed, options.pairs,
@@ -305,8 +307,8 @@ def read_options():
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pairs", type=int, default=10, metavar="N",
                         help="of the claimed scenario (default 10)")
-    parser.add_argument("--seconds", type=int, default=2, metavar="N",
-                        help="a run of the claimed scenario (default 2)")
+    parser.add_argument("--seconds", type=float, default=1.5, metavar="N",
+                        help="a run of the claimed scenario (default 1.5)")
     parser.add_argument("--only", action="append", metavar="KEY",
                         choices=[CLAIMED, "13-8", "new", "16k", "256k"],
                         help="a scenario: 13, 13-8, new, 16k, 256k; may be repeated")
@@ -319,8 +321,8 @@ def read_options():
     parser.add_argument("--seed", type=int, default=time.time_ns() % 1000000, metavar="N",
                         help="of the order of runs")
     options = parser.parse_args()
-    if options.pairs < 2 or options.seconds < 1:
-        parser.error("at least 2 pairs of 1 second")
+    if options.pairs < 2 or options.seconds < 0.5:
+        parser.error("at least 2 pairs of half a second")
     if not options.cpus:
         usable = sorted(os.sched_getaffinity(0))
         if len(usable) < 2:
