@@ -104,7 +104,8 @@ struct sim_client *client_make(struct world *w, uint32_t number)
     sim_cover(s, COVER_CLIENTS);
     c->world = w;
     c->number = number;
-    c->local = net_addr((uint16_t)(1000 + number), (uint16_t)(40000 + number));
+    c->local = p->ipv6 ? net_addr6((uint16_t)(1000 + number), (uint16_t)(40000 + number))
+                       : net_addr((uint16_t)(1000 + number), (uint16_t)(40000 + number));
     uint32_t count = 1 + sim_below(s, p->asks_per_client_max);
     c->asks = sim_alloc(s, count * sizeof *c->asks);
     while (c->asks_count < count) {

@@ -31,6 +31,8 @@ static void base(struct plan *p, struct sim *s)
         .slow_writer = 150,
         .slow_reader = 150,
     };
+    p->backlog = sim_chance(s, 200) ? 1 : 64;
+    p->ipv6 = sim_chance(s, 300);
     p->net.latency_min_ns = SIM_US;
     p->net.latency_max_ns = latencies_ns[sim_below(s, 4)];
     p->net.window_max = windows[sim_below(s, 5)];

@@ -24,6 +24,8 @@ struct plan {
     struct ring_faults faults;
     uint32_t workers, clients, asks_per_client_max;
     uint32_t body_bytes_max;
+    uint32_t backlog; /* of a listening socket of the proxy */
+    bool ipv6;        /* clients and listeners */
 
     /* servers */
     uint32_t servers, dead_servers;

@@ -88,7 +88,7 @@ static void make_worker(struct world *w, uint16_t index)
     ww->drain.run = drain_worker;
     bool made = worker_init(&ww->worker, ww->loop, &w->plan.config, index, &ww->counters, &ww->log);
     CHECK(made);
-    int fd = sock_listen(&w->listen_addr, 16, SOCK_LISTEN_REUSEPORT, NULL);
+    int fd = sock_listen(&w->listen_addr, (int)w->plan.backlog, SOCK_LISTEN_REUSEPORT, NULL);
     CHECK(fd >= 0);
     made = worker_listen(&ww->worker, &w->plan.config.listeners[0], fd);
     CHECK(made);
@@ -114,8 +114,8 @@ static void build(struct world *w)
     ring_sim_init(&w->ring, &w->sim, &w->net);
     w->ring.faults = p->faults;
     ring_sim_install(&w->ring);
-    w->listen_addr = net_addr(1, 80);
-    p->config.listeners[0] = (struct listener_config){ w->listen_addr, "10.0.0.1:80" };
+    w->listen_addr = p->ipv6 ? net_addr6(1, 80) : net_addr(1, 80);
+    p->config.listeners[0] = (struct listener_config){ w->listen_addr, "the proxy" };
     p->config.listeners_count = 1;
     make_servers(w);
     p->config.backend.servers = w->server_configs;
