@@ -139,10 +139,6 @@ def memory_table(runner, contenders, scenario):
 
 # ---- Claims -------------------------------------------------------------------------------------
 
-def claim_row(text, measured, verdict):
-    return [text, measured, verdict]
-
-
 def at_most(value, limit):
     return "met" if value <= limit else "missed"
 
@@ -152,31 +148,30 @@ def ratio_claims(results):
         result = next(r for r in results if r.name == name)
         text = f"CPU us/request <= {limit:.2f} x {name}"
         if result.ratio:
-            yield claim_row(text, report.with_interval(result.ratio),
-                            stats.verdict(result.ratio, limit))
+            yield [text, report.with_interval(result.ratio), stats.verdict(result.ratio, limit)]
         else:
-            yield claim_row(text, "n/a", "not measured")
+            yield [text, "n/a", "not measured"]
     counted = results[0].counted
     text = f"system calls/request <= {SYSCALLS_MAX}"
     if counted and not results[0].broken:
-        yield claim_row(text, f"{counted.syscalls:.3f}", at_most(counted.syscalls, SYSCALLS_MAX))
+        yield [text, f"{counted.syscalls:.3f}", at_most(counted.syscalls, SYSCALLS_MAX)]
     else:
-        yield claim_row(text, "n/a", "not measured")
+        yield [text, "n/a", "not measured"]
 
 
 def memory_claim(values):
     text = f"<= {IDLE_BYTES_MAX} B of user memory for each of {IDLE_CLIENTS:,} idle clients"
     if "sluice" not in values:
-        return claim_row(text, "n/a", "not measured")
+        return [text, "n/a", "not measured"]
     value, count = values["sluice"]
-    return claim_row(text, f"{value:,.0f} B ({count:,} clients)", at_most(value, IDLE_BYTES_MAX))
+    return [text, f"{value:,.0f} B ({count:,} clients)", at_most(value, IDLE_BYTES_MAX)]
 
 
 def start_claim(values):
     text = f"start to listening < {START_MS_MAX} ms"
     middle = statistics.median(values)
-    return claim_row(text, f"{middle:.1f} ms ({min(values):.1f} to {max(values):.1f}, "
-                           f"{len(values)} starts)", at_most(middle, START_MS_MAX))
+    return [text, f"{middle:.1f} ms ({min(values):.1f} to {max(values):.1f}, {len(values)} starts)",
+            at_most(middle, START_MS_MAX)]
 
 
 def noise_notes(foreign):

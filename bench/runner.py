@@ -134,16 +134,21 @@ class Runner:
                         self.cpus[1], scenario.close)
 
     def count(self, contender, scenario, result):
-        result.counted = measure.measure(contender, scenario, COUNTED_SECONDS, self.cpus,
-                                         count_syscalls=True)
+        result.counted = sound(measure.measure(contender, scenario, COUNTED_SECONDS, self.cpus,
+                                               count_syscalls=True))
 
     def measure(self, contender, scenario, result):
-        sample = measure.measure(contender, scenario, scenario.seconds, self.cpus)
-        if sample.load.errors:
-            raise Failure(", ".join(sample.load.errors))
+        sample = sound(measure.measure(contender, scenario, scenario.seconds, self.cpus))
         result.samples.append(sample)
         if sample.foreign_share is not None:
             self.foreign.append(sample.foreign_share)
+
+
+def sound(sample):
+    """Errors are told as such, never as speed."""
+    if sample.load.errors:
+        raise Failure(", ".join(sample.load.errors))
+    return sample
 
 
 def attempt(result, action):
