@@ -107,6 +107,21 @@ static void on_drain_time(void *arg, uint64_t n)
     }
 }
 
+/* Between turns: buffers belong to exchanges, idle connections hold none. */
+static void on_look(void *arg, uint64_t n)
+{
+    struct world *w = arg;
+    for (uint32_t i = 0; i < w->plan.workers; i++) {
+        struct world_worker *ww = &w->workers[i];
+        const struct sim_loop *l = (const struct sim_loop *)ww->loop;
+        if (!ww->drained && ww->worker.exchanges.live == 0 && l->ready_count == 0 &&
+            ww->loop->bufs.lent > 0)
+            sim_fail(&w->sim, "%u buffers are held, and there is no exchange", ww->loop->bufs.lent);
+    }
+    if (w->clients_done < w->plan.clients)
+        sim_after(&w->sim, sim_range(&w->sim, 1, 100 * SIM_MS), on_look, w, n);
+}
+
 static void build(struct world *w)
 {
     struct plan *p = &w->plan;
@@ -128,6 +143,7 @@ static void build(struct world *w)
     for (uint32_t i = 0; i < p->clients; i++)
         w->clients[i] = client_make(w, i);
     alloc_watch(&w->sim);
+    sim_after(&w->sim, SIM_S, on_look, w, 0);
     if (p->drain_at_ns)
         sim_after(&w->sim, p->drain_at_ns, on_drain_time, w, 0);
 }
