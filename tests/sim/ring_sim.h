@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The simulated kernel behind core/ring/{loop,op,sock}.h: descriptors, operations in flight, and
- * the faults it injects. ring_sim.c fills op.h, loop_sim.c loop.h, sock_sim.c sock.h.
+ * the faults it injects. ring_sim.c fills op.h, loop_sim.c loop.h, sock_sim.c sock.h and has the
+ * descriptors.
  *
  * Every misuse of those headers is a CHECK here: starting a busy op, memory of an op in flight that
  * changed, a descriptor closed with ops in flight, closed twice, or used after it was closed
