@@ -149,7 +149,8 @@ def parse_wrk(text):
     if not done:
         raise Failure(f"wrk: {text.strip()[-300:] or 'no output'}")
     errors = []
-    sockets = re.search(r"Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)", text)
+    sockets = re.search(r"Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)",
+                        text)
     if sockets:
         for kind, count in zip(("connect", "read", "write", "timeout"), sockets.groups()):
             if int(count):
@@ -170,7 +171,8 @@ def wrk_seconds(seconds):
 
 def wrk_command(url, connections, seconds, close):
     header = ["-H", "Connection: close"] if close else []
-    return ["wrk", "-t1", f"-c{connections}", f"-d{wrk_seconds(seconds)}s", "--latency", *header, url]
+    return ["wrk", "-t1", f"-c{connections}", f"-d{wrk_seconds(seconds)}s", "--latency", *header,
+            url]
 
 
 def run_wrk(url, connections, seconds, cpu, close=False):
