@@ -81,7 +81,7 @@ static int hold(struct keeper *k, const struct keeper_question *q, const struct 
     struct held *h = &held[k->held_count];
     *h = (struct held){ .number = q->number };
     memcpy(h->text, q->text, sizeof h->text);
-    h->fd = listen_open(&q->addr, &h->bound);
+    h->fd = listen_open(&q->addr, q->number == 0, &h->bound);
     if (h->fd < 0)
         return h->fd;
     k->held_count++;

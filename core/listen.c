@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "core/base/check.h"
@@ -12,6 +13,8 @@
 #include "core/ring/sock.h"
 
 #define LISTEN_BACKLOG 4096
+#define PATIENCE_MS 500
+#define PAUSE_MS 10
 
 static struct listen_entry *find(const struct listen_set *s, const char *text)
 {
@@ -26,10 +29,19 @@ static bool is_unix(const struct listen_entry *e)
     return e->bound.sa.sa_family == AF_UNIX;
 }
 
-int listen_open(const struct addr *addr, struct addr *bound)
+/* What a killed process listened on is free only when the kernel has ended its io_uring, which took
+ * up to 20 ms after its death: who starts it again at once shall not fail. */
+int listen_open(const struct addr *addr, bool first, struct addr *bound)
 {
+    const struct timespec pause = { .tv_nsec = PAUSE_MS * 1000000 };
     bool tcp = addr->sa.sa_family != AF_UNIX;
-    return sock_listen(addr, LISTEN_BACKLOG, tcp ? SOCK_LISTEN_REUSEPORT : 0, bound);
+    unsigned flags = tcp ? SOCK_LISTEN_REUSEPORT | (first ? SOCK_LISTEN_FIRST : 0) : 0;
+    int fd = sock_listen(addr, LISTEN_BACKLOG, flags, bound);
+    for (unsigned ms = 0; fd == -EADDRINUSE && ms < PATIENCE_MS; ms += PAUSE_MS) {
+        nanosleep(&pause, NULL);
+        fd = sock_listen(addr, LISTEN_BACKLOG, flags, bound);
+    }
+    return fd;
 }
 
 void listen_close(int fd, const struct addr *bound)
@@ -75,7 +87,7 @@ static int grow(struct listen_set *s, struct listen_entry *e, uint32_t count)
     while (e->fds_count < count) {
         struct addr addr = e->bound;
         int fd = s->keeper >= 0 ? keeper_listen(s->keeper, e->text, e->fds_count, &addr, &e->bound)
-                                : listen_open(&addr, &e->bound);
+                                : listen_open(&addr, e->fds_count == 0, &e->bound);
         if (fd < 0)
             return fd;
         e->fds[e->fds_count++] = fd;

@@ -25,8 +25,9 @@ struct listen_set {
     uint32_t entries_count;
 };
 
-/* Binds and listens: a descriptor, or -errno. And the end of it: a Unix socket's file goes too. */
-int listen_open(const struct addr *addr, struct addr *bound);
+/* Binds and listens: a descriptor, or -errno. first: of the group of its address. And the end of
+ * it: a Unix socket's file goes too. */
+int listen_open(const struct addr *addr, bool first, struct addr *bound);
 void listen_close(int fd, const struct addr *bound);
 
 /* Opens what the configuration listens on and the set does not hold yet, for so many workers. On

@@ -265,7 +265,7 @@ struct str exchange_request_head(struct exchange *ex)
             request_write_head(ex, &o);
         if (o.full) {
             upstream_abort(ex);
-            exchange_reply(ex, END_HEAD_NO_ROOM);
+            exchange_reply(ex, o.start ? END_HEAD_NO_ROOM : END_OVERLOADED);
             return (struct str){ 0 };
         }
     }

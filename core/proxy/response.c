@@ -25,12 +25,12 @@ struct out exchange_begin_head(struct exchange *ex, bool large)
     return mem ? out_into(mem, bytes) : (struct out){ .full = true };
 }
 
-bool exchange_interim(struct exchange *ex, const struct http_head *h)
+enum end_reason exchange_interim(struct exchange *ex, const struct http_head *h)
 {
     if (h->status == 101 || ++ex->interim_count > INTERIM_RESPONSES_MAX)
-        return false;
+        return END_RESPONSE_INTERIM;
     if (ex->head.version_minor == 0) /* RFC 9110 15.2: HTTP/1.0 knows none */
-        return true;
+        return END_OK;
     struct out o = exchange_begin_head(ex, false);
     forward_interim_head(&o, h, ex->handling->via);
     if (o.full) {
@@ -39,11 +39,11 @@ bool exchange_interim(struct exchange *ex, const struct http_head *h)
             forward_interim_head(&o, h, ex->handling->via);
     }
     if (o.full || !out_raw(&ex->out, o.start, (uint32_t)out_len(&o), NULL))
-        return false;
+        return END_OVERLOADED;
     ex->arena.at = o.at;
     out_flush(&ex->out);
     client_arm(ex->client);
-    return true;
+    return END_OK;
 }
 
 static enum body_framing choose_framing(const struct exchange *ex, const struct framing *f)
@@ -115,7 +115,7 @@ bool exchange_respond(struct exchange *ex, const struct http_head *h, const stru
     }
     if (o.full || !out_raw(&ex->out, o.start, (uint32_t)out_len(&o), NULL)) {
         upstream_abort(ex);
-        exchange_reply(ex, END_RESPONSE_HEAD_TOO_LARGE);
+        exchange_reply(ex, o.start ? END_RESPONSE_HEAD_TOO_LARGE : END_OVERLOADED);
         return false;
     }
     size_t room = (size_t)(o.end - o.at);

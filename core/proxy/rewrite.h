@@ -15,8 +15,8 @@ struct exchange;
 /* Path and query for the server by strip_prefix and rewrite; the latter is written to o, which has
  * room for TARGET_BYTES_MAX. A rewrite with a query replaces the client's. False: the rule made
  * no path. */
-bool rewrite_target(const struct route_config *route, const struct template_ctx *ctx,
-                    struct out *o, struct str *path, struct str *query);
+bool rewrite_target(const struct route_config *route, const struct template_ctx *ctx, struct out *o,
+                    struct str *path, struct str *query);
 
 /* Rewrites by the route's rules: fields that change are dropped and added anew (edit.h). False when
  * there is no room. */

@@ -12,7 +12,7 @@
 #include "tests/wire/wire.h"
 
 #define PEERS_MAX 1024
-#define REQUEST_BYTES_MAX 4096
+#define REQUEST_BYTES_MAX (16 * 1024)
 
 /* ---- a server ---- */
 
