@@ -55,6 +55,7 @@ struct config *config_load_input(const struct config_input *in, struct config_re
     struct config *c = config_new(memory_max);
     if (tree && l && c) {
         tree_init(tree, report, in->getenv ? in->getenv : machine_getenv, memory_max);
+        tree->no_files = in->no_files;
         *l = (struct loader){ .config = c,
                               .report = report,
                               .tree = tree,
