@@ -11,8 +11,6 @@
 #include "core/config/schema.h"
 #include "core/keeper.h"
 
-#define DEFAULT_PATH "/etc/sluice/sluice.yaml"
-
 /* The arguments of the verbs that read a configuration. */
 struct file_options {
     const char *path;
@@ -43,7 +41,7 @@ static const char *value_of(const char *name, int argc, char **argv, int *i)
 static int read_file_options(int argc, char **argv, struct file_options *o)
 {
     bool check = strcmp(argv[0], "check") == 0;
-    *o = (struct file_options){ .path = DEFAULT_PATH };
+    *o = (struct file_options){ .path = OPTIONS_DEFAULT_PATH };
     for (int i = 1; i < argc; i++) {
         const char *argument = argv[i], *value;
         if ((value = value_of("-c", argc, argv, &i)) ||
@@ -131,12 +129,13 @@ static void print_help(FILE *to)
         "  sluice proxy --help                               all its options\n\n"
         "  sluice run [-c FILE]                              serve what a file says\n"
         "  sluice check [-c FILE] [--format json]            say all that is wrong with it\n"
+        "  sluice reload [-c FILE]                           have the running one read it again\n"
         "  sluice route GET http://example.com/              which route a request would meet\n"
         "  sluice help KEY                                   what a key of the file means\n"
         "  sluice help keys                                  all keys\n"
         "  sluice schema                                     the file's JSON Schema, for editors\n"
         "  sluice --version\n\n"
-        "FILE is " DEFAULT_PATH " unless given; '-' is standard input.\n",
+        "FILE is " OPTIONS_DEFAULT_PATH " unless given; '-' is standard input.\n",
         to);
 }
 
