@@ -12,7 +12,7 @@ LIBURING_CFLAGS="-O3 -g1 -fno-plt -fstack-protector-strong"
 
 BUILD_PACKAGES=(gcc libc6-dev make cmake ninja-build pkg-config libjemalloc-dev libxxhash-dev
     libyaml-dev libpcre2-dev)
-TEST_PACKAGES=(libcmocka-dev python3)
+TEST_PACKAGES=(libcmocka-dev python3 python3-yaml python3-jsonschema)
 DEMO_PACKAGES=(curl)
 BENCH_PACKAGES=(python3 nginx haproxy wrk apache2-utils curl)
 

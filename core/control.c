@@ -13,7 +13,11 @@
 #include "core/base/check.h"
 #include "core/config/load.h"
 #include "core/fleet.h"
+#include "core/keeper_socket.h"
+#include "core/observe/admin.h"
+#include "core/observe/config_text.h"
 #include "core/observe/log_writer.h"
+#include "core/observe/metrics.h"
 #include "core/options.h"
 #include "core/plans.h"
 #include "core/ring/loop.h"
@@ -25,15 +29,25 @@ struct control {
     const char *path; /* of the configuration; NULL: the command line */
     struct loop *loop;
     struct fleet fleet;
-    bool up; /* the first plan is in force */
-    bool draining;
-    bool ending; /* all workers are gone; the log is being flushed, then the loop ends */
+    bool up;       /* the first plan is in force */
+    bool draining; /* or about to: the balancer before us is told first */
+    bool ending;   /* all workers are gone; the log is being flushed, then the loop ends */
+    bool ended;    /* nothing is left but the signals */
     int exit_code;
     int signal_fd;
     struct op signal_op;
     struct signalfd_siginfo signal_info;
     struct plans plans;
     struct log_writer *log;
+    struct metrics *metrics;
+    struct admin *admin;
+    struct admin_user admin_user;
+    struct timer lame_duck;
+    struct config_report *report; /* of the reload that is under way; NULL: none is */
+    bool reload_of_admin;         /* it was asked for there, not by a signal */
+    uint64_t reloads_good, reloads_bad;
+    bool reload_good;
+    uint64_t start_ns, start_wall_us, applied_wall_us;
 };
 
 static struct control *control_of(struct fleet *f)
@@ -47,13 +61,20 @@ static void end_loop(struct log_writer *log, void *arg)
 {
     (void)log;
     struct control *c = arg;
+    c->ended = true;
     op_cancel(c->loop, &c->signal_op); /* whose completion stops the loop */
+}
+
+static void stop_log(void *arg)
+{
+    struct control *c = arg;
+    log_writer_stop(c->log, c->loop->now_ns + ms_to_ns(LOG_STOP_MS), end_loop, c);
 }
 
 static void end_if_done(struct control *c)
 {
     if (c->ending && !c->plans.count)
-        log_writer_stop(c->log, c->loop->now_ns + ms_to_ns(LOG_STOP_MS), end_loop, c);
+        admin_stop(c->admin, stop_log, c);
 }
 
 static void on_no_plans(struct plans *p)
@@ -102,14 +123,60 @@ static void print_banner(struct control *c)
         fprintf(stderr, "sluice: try  curl -i --unix-socket %s http://localhost/\n", text + 5);
 }
 
+/* --- reloads --- */
+
+/* status: of the answer to who asked for it by HTTP. summary: its first line. */
+static void end_reload(struct control *c, int status, const char *summary)
+{
+    char *text = NULL, *json = NULL;
+    size_t text_bytes = 0, json_bytes = 0;
+    FILE *to_text = open_memstream(&text, &text_bytes);
+    FILE *to_json = open_memstream(&json, &json_bytes);
+    c->reload_good = status == 200;
+    c->reloads_good += c->reload_good;
+    c->reloads_bad += !c->reload_good;
+    if (to_text) {
+        fprintf(to_text, "%s\n", summary);
+        config_report_print(c->report, to_text, false);
+        fclose(to_text);
+    }
+    if (to_json) {
+        config_report_print_json(c->report, to_json);
+        fclose(to_json);
+    }
+    admin_reloaded(c->admin, status, (struct str){ text, text ? text_bytes : 0 },
+                   (struct str){ json, json ? json_bytes : 0 });
+    free(text);
+    free(json);
+    config_report_free(c->report);
+    free(c->report);
+    c->report = NULL;
+}
+
+/* The plan could not be taken up: everything stays as it was. */
+static void fail_reload(struct control *c, const char *why)
+{
+    const struct place nowhere = { 0 };
+    char ignored[512];
+    fprintf(stderr, "sluice: not reloaded: %s\n", why);
+    report_error(c->report, nowhere, "%s", why);
+    if (c->fleet.plan)
+        (void)admin_listen(c->admin, c->fleet.plan->config->admin_socket, ignored, sizeof ignored);
+    end_reload(c, 500, "not reloaded");
+}
+
 static void on_applied(struct fleet *f, bool ok, const char *why)
 {
     struct control *c = control_of(f);
-    if (c->up) {
-        if (ok)
-            fprintf(stderr, "sluice: reloaded %s%s%s\n", c->path, why[0] ? "; " : "", why);
-        else
-            fprintf(stderr, "sluice: not reloaded: %s\n", why);
+    if (ok)
+        c->applied_wall_us = c->loop->wall_us;
+    if (c->up && ok) {
+        fprintf(stderr, "sluice: reloaded %s%s%s\n", c->path, why[0] ? "; " : "", why);
+        if (c->reload_of_admin && f->listen.keeper >= 0)
+            keeper_loaded(f->listen.keeper);
+        end_reload(c, 200, "reloaded");
+    } else if (c->up) {
+        fail_reload(c, why);
     } else if (ok) {
         c->up = true;
         print_banner(c);
@@ -120,29 +187,94 @@ static void on_applied(struct fleet *f, bool ok, const char *why)
     }
 }
 
-static void reload(struct control *c)
+/* Phase one of what is not the fleet's; gives the plan. NULL: why says the cause. */
+static struct plan *prepare(struct control *c, struct config *config, char *why, uint32_t why_bytes)
 {
-    if (!c->path || !c->up || c->draining)
-        return;
-    if (c->fleet.state != FLEET_STEADY) {
-        fputs("sluice: not reloaded: another reload is under way\n", stderr);
-        return;
+    struct plan *p = plans_make(&c->plans, config, why, why_bytes);
+    if (p && !admin_listen(c->admin, config->admin_socket, why, why_bytes)) {
+        plan_unuse(p);
+        p = NULL;
     }
-    struct config_report report;
-    config_report_init(&report);
-    struct config *config = config_load(c->path, &report);
-    config_report_print(&report, stderr, isatty(STDERR_FILENO) && !getenv("NO_COLOR"));
-    config_report_free(&report);
+    return p;
+}
+
+/* False, and nothing happens: not now. Else it ends with end_reload(). */
+static bool reload(struct control *c, bool of_admin)
+{
+    char why[512];
+    if (!c->path || !c->up || c->draining || c->report || c->fleet.state != FLEET_STEADY)
+        return false;
+    c->report = malloc(sizeof *c->report);
+    if (!c->report)
+        return false;
+    config_report_init(c->report);
+    c->reload_of_admin = of_admin;
+    struct config *config = config_load(c->path, c->report);
+    config_report_print(c->report, stderr, isatty(STDERR_FILENO) && !getenv("NO_COLOR"));
     if (!config) {
         fputs("sluice: not reloaded: everything stays as it was\n", stderr);
-        return;
+        end_reload(c, 422, "not reloaded: everything stays as it was");
+        return true;
     }
-    char why[512];
-    struct plan *p = plans_make(&c->plans, config, why, sizeof why);
+    struct plan *p = prepare(c, config, why, sizeof why);
     if (p)
         fleet_apply(&c->fleet, p);
     else
-        fprintf(stderr, "sluice: not reloaded: %s\n", why);
+        fail_reload(c, why);
+    return true;
+}
+
+/* --- what the admin socket asks --- */
+
+static struct control *control_of_admin(struct admin_user *u)
+{
+    return container_of(u, struct control, admin_user);
+}
+
+static bool is_ready(const struct control *c)
+{
+    return c->up && !c->draining && !c->fleet.stopping;
+}
+
+static bool admin_ready(struct admin_user *u)
+{
+    return is_ready(control_of_admin(u));
+}
+
+static bool admin_config(struct admin_user *u, FILE *to)
+{
+    const struct plan *p = control_of_admin(u)->fleet.plan;
+    return p && config_text_print(p->config, to);
+}
+
+static bool admin_reload(struct admin_user *u)
+{
+    return reload(control_of_admin(u), true);
+}
+
+static void admin_metrics(struct admin_user *u, FILE *to)
+{
+    struct control *c = control_of_admin(u);
+    const struct counters *workers[WORKERS_MAX];
+    struct metrics_process p = { .version = SLUICE_VERSION,
+                                 .workers = workers,
+                                 .logs = log_writer_stats(c->log),
+                                 .now_ns = c->loop->now_ns,
+                                 .start_ns = c->start_ns,
+                                 .start_wall_us = c->start_wall_us,
+                                 .reloads_good = c->reloads_good,
+                                 .reloads_bad = c->reloads_bad,
+                                 .reload_wall_us = c->applied_wall_us,
+                                 .reload_good = c->reload_good,
+                                 .ready = is_ready(c) };
+    for (uint32_t i = 0; i < WORKERS_MAX; i++) {
+        const struct worker_thread *t = c->fleet.threads[i];
+        if (!t)
+            continue;
+        workers[p.workers_count++] = &t->counters;
+        p.workers_running += t->state == THREAD_UP;
+    }
+    metrics_print(c->metrics, &p, to);
 }
 
 /* --- the log --- */
@@ -159,18 +291,42 @@ static void read_signal(struct control *c)
     op_read(c->loop, &c->signal_op, c->signal_fd, &c->signal_info, sizeof c->signal_info);
 }
 
-static void drain_or_stop(struct control *c, bool again_stops)
+static void drain(struct control *c)
 {
-    if (c->draining) {
-        if (again_stops)
-            fleet_stop(&c->fleet);
-        return;
-    }
-    c->draining = true;
     const struct plan *p = c->fleet.plan;
     if (p)
         fprintf(stderr, "sluice: draining, %u s at most\n", p->config->timeouts.drain_ms / 1000);
     fleet_drain(&c->fleet);
+}
+
+static void on_lame_duck(struct timer *t, uint64_t now_ns)
+{
+    (void)now_ns;
+    drain(container_of(t, struct control, lame_duck));
+}
+
+static void stop(struct control *c)
+{
+    timer_remove(&c->loop->timers, &c->lame_duck);
+    fleet_stop(&c->fleet);
+}
+
+static void drain_or_stop(struct control *c, bool again_stops)
+{
+    if (c->draining) {
+        if (again_stops)
+            stop(c);
+        return;
+    }
+    c->draining = true;
+    const struct plan *p = c->fleet.plan;
+    uint32_t wait_ms = p ? p->config->lame_duck_ms : 0;
+    if (!wait_ms) {
+        drain(c);
+        return;
+    }
+    fprintf(stderr, "sluice: not ready any more; draining in %.3g s\n", wait_ms / 1000.0);
+    loop_timer_set(c->loop, &c->lame_duck, c->loop->now_ns + ms_to_ns(wait_ms));
 }
 
 static void on_signal(struct op *op, struct op_result result)
@@ -182,7 +338,7 @@ static void on_signal(struct op *op, struct op_result result)
     }
     switch (c->signal_info.ssi_signo) {
     case SIGINT:
-        fleet_stop(&c->fleet);
+        stop(c);
         break;
     case SIGTERM:
         drain_or_stop(c, true);
@@ -191,7 +347,8 @@ static void on_signal(struct op *op, struct op_result result)
         drain_or_stop(c, false);
         break;
     case SIGHUP:
-        reload(c);
+        if (!reload(c, false) && !c->draining)
+            fputs("sluice: not reloaded: another reload is under way\n", stderr);
         break;
     case SIGUSR1:
         log_writer_reopen(c->log);
@@ -199,7 +356,7 @@ static void on_signal(struct op *op, struct op_result result)
     default:
         break;
     }
-    if (c->ending)
+    if (c->ended)
         loop_stop(c->loop);
     else
         read_signal(c);
@@ -241,11 +398,24 @@ static bool set_up(struct control *c, char *why, uint32_t why_bytes)
     if (!c->loop)
         return false;
     c->log = log_writer_create(c->loop, isatty(STDOUT_FILENO) && !getenv("NO_COLOR"));
-    if (!c->log) {
+    c->metrics = metrics_create();
+    c->admin = admin_create(c->loop, &c->admin_user);
+    if (!c->log || !c->metrics || !c->admin) {
         snprintf(why, why_bytes, "out of memory");
         return false;
     }
-    c->plans = (struct plans){ .loop = c->loop, .log = c->log, .on_none = on_no_plans };
+    c->admin_user = (struct admin_user){ .version = SLUICE_VERSION,
+                                         .ready = admin_ready,
+                                         .metrics = admin_metrics,
+                                         .config = admin_config,
+                                         .reload = admin_reload };
+    c->plans = (struct plans){
+        .loop = c->loop, .log = c->log, .metrics = c->metrics, .on_none = on_no_plans
+    };
+    timer_init(&c->lame_duck, on_lame_duck);
+    c->reload_good = true;
+    c->start_ns = c->loop->now_ns;
+    c->start_wall_us = c->loop->wall_us;
     c->fleet.loop = c->loop;
     c->fleet.log_port = log_port;
     c->fleet.on_applied = on_applied;
@@ -262,7 +432,7 @@ static void run(struct control *c, struct config *config)
         fputs("sluice: cannot receive signals\n", stderr);
         return;
     }
-    struct plan *p = plans_make(&c->plans, config, why, sizeof why);
+    struct plan *p = prepare(c, config, why, sizeof why);
     if (p) {
         c->exit_code = EXIT_OK;
         fleet_apply(&c->fleet, p);
@@ -294,6 +464,8 @@ int control_run(struct config *config, const char *path, int keeper)
     if (c) {
         code = c->exit_code;
         log_writer_destroy(c->log);
+        metrics_destroy(c->metrics);
+        admin_destroy(c->admin);
         if (c->loop)
             loop_destroy(c->loop);
         fleet_destroy(&c->fleet);

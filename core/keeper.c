@@ -62,6 +62,24 @@ static uint64_t now_ms(void)
     return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
 
+/* --- the configuration --- */
+
+/* Keeps what a next server process would start with; the messages are the server's to print. */
+static void load_again(struct keeper *k)
+{
+    struct config_report *report = malloc(sizeof *report);
+    if (!report)
+        return;
+    config_report_init(report);
+    struct config *config = config_load(k->path, report);
+    config_report_free(report);
+    free(report);
+    if (!config)
+        return;
+    config_free(k->config);
+    k->config = config;
+}
+
 /* --- sockets --- */
 
 static const struct held *find(const struct keeper *k, const struct keeper_question *q)
@@ -104,6 +122,10 @@ static void answer(struct keeper *k, const struct keeper_question *q)
 {
     if (q->verb == KEEPER_RELEASE) {
         release(k, q->text);
+        return;
+    }
+    if (q->verb == KEEPER_LOADED) {
+        load_again(k);
         return;
     }
     const struct held *h = find(k, q);
@@ -208,22 +230,6 @@ static bool server_ended(struct keeper *k, int status, int *code)
 }
 
 /* --- signals --- */
-
-/* Keeps what a next server process would start with; the messages are the server's to print. */
-static void load_again(struct keeper *k)
-{
-    struct config_report *report = malloc(sizeof *report);
-    if (!report)
-        return;
-    config_report_init(report);
-    struct config *config = config_load(k->path, report);
-    config_report_free(report);
-    free(report);
-    if (!config)
-        return;
-    config_free(k->config);
-    k->config = config;
-}
 
 static bool take_signal(struct keeper *k, int *code)
 {

@@ -77,6 +77,12 @@ void keeper_release(int socket, const char *text)
     (void)send_whole(socket, &q, sizeof q, -1); /* without a keeper there is nothing to release */
 }
 
+void keeper_loaded(int socket)
+{
+    const struct keeper_question q = { .verb = KEEPER_LOADED };
+    (void)send_whole(socket, &q, sizeof q, -1);
+}
+
 bool keeper_receive(int socket, struct keeper_question *q)
 {
     int fd;

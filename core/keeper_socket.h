@@ -11,6 +11,8 @@
 
 enum keeper_verb {
     KEEPER_LISTEN,  /* answered with a descriptor, or an error */
+    KEEPER_LOADED,  /* the configuration was reloaded: the next process begins with it; not
+                       answered */
     KEEPER_RELEASE, /* the whole group of this text is closed; not answered */
 };
 
@@ -33,6 +35,7 @@ struct keeper_answer {
 int keeper_listen(int socket, const char *text, uint32_t number, const struct addr *addr,
                   struct addr *bound);
 void keeper_release(int socket, const char *text);
+void keeper_loaded(int socket);
 
 /* The keeper's side. */
 bool keeper_receive(int socket, struct keeper_question *q); /* false: the other side is gone */

@@ -34,10 +34,10 @@ static const struct {
     const char *name;
     int (*run)(int argc, char **argv);
 } verbs[] = {
-    { "proxy", run_proxy },         { "run", options_run },       { "check", options_check },
-    { "route", route_main },        { "help", options_help },     { "--help", options_help },
-    { "-h", options_help },         { "schema", options_schema }, { "version", print_version },
-    { "--version", print_version },
+    { "proxy", run_proxy },       { "run", options_run },         { "check", options_check },
+    { "reload", options_reload }, { "route", route_main },        { "help", options_help },
+    { "--help", options_help },   { "-h", options_help },         { "schema", options_schema },
+    { "version", print_version }, { "--version", print_version },
 };
 
 int main(int argc, char **argv)

@@ -11,13 +11,30 @@
 #include "core/config/schema.h"
 #include "core/keeper.h"
 
-#define DEFAULT_PATH "/etc/sluice/sluice.yaml"
-
 /* The arguments of the verbs that read a configuration. */
 struct file_options {
     const char *path;
     bool json;
 };
+
+static void print_help(FILE *to)
+{
+    fputs(
+        "sluice, a reverse proxy on io_uring.\n\n"
+        "  sluice proxy --from :8080 --to 127.0.0.1:9000     proxy one server, without a file\n"
+        "  sluice proxy --from :8080 --to HOST:PORT,...      spread over several\n"
+        "  sluice proxy --help                               all its options\n\n"
+        "  sluice run [-c FILE]                              serve what a file says\n"
+        "  sluice check [-c FILE] [--format json]            say all that is wrong with it\n"
+        "  sluice reload [-c FILE]                           have the running one read it again\n"
+        "  sluice route GET http://example.com/              which route a request would meet\n"
+        "  sluice help KEY                                   what a key of the file means\n"
+        "  sluice help keys                                  all keys\n"
+        "  sluice schema                                     the file's JSON Schema, for editors\n"
+        "  sluice --version\n\n"
+        "FILE is " OPTIONS_DEFAULT_PATH " unless given; '-' is standard input.\n",
+        to);
+}
 
 static int usage(const char *verb, const char *what, const char *argument)
 {
@@ -28,33 +45,40 @@ static int usage(const char *verb, const char *what, const char *argument)
     return EXIT_USAGE;
 }
 
-/* "--name value" or "--name=value"; NULL: it is another option. */
-static const char *value_of(const char *name, int argc, char **argv, int *i)
+/* "--name=value", or "--name" and the value in the next argument; NULL: it is another option, or
+ * has no value. *used, 1 before: how many arguments it takes. */
+static const char *value_of(const char *name, const char *argument, const char *next, int *used)
 {
     size_t n = strlen(name);
-    if (strncmp(argv[*i], name, n) != 0)
+    if (strncmp(argument, name, n) != 0 || (argument[n] != '=' && argument[n] != '\0'))
         return NULL;
-    if (argv[*i][n] == '=')
-        return argv[*i] + n + 1;
-    return argv[*i][n] == '\0' && *i + 1 < argc ? argv[++*i] : NULL;
+    if (argument[n] == '=')
+        return argument + n + 1;
+    *used = next ? 2 : 1;
+    return next;
 }
 
-/* Gives 0, or EXIT_USAGE after a message. */
+/* Gives 0, EXIT_USAGE after a message, or -1 when help was asked for and printed. */
 static int read_file_options(int argc, char **argv, struct file_options *o)
 {
     bool check = strcmp(argv[0], "check") == 0;
-    *o = (struct file_options){ .path = DEFAULT_PATH };
-    for (int i = 1; i < argc; i++) {
-        const char *argument = argv[i], *value;
-        if ((value = value_of("-c", argc, argv, &i)) ||
-            (value = value_of("--config", argc, argv, &i))) {
+    *o = (struct file_options){ .path = OPTIONS_DEFAULT_PATH };
+    for (int i = 1, used; i < argc; i += used) {
+        used = 1;
+        const char *next = i + 1 < argc ? argv[i + 1] : NULL, *value;
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
+            print_help(stdout);
+            return -1;
+        }
+        if ((value = value_of("-c", argv[i], next, &used)) ||
+            (value = value_of("--config", argv[i], next, &used))) {
             o->path = value;
-        } else if (check && (value = value_of("--format", argc, argv, &i))) {
+        } else if (check && (value = value_of("--format", argv[i], next, &used))) {
             o->json = strcmp(value, "json") == 0;
             if (!o->json && strcmp(value, "text") != 0)
                 return usage(argv[0], "--format is json or text, not", value);
         } else {
-            return usage(argv[0], "not an option, or without its value:", argument);
+            return usage(argv[0], "not an option, or without its value:", argv[i]);
         }
     }
     return 0;
@@ -72,7 +96,7 @@ int options_run(int argc, char **argv)
     struct config_report report;
     int code = read_file_options(argc, argv, &o);
     if (code)
-        return code;
+        return code < 0 ? EXIT_OK : code;
     config_report_init(&report);
     struct config *config = config_load(o.path, &report);
     config_report_print(&report, stderr, colour());
@@ -107,7 +131,7 @@ int options_check(int argc, char **argv)
     struct config_report report;
     int code = read_file_options(argc, argv, &o);
     if (code)
-        return code;
+        return code < 0 ? EXIT_OK : code;
     config_report_init(&report);
     struct config *config = config_load(o.path, &report);
     if (o.json)
@@ -120,24 +144,6 @@ int options_check(int argc, char **argv)
     config_report_free(&report);
     config_free(config);
     return code;
-}
-
-static void print_help(FILE *to)
-{
-    fputs(
-        "sluice, a reverse proxy on io_uring.\n\n"
-        "  sluice proxy --from :8080 --to 127.0.0.1:9000     proxy one server, without a file\n"
-        "  sluice proxy --from :8080 --to HOST:PORT,...      spread over several\n"
-        "  sluice proxy --help                               all its options\n\n"
-        "  sluice run [-c FILE]                              serve what a file says\n"
-        "  sluice check [-c FILE] [--format json]            say all that is wrong with it\n"
-        "  sluice route GET http://example.com/              which route a request would meet\n"
-        "  sluice help KEY                                   what a key of the file means\n"
-        "  sluice help keys                                  all keys\n"
-        "  sluice schema                                     the file's JSON Schema, for editors\n"
-        "  sluice --version\n\n"
-        "FILE is " DEFAULT_PATH " unless given; '-' is standard input.\n",
-        to);
 }
 
 int options_help(int argc, char **argv)

@@ -11,6 +11,7 @@ struct entry {
     struct plans *plans;
     struct plan *plan;
     struct log_group *logs;
+    struct metrics_plan *metrics;
     struct msg unused;
 };
 
@@ -18,6 +19,7 @@ static void on_logs_closed(void *arg)
 {
     struct entry *e = arg;
     struct plans *p = e->plans;
+    metrics_drop_plan(e->metrics);
     plan_free(e->plan);
     free(e);
     if (--p->count == 0)
@@ -47,9 +49,16 @@ struct plan *plans_make(struct plans *p, struct config *config, char *why, uint3
         goto fail;
     }
     *e = (struct entry){ .plans = p, .plan = plan, .unused = { .run = run_unused } };
-    e->logs = log_writer_open(p->log, config, why, why_bytes);
-    if (!e->logs)
+    e->metrics = metrics_add_plan(p->metrics, plan);
+    if (!e->metrics) {
+        snprintf(why, why_bytes, "out of memory");
         goto fail;
+    }
+    e->logs = log_writer_open(p->log, config, why, why_bytes);
+    if (!e->logs) {
+        metrics_drop_plan(e->metrics);
+        goto fail;
+    }
     plan->log_first = log_group_first(e->logs);
     plan->owner = e;
     plan->on_unused = on_unused;

@@ -1,18 +1,21 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* All plans that somebody still uses, each with its logs open: several, while exchanges of the
- * configurations before are running. Plans are made and freed on the control thread. */
+/* All plans that somebody still uses, each with its logs open and its counters known: several,
+ * while exchanges of the configurations before are running. Plans are made and freed on the control
+ * thread. */
 #ifndef SLUICE_PLANS_H
 #define SLUICE_PLANS_H
 
 #include <stdint.h>
 
 #include "core/observe/log_writer.h"
+#include "core/observe/metrics.h"
 #include "core/proxy/plan.h"
 
 struct plans {
     /* set by the owner */
     struct loop *loop;
     struct log_writer *log;
+    struct metrics *metrics;
     void (*on_none)(struct plans *p); /* the last one was freed */
 
     uint32_t count;

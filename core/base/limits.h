@@ -44,8 +44,7 @@
 #define LIMIT_BUCKET_SETS (64 * 1024)
 #define LIMIT_COUNT_SETS (32 * 1024)
 #define LIMIT_BATCH_MAX 64       /* tokens that a worker takes at a time */
-#define REFUSED_CLIENTS_MAX 1024 /* of a worker: connections over a limit that wait for their 429  \
-                                  */
+#define REFUSED_CLIENTS_MAX 1024 /* of a worker: clients over a limit that wait for their 429 */
 
 /* passwords */
 #define CREDENTIALS_BYTES_MAX 512 /* "NAME:PASSWORD" of a request: 401 */

@@ -376,6 +376,11 @@ struct request_id_config {
     enum trust trust;  /* whose ids are kept; others are replaced */
 };
 
+struct config_source {
+    const char *name;
+    struct str text;
+};
+
 struct config {
     uint32_t workers;         /* 0: one per CPU of the affinity set */
     uint32_t clients_max;     /* per worker; 0: as descriptors allow */
@@ -398,6 +403,8 @@ struct config {
     struct log_config *logs;
     uint32_t logs_count;
 
+    struct config_source *sources; /* the files it was read from, as they were */
+    uint32_t sources_count;
     struct regex *regexes; /* all that are compiled */
     struct arena arena;
 };

@@ -134,7 +134,7 @@ static void read_users(struct loader *l, const struct node *n, struct basic_auth
             auth->users_count++;
     if (count == 0)
         report_warning(l->report, n->place, "'%s' names no user: nobody can come in", auth->path);
-    if (auth->users_count)
+    if (auth->users)
         qsort(auth->users, auth->users_count, sizeof *auth->users, by_name);
     for (uint32_t i = 1; i < auth->users_count; i++)
         if (str_eq(auth->users[i].name, auth->users[i - 1].name))

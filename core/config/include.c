@@ -117,6 +117,10 @@ static void include_pattern(struct tree *t, struct node *root, struct source *by
     char path[4096];
     const char *slash = strrchr(by->name, '/');
     size_t folder = slash && pattern->text.ptr[0] != '/' ? (size_t)(slash - by->name) + 1 : 0;
+    if (t->no_files) {
+        report_error(t->report, pattern->place, "files are not read here");
+        return;
+    }
     if (folder + pattern->text.len >= sizeof path) {
         report_error(t->report, pattern->place, "'%s': the name is too long",
                      quote(pattern->text).text);

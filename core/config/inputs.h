@@ -54,30 +54,29 @@ struct basic_auth_input {
     const char *users;
 };
 
-/* 'burst' 0: as many as the rate's count. */
 typedef void take_fn(struct loader *l, const struct node *n, void *read, uint32_t count, void *out);
 typedef void object_fn(struct loader *l, const struct node *n, void *out);
 
-/* inputs.c */
-take_fn take_networks;                                      /* struct networks */
-take_fn take_allow, take_deny;                              /* struct handling */
-take_fn take_request_edits, take_response_edits, take_hide; /* struct handling */
-take_fn take_respond_headers;                               /* struct header_edits */
-take_fn take_location, take_cookies;                        /* struct handling */
-take_fn take_rate_limit;                                    /* struct handling */
-take_fn take_connection_limit; /* const struct connection_limit_config * */
-take_fn take_external_auth;    /* const struct external_auth_config * */
-take_fn take_balance;          /* struct backend_config */
-take_fn take_bind;             /* struct listener_config; goes to the configuration's binds */
-take_fn take_defaults;         /* the loader's, whatever out is */
-take_fn take_nothing;
-object_fn begin_defaults, begin_site, begin_route, end_route, begin_backend, end_backend,
+/* inputs.c, inputs_site.c */
+extern take_fn take_networks;                                      /* struct networks */
+extern take_fn take_allow, take_deny;                              /* struct handling */
+extern take_fn take_request_edits, take_response_edits, take_hide; /* struct handling */
+extern take_fn take_respond_headers;                               /* struct header_edits */
+extern take_fn take_location, take_cookies;                        /* struct handling */
+extern take_fn take_rate_limit;                                    /* struct handling */
+extern take_fn take_connection_limit; /* const struct connection_limit_config * */
+extern take_fn take_external_auth;    /* const struct external_auth_config * */
+extern take_fn take_balance;          /* struct backend_config */
+extern take_fn take_bind;     /* struct listener_config; goes to the configuration's binds */
+extern take_fn take_defaults; /* the loader's, whatever out is */
+extern take_fn take_nothing;
+extern object_fn begin_defaults, begin_site, begin_route, end_route, begin_backend, end_backend,
     end_server, end_match, end_balance;
 
 /* files.c: what other files hold */
-take_fn take_basic_auth;  /* const struct basic_auth_config * */
-take_fn take_error_pages; /* struct handling */
-take_fn take_maintenance; /* struct maintenance_config */
+extern take_fn take_basic_auth;  /* const struct basic_auth_config * */
+extern take_fn take_error_pages; /* struct handling */
+extern take_fn take_maintenance; /* struct maintenance_config */
 
 /* Adds the networks of a file, one a line, '#' begins a comment. False: reported. */
 bool load_networks(struct loader *l, const struct node *n, const char *path, struct networks *out);

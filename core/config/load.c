@@ -28,6 +28,21 @@ static struct node *parse_input(struct tree *t, const struct config_input *in)
     return root;
 }
 
+/* The texts stay with the configuration, to be shown. */
+static void keep_sources(struct loader *l)
+{
+    struct tree *t = l->tree;
+    struct config_source *kept = load_alloc(l, t->sources_count * sizeof *kept);
+    for (uint32_t i = 0; kept && i < t->sources_count; i++) {
+        kept[i].name = load_str(l, str_of(t->sources[i]->name)).ptr;
+        kept[i].text = load_str(l, t->sources[i]->text);
+        if (!kept[i].name || !kept[i].text.ptr)
+            return; /* reported */
+    }
+    l->config->sources = kept;
+    l->config->sources_count = kept ? t->sources_count : 0;
+}
+
 /* Whether it could be read; what is wrong in it is in the report. */
 static void read_root(struct loader *l)
 {
@@ -55,6 +70,7 @@ struct config *config_load_input(const struct config_input *in, struct config_re
     struct config *c = config_new(memory_max);
     if (tree && l && c) {
         tree_init(tree, report, in->getenv ? in->getenv : machine_getenv, memory_max);
+        tree->no_files = in->no_files;
         *l = (struct loader){ .config = c,
                               .report = report,
                               .tree = tree,
@@ -63,6 +79,8 @@ struct config *config_load_input(const struct config_input *in, struct config_re
                               .captures = -1 };
         if (l->root)
             read_root(l);
+        if (report_ok(report))
+            keep_sources(l);
         tree_free(tree);
     } else {
         report_out_of_memory(report);

@@ -17,6 +17,7 @@ struct config_input {
     const char *(*getenv)(const char *name); /* NULL: getenv() */
     config_resolve_fn resolve;               /* NULL: getaddrinfo() */
     bool keep_names;                         /* names of servers are not resolved */
+    bool no_files;                           /* no other file is read: to name one is an error */
     size_t memory_max; /* of the configuration, and of reading it; 0: CONFIG_MEMORY_BYTES_MAX */
 };
 

@@ -11,8 +11,8 @@
 static struct place place_in(const struct node *n, size_t offset)
 {
     struct place at = n->place;
-    if (!n->quoted && !n->expanded && offset < at.width) {
-        at.column += (uint32_t)offset;
+    if (!n->quoted && !n->expanded && at.width == n->text.len) {
+        at.column += (uint32_t)(offset < at.width ? offset : at.width - 1);
         at.width = 1;
     }
     return at;

@@ -248,7 +248,7 @@ static const struct word redirect_words[] = {
 };
 static const struct schema_key redirect_keys[] = {
     { KEY("to"), VALUE(redirect_config, to, value_template), .required = true,
-      .doc = "The Location: https://www.example.com$uri" },
+      .doc = "The Location, like https://www.example.com$uri." },
     { KEY("status"), VALUE(redirect_config, status, value_status_word), .words = redirect_words,
       DEFAULT(308), .doc = "308 and 307 keep the method, 301 to 303 need not." },
 };

@@ -97,6 +97,10 @@ static struct source *read_file(struct tree *t, const char *path, struct place f
     struct stat st = { 0 };
     struct source *s = NULL;
     size_t room = bytes_max - *bytes, len = 0;
+    if (t->no_files) {
+        report_error(t->report, from, "'%s': files are not read here", quote(str_of(name)).text);
+        return NULL;
+    }
     if (t->sources_count == TREE_FILES_MAX) {
         report_error(t->report, from, "more than %d files", TREE_FILES_MAX);
         return NULL;

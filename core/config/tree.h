@@ -41,6 +41,7 @@ struct node {
 struct tree {
     struct config_report *report;
     const char *(*getenv)(const char *name);
+    bool no_files; /* none may be read */
     struct arena arena;
     struct source *sources[TREE_FILES_MAX];
     uint32_t sources_count;

@@ -188,13 +188,15 @@ static const char *path_problem(struct str path)
         } else if (c == '%') {
             int high = rest.len >= 3 ? hex(rest.ptr[1]) : -1,
                 low = rest.len >= 3 ? hex(rest.ptr[2]) : -1;
+            if (high == 0 && low == 0)
+                return "never met: paths with %00 are refused";
             if (high < 0 || low < 0)
                 return "'%' is followed by two hexadecimal digits";
             if (unreserved((char)(high << 4 | low)))
                 return "never met: what needs no '%' is decoded in paths";
             if (rest.ptr[1] >= 'a' || rest.ptr[2] >= 'a')
                 return "never met: '%' is followed by upper-case digits in paths";
-        } else if (!unreserved(c) && !strchr("!$&'()+,;=:@", c)) {
+        } else if (!unreserved(c) && !strchr("!$&'()+,;=:@[]|^", c)) {
             return "spaces and the like are written as '%' with two hexadecimal digits";
         }
     }

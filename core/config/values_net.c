@@ -53,7 +53,7 @@ static void read_server_address(struct loader *l, const struct schema_key *k, co
 {
     (void)k;
     struct server_config *s = out;
-    struct addr addr, port;
+    struct addr addr, port = { 0 };
     const char *why;
     bool url = memmem(n->text.ptr, n->text.len, "://", 3) != NULL;
     if (addr_parse(n->text, false, &addr, &why))

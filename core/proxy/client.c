@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/base/check.h"
+#include "core/proxy/body_buffer.h"
 #include "core/proxy/gate.h"
 #include "core/proxy/listener.h"
 #include "core/proxy/upstream.h"
@@ -359,7 +360,8 @@ static bool body_dropped_too_long(struct client *c, uint64_t taken_before)
 void client_pump_body(struct client *c)
 {
     struct exchange *ex = c->ex;
-    if (c->state != CLIENT_BUSY || ex->state < EX_WAITING || ex->state == EX_ENDED)
+    if (c->state != CLIENT_BUSY || ex->state == EX_ENDED ||
+        (ex->state < EX_WAITING && !ex->request_buffer))
         return; /* the body waits for a connection */
     if (ex->body_in.state == IN_BODY && c->in.buf) {
         uint64_t taken = ex->body_in.taken_bytes;
@@ -381,8 +383,12 @@ void client_pump_body(struct client *c)
     }
     want_bytes(c);
     client_arm(c);
-    if (ex->up) {
-        struct upstream *up = ex->up;
+    if (ex->request_buffer)
+        body_buffer_drain(ex->request_buffer);
+    if (ex->state == EX_BUFFERING) {
+        exchange_buffered(ex);
+    } else if (ex->attempt.up && ex->state >= EX_WAITING) {
+        struct upstream *up = ex->attempt.up;
         out_flush(&up->out);
         upstream_arm(up);
     }

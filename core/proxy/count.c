@@ -22,8 +22,8 @@ static uint64_t us_between(uint64_t from_ns, uint64_t to_ns)
 static uint64_t overhead_us(const struct exchange *ex, uint64_t now_ns)
 {
     uint64_t us = 0;
-    if (ex->framing.kind == BODY_NONE && ex->request_taken_ns)
-        us += us_between(ex->sent_ns, ex->request_taken_ns);
+    if (ex->framing.kind == BODY_NONE && ex->attempt.request_taken_ns)
+        us += us_between(ex->sent_ns, ex->attempt.request_taken_ns);
     if (ex->answer_ns && ex->out.sent_bytes <= BODY_WINDOW_BYTES)
         us += us_between(ex->answer_ns, now_ns);
     return us;
@@ -54,9 +54,9 @@ void count_exchange(const struct exchange *ex)
     unsigned class = status_class(ex->server_status);
     counter_add(&ex->backend->counters->status[class], 1);
     counter_add(&ex->server_counters->status[class], 1);
-    if (ex->first_byte_ns)
+    if (ex->attempt.first_byte_ns)
         histogram_add(&ex->backend->counters->first_byte,
-                      us_between(ex->sent_ns, ex->first_byte_ns));
+                      us_between(ex->sent_ns, ex->attempt.first_byte_ns));
     if (ex->reason == END_OK)
         histogram_add(&n->overhead, overhead_us(ex, now_ns));
 }

@@ -7,6 +7,7 @@
 #include "core/base/limits.h"
 #include "core/http/forward.h"
 #include "core/proxy/auth_basic.h"
+#include "core/proxy/body_buffer.h"
 #include "core/proxy/client.h"
 #include "core/proxy/listener.h"
 #include "core/proxy/log.h"
@@ -34,8 +35,8 @@ struct exchange *exchange_create(struct client *c)
     ex->site = c->listener->site;
     ex->handling = &ex->site->handling;
     ex->bytes_in = 0;
-    ex->attempt_ns = ex->connected_ns = ex->sent_ns = ex->first_byte_ns = ex->head_ns = 0;
-    ex->request_taken_ns = ex->answer_ns = 0;
+    ex->attempt_ns = ex->connected_ns = ex->sent_ns = ex->head_ns = 0;
+    ex->answer_ns = 0;
     ex->w = w;
     ex->client = c;
     ex->refs = 1;
@@ -53,6 +54,8 @@ struct exchange *exchange_create(struct client *c)
     memset(ex->head.first, 0, sizeof ex->head.first);
     arena_init(&ex->arena, ex->first, sizeof ex->first, EXCHANGE_ARENA_EXTRA_BYTES_MAX);
     out_init(&ex->out, &c->t, &ex->arena, response_sent);
+    ex->attempt.ops = &exchange_attempt_ops;
+    ex->attempt.arena = &ex->arena;
     return ex;
 }
 
@@ -66,7 +69,7 @@ void exchange_unref(struct exchange *ex)
     CHECK(ex->refs > 0);
     if (--ex->refs)
         return;
-    CHECK(ex->state == EX_ENDED && !ex->up && ex->out.count == 0);
+    CHECK(ex->state == EX_ENDED && !ex->attempt.up && ex->out.count == 0);
     arena_reset(&ex->arena);
     plan_use_unref(ex->use);
     slab_give(&ex->w->exchanges, ex);
@@ -93,11 +96,13 @@ static void response_sent(struct h1_out *out, int err)
     exchange_finished(ex);
 }
 
-static void end(struct exchange *ex, enum end_reason why)
+void exchange_end(struct exchange *ex, enum end_reason why)
 {
-    CHECK(ex->state != EX_ENDED && !ex->up);
+    CHECK(ex->state != EX_ENDED && !ex->attempt.up);
     ex->state = EX_ENDED;
     ex->reason = (uint8_t)why;
+    body_buffer_clear(ex->request_buffer);
+    body_buffer_clear(ex->response_buffer);
     log_exchange(ex);
 }
 
@@ -107,17 +112,17 @@ void exchange_abandon(struct exchange *ex, enum end_reason why)
         return;
     if (ex->state == EX_CHECKING)
         auth_basic_forget(ex);
-    if (ex->up)
-        upstream_abort(ex);
+    if (ex->attempt.up)
+        upstream_abort(&ex->attempt);
     out_abort(&ex->out);
-    end(ex, why);
+    exchange_end(ex, why);
 }
 
 void exchange_finished(struct exchange *ex)
 {
     CHECK(ex->state == EX_RESPONDING || ex->state == EX_REPLYING);
-    CHECK(!ex->up);
-    end(ex, ex->state == EX_REPLYING ? (enum end_reason)ex->reason : END_OK);
+    CHECK(!ex->attempt.up);
+    exchange_end(ex, (enum end_reason)ex->reason);
     client_exchange_finished(ex->client);
 }
 
@@ -129,8 +134,9 @@ bool exchange_may_keep(const struct exchange *ex)
 
 void exchange_reply(struct exchange *ex, enum end_reason why)
 {
-    CHECK(!ex->up && ex->state < EX_RESPONDING);
+    CHECK(!ex->attempt.up && ex->state < EX_RESPONDING);
     const struct end_reason_info *info = end_reason_info(why);
+    body_buffer_clear(ex->request_buffer);
     ex->body_in.sink = NULL; /* what is still to come of the request is read and dropped */
     bool malformed = info->who == WHO_CLIENT && info->status == 400;
     if (malformed || !exchange_request_complete(ex) || !exchange_may_keep(ex))
@@ -154,35 +160,16 @@ void exchange_refuse(struct exchange *ex, enum end_reason why)
     exchange_reply(ex, why);
 }
 
-static void begin_attempt(struct exchange *ex, enum end_reason why_none)
-{
-    int32_t i = backend_pick(ex->backend, ex);
-    if (i < 0) {
-        exchange_reply(ex, why_none);
-        return;
-    }
-    struct server *s = ex->backend->servers[i];
-    if (!upstream_begin(ex, s, ex->fresh_only)) {
-        exchange_reply(ex, END_OVERLOADED);
-        return;
-    }
-    ex->tried[ex->tries++] = (uint16_t)i;
-    ex->last_server = s->name;
-    ex->server_counters = &ex->backend->server_counters[i];
-    ex->attempt_ns = ex->w->loop->now_ns;
-    ex->connected_ns = 0;
-    ex->state = EX_CONNECTING;
-    upstream_go(ex);
-}
-
 /* The gates are behind it. */
 static void admit(struct exchange *ex)
 {
     enum end_reason why = request_target(ex);
     if (why != END_OK)
         exchange_reply(ex, why);
+    else if (ex->handling->request_buffer_bytes && ex->framing.kind != BODY_NONE)
+        exchange_buffer_request(ex);
     else
-        begin_attempt(ex, END_NO_SERVER);
+        exchange_attempt(ex, END_NO_SERVER);
 }
 
 /* On from gate to gate, until one has to wait. */
@@ -239,79 +226,13 @@ void exchange_request_broken(struct exchange *ex, enum end_reason why)
 {
     ex->close_after = true;
     bool head_out = ex->state == EX_RESPONDING;
-    bool complete = head_out && !ex->up;
-    if (ex->up)
-        upstream_abort(ex);
+    bool complete = head_out && !ex->attempt.up;
+    if (ex->attempt.up)
+        upstream_abort(&ex->attempt);
     if (ex->state == EX_REPLYING || complete)
         return; /* the answer is on its way already: the connection ends after it */
     if (head_out)
         exchange_response_broken(ex, why);
     else
         exchange_reply(ex, why);
-}
-
-/* --- from the upstream's stage --- */
-
-struct str exchange_request_head(struct exchange *ex)
-{
-    ex->connected_ns = ex->sent_ns = ex->w->loop->now_ns;
-    ex->state = EX_WAITING;
-    /* It names the server in a rule, perhaps: made anew for each. */
-    struct out o = exchange_begin_head(ex, false);
-    request_write_head(ex, &o);
-    if (o.full) {
-        o = exchange_begin_head(ex, true);
-        if (!o.full)
-            request_write_head(ex, &o);
-        if (o.full) {
-            upstream_abort(ex);
-            exchange_reply(ex, o.start ? END_HEAD_NO_ROOM : END_OVERLOADED);
-            return (struct str){ 0 };
-        }
-    }
-    ex->arena.at = o.at;
-    return (struct str){ o.start, out_len(&o) };
-}
-
-static bool may_retry(const struct exchange *ex, bool untouched)
-{
-    return ex->tries < ex->backend->config->attempts_max && ex->tries < ATTEMPTS_MAX &&
-           ex->body_in.taken_bytes == 0 && ex->w->state != WORKER_STOPPING &&
-           (untouched || http_method_idempotent((enum http_method)ex->head.method_id));
-}
-
-void exchange_attempt_failed(struct exchange *ex, enum end_reason why, bool untouched)
-{
-    CHECK(!ex->up && (ex->state == EX_CONNECTING || ex->state == EX_WAITING));
-    bool connection_only = why == END_CONNECT_REFUSED || why == END_CONNECT_TIMEOUT ||
-                           why == END_CONNECT_FAILED || why == END_SERVER_STALE ||
-                           why == END_SERVER_RESET;
-    if (!connection_only || !may_retry(ex, untouched)) {
-        exchange_reply(ex, why);
-        return;
-    }
-    counter_add(&ex->w->counters->attempts_retried, 1);
-    counter_add(&ex->backend->counters->retried, 1);
-    if (why == END_SERVER_STALE) {
-        /* Says nothing about the server: only that pooled connections may be old. */
-        ex->fresh_only = true;
-        ex->tried[ex->tries - 1] = UINT16_MAX;
-    }
-    ex->body_in.sink = NULL;
-    begin_attempt(ex, why);
-}
-
-void exchange_response_broken(struct exchange *ex, enum end_reason why)
-{
-    CHECK(!ex->up && ex->state == EX_RESPONDING);
-    if (out_take_back(&ex->out)) {
-        ex->state = EX_WAITING;
-        exchange_reply(ex, why);
-        return;
-    }
-    struct client *c = ex->client;
-    out_abort(&ex->out);
-    end(ex, why);
-    /* A reset where the end of the connection would read as the end of the body. */
-    client_close(c, ex->out.framing == FRAME_CLOSE);
 }

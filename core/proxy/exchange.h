@@ -16,19 +16,21 @@
 #include "core/http/framing.h"
 #include "core/http/head.h"
 #include "core/http/target.h"
+#include "core/proxy/attempt.h"
 #include "core/proxy/h1_in.h"
 #include "core/proxy/h1_out.h"
 #include "core/proxy/route.h"
 
 struct backend;
+struct body_buffer;
 struct client;
 struct plan_use;
-struct upstream;
 struct worker;
 
 enum exchange_state {
     EX_HEAD,       /* the request head is being collected; nothing else happened; up == NULL */
     EX_CHECKING,   /* a gate has yet to say whether it may go on: exchange_checked(); up == NULL */
+    EX_BUFFERING,  /* the request's body is taken in before an attempt begins; up == NULL */
     EX_CONNECTING, /* an attempt waits for its connection; up != NULL; no body byte has left */
     EX_WAITING,    /* the request is on its way; up != NULL; no final response head yet */
     EX_RESPONDING, /* the final head is queued to the client; up != NULL while more is to come */
@@ -42,14 +44,13 @@ enum exchange_gate { GATE_BASIC_AUTH, GATES_PASSED };
 struct exchange {
     struct worker *w;
     struct client *client;
-    struct upstream *up; /* the slot lent to the current attempt; NULL: none */
-    uint32_t refs;       /* the client, and each upstream that still sends from the arena */
-    uint8_t state;       /* enum exchange_state */
-    uint8_t reason;      /* enum end_reason, once ended or replying */
-    bool close_after;    /* the client's connection ends after this exchange */
-    bool fresh_only;     /* a pooled connection was stale: open a new one */
-    bool reused;         /* the current attempt's connection came from the pool */
-    uint8_t gate;        /* enum exchange_gate: the next one to pass */
+    struct attempt attempt; /* the current one; up == NULL: none */
+    uint32_t refs;          /* the client, and each upstream that still sends from the arena */
+    uint8_t state;          /* enum exchange_state */
+    uint8_t reason;         /* enum end_reason, once ended or replying */
+    bool close_after;       /* the client's connection ends after this exchange */
+    bool fresh_only;        /* a pooled connection was stale: open a new one */
+    uint8_t gate;           /* enum exchange_gate: the next one to pass */
     uint8_t tries;
     uint8_t interim_count;
     uint16_t status, server_status;
@@ -62,7 +63,6 @@ struct exchange {
     struct plan_use *use;
     const struct site_config *site;
     const struct handling *handling; /* the route's, before one is found the site's */
-    const struct timeouts *timeouts; /* towards the server; NULL: no backend is chosen */
     struct backend *backend;         /* NULL: none is chosen */
     struct route_match match;
     struct peer_addr client_addr; /* after the trust list */
@@ -79,15 +79,14 @@ struct exchange {
     struct head_collect collect;
     struct h1_in body_in;           /* the request body, out of its framing ... */
     struct body_source body_source; /* ... read by the client's stage */
-    struct h1_out out;              /* to the client */
+    struct body_buffer *request_buffer, *response_buffer; /* NULL: bodies stream */
+    struct h1_out out;                                    /* to the client */
 
     uint64_t id_hi, id_lo;
     uint64_t bytes_in; /* head; the body counts in body_in */
     uint64_t start_wall_us;
     /* loop time of the phases; 0: did not happen */
     uint64_t start_ns, head_ns, attempt_ns, connected_ns, sent_ns;
-    uint64_t request_taken_ns; /* by the kernel, in full */
-    uint64_t first_byte_ns;
     uint64_t answer_ns; /* received in full */
 
     struct arena arena;
@@ -136,30 +135,37 @@ static inline bool exchange_request_complete(const struct exchange *ex)
 /* The answer to EX_CHECKING: END_OK, or what is replied. */
 void exchange_checked(struct exchange *ex, enum end_reason why);
 
-/* --- the upstream's stage says; up->ex is this exchange --- */
+/* --- attempts (exchange_attempt.c) --- */
 
-/* The connection is usable: gives the serialised head; a NULL one if it could not be made (then the
- * exchange has replied and the slot is given up). */
-struct str exchange_request_head(struct exchange *ex);
+/* Begins one, on a server that was not tried yet; replies with `none` if there is no such. */
+void exchange_attempt(struct exchange *ex, enum end_reason none);
+
+/* Takes the request's body in, as much as its route says, and then begins the first. */
+void exchange_buffer_request(struct exchange *ex);
+
+/* EX_BUFFERING: more of the body came. */
+void exchange_buffered(struct exchange *ex);
+
+extern const struct attempt_ops exchange_attempt_ops;
 
 /* Whether the client's connection may be kept after this exchange, as far as we care. */
 bool exchange_may_keep(const struct exchange *ex);
 
-/* The attempt failed before a final response head; the upstream has detached itself. untouched:
- * nothing of the request can have been processed. Begins another attempt or replies. */
-void exchange_attempt_failed(struct exchange *ex, enum end_reason why, bool untouched);
+/* Records. */
+void exchange_end(struct exchange *ex, enum end_reason why);
 
 /* An interim response head. END_OK, or why the attempt fails: END_RESPONSE_INTERIM (one too many,
  * or a 101 nobody asked for), END_OVERLOADED. */
 enum end_reason exchange_interim(struct exchange *ex, const struct http_head *h);
 
 /* The final response head: queues it to the client and opens ex->out for the body, of which
- * `source` will deliver. False: no memory; the exchange has replied; the upstream is detached. */
-bool exchange_respond(struct exchange *ex, const struct http_head *h, const struct framing *f,
-                      struct body_source *source);
+ * `source` will deliver. Gives the sink for it; NULL: no memory; the exchange has replied; the slot
+ * is given up. */
+struct body_sink *exchange_respond(struct exchange *ex, const struct http_head *h,
+                                   const struct framing *f, struct body_source *source);
 
 /* The response broke off after its head: the client sees a truncation, or an answer of our own if
- * nothing had left yet. The upstream has detached itself. */
+ * nothing had left yet. The slot is given up. */
 void exchange_response_broken(struct exchange *ex, enum end_reason why);
 
 #endif

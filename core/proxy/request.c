@@ -185,7 +185,7 @@ static void choose_target(struct exchange *ex, const struct route_config *route)
     while (route->targets_count > 1 && at >= route->targets[i].weight)
         at -= route->targets[i++].weight;
     ex->backend = plan_backend(ex->use, route->targets[i].backend);
-    ex->timeouts = &route->targets[i].timeouts;
+    ex->attempt.timeouts = &route->targets[i].timeouts;
 }
 
 /* The path that the server is asked for. */

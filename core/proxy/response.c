@@ -4,6 +4,7 @@
 #include "core/base/check.h"
 #include "core/base/limits.h"
 #include "core/http/forward.h"
+#include "core/proxy/body_buffer.h"
 #include "core/proxy/client.h"
 #include "core/proxy/edit.h"
 #include "core/proxy/exchange.h"
@@ -96,8 +97,25 @@ static void write_response_head(struct exchange *ex, struct out *o, const struct
     forward_response_head(o, h, &r);
 }
 
-bool exchange_respond(struct exchange *ex, const struct http_head *h, const struct framing *f,
-                      struct body_source *source)
+/* Where the body goes: to the client, or into a buffer in front of it. */
+static struct body_sink *open_body(struct exchange *ex, enum body_framing framing,
+                                   const struct framing *f, struct body_source *source)
+{
+    uint64_t max = ex->handling->response_buffer_bytes;
+    if (max && f->kind != BODY_NONE)
+        ex->response_buffer = body_buffer_create(ex->w, &ex->arena, max);
+    struct body_buffer *b = ex->response_buffer; /* without memory for it the body streams */
+    out_body(&ex->out, framing, b ? &b->source : source);
+    if (!b)
+        return &ex->out.sink;
+    b->from = source;
+    b->keep = false;
+    body_buffer_give_to(b, &ex->out.sink);
+    return &b->sink;
+}
+
+struct body_sink *exchange_respond(struct exchange *ex, const struct http_head *h,
+                                   const struct framing *f, struct body_source *source)
 {
     CHECK(ex->state == EX_WAITING);
     ex->server_status = h->status;
@@ -114,9 +132,9 @@ bool exchange_respond(struct exchange *ex, const struct http_head *h, const stru
             write_response_head(ex, &o, h, f, framing);
     }
     if (o.full || !out_raw(&ex->out, o.start, (uint32_t)out_len(&o), NULL)) {
-        upstream_abort(ex);
+        upstream_abort(&ex->attempt);
         exchange_reply(ex, o.start ? END_RESPONSE_HEAD_TOO_LARGE : END_OVERLOADED);
-        return false;
+        return NULL;
     }
     size_t room = (size_t)(o.end - o.at);
     if (room > BODY_ROOM_BYTES)
@@ -125,8 +143,8 @@ bool exchange_respond(struct exchange *ex, const struct http_head *h, const stru
     ex->out.raw_room_end = ex->arena.at;
     ex->status = h->status;
     ex->state = EX_RESPONDING;
-    out_body(&ex->out, framing, source);
+    struct body_sink *sink = open_body(ex, framing, f, source);
     if (f->kind == BODY_NONE)
         ex->out.sink.ops->end(&ex->out.sink, NULL);
-    return true;
+    return sink;
 }

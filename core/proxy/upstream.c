@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "core/base/check.h"
-#include "core/proxy/client.h"
 #include "core/proxy/worker.h"
 
 static const struct transport_user transport_user;
@@ -20,13 +19,14 @@ static void on_request_sent(struct h1_out *out, int err);
  * *why says what. */
 static uint64_t deadline(const struct upstream *up, enum end_reason *why)
 {
-    const struct timeouts *t = up->ex ? up->ex->timeouts : NULL;
+    const struct timeouts *t = up->a ? up->a->timeouts : NULL;
     uint64_t at = TIMER_NEVER;
     *why = END_OK;
     switch ((enum upstream_state)up->state) {
     case UP_CONNECTING:
         *why = END_CONNECT_TIMEOUT;
-        return up->since_ns + ms_to_ns(t->connect_ms);
+        at = up->since_ns + ms_to_ns(t->connect_ms);
+        break;
     case UP_IDLE:
         return up->since_ns + ms_to_ns(up->idle_timeout_ms);
     case UP_CLOSING:
@@ -44,6 +44,10 @@ static uint64_t deadline(const struct upstream *up, enum end_reason *why)
             at = up->since_ns + ms_to_ns(t->stall_ms);
         }
         break;
+    }
+    if (up->a->deadline_ns && up->a->deadline_ns < at) {
+        *why = END_SERVER_FIRST_BYTE_TIMEOUT;
+        at = up->a->deadline_ns;
     }
     if (up->t.sending) {
         uint64_t write_at = up->t.send_progress_ns + ms_to_ns(t->stall_ms);
@@ -89,9 +93,8 @@ static struct upstream *open_new(struct worker *w, struct server *s)
     return up;
 }
 
-bool upstream_begin(struct exchange *ex, struct server *s, bool fresh_only)
+bool upstream_begin(struct worker *w, struct attempt *a, struct server *s, bool fresh_only)
 {
-    struct worker *w = ex->w;
     struct upstream *up;
     bool pooled = !fresh_only && !list_empty(&s->idle);
     if (pooled) {
@@ -109,15 +112,16 @@ bool upstream_begin(struct exchange *ex, struct server *s, bool fresh_only)
         if (!up)
             return false;
     }
-    up->reused = ex->reused = pooled;
-    up->ex = ex;
-    ex->up = up;
+    up->reused = a->reused = pooled;
+    up->a = a;
+    a->up = up;
+    a->request_taken_ns = a->first_byte_ns = 0;
     return true;
 }
 
 static void close_connection(struct upstream *up, bool reset)
 {
-    CHECK(up->state != UP_CLOSING && !up->ex);
+    CHECK(up->state != UP_CLOSING && !up->a);
     if (up->state == UP_IDLE) {
         list_remove(&up->idle_node);
         up->server->idle_count--;
@@ -131,27 +135,26 @@ static void close_connection(struct upstream *up, bool reset)
     transport_close(&up->t, reset);
 }
 
-/* Takes the slot back from its exchange. */
-static struct exchange *detach(struct upstream *up)
+/* Takes the slot back from its attempt. */
+static struct attempt *detach(struct upstream *up)
 {
-    struct exchange *ex = up->ex;
-    CHECK(ex && ex->up == up);
-    ex->up = NULL;
-    ex->out.source = NULL;
-    ex->body_in.sink = NULL;
-    up->ex = NULL;
+    struct attempt *a = up->a;
+    CHECK(a && a->up == up);
+    a->up = NULL;
+    up->a = NULL;
     up->body_in.sink = NULL;
+    a->ops->detached(a);
     if (!out_idle(&up->out)) {
-        exchange_ref(ex);
-        up->held = ex;
+        a->ops->hold(a);
+        up->held = a;
     }
     out_abort(&up->out);
-    return ex;
+    return a;
 }
 
-void upstream_abort(struct exchange *ex)
+void upstream_abort(struct attempt *a)
 {
-    struct upstream *up = ex->up;
+    struct upstream *up = a->up;
     if (up->state == UP_CONNECTING)
         server_connect_abandoned(up->server, up->ticket);
     detach(up);
@@ -165,12 +168,12 @@ void upstream_close_idle(struct upstream *up)
     close_connection(up, false);
 }
 
-/* ex: the exchange that had it. */
-static void give_back(struct upstream *up, const struct exchange *ex)
+/* a: the attempt that had it. */
+static void give_back(struct upstream *up, const struct attempt *a)
 {
     struct worker *w = up->w;
     struct server *s = up->server;
-    const struct backend_config *config = ex->backend->config;
+    const struct backend_config *config = a->backend;
     bool keep = up->keep_alive && up->request_sent && up->in.len == 0 && up->t.reading &&
                 w->state == WORKER_RUNNING && s->refs && up->uses < config->pool_uses_max &&
                 s->idle_count < config->pool_idle_max;
@@ -179,7 +182,7 @@ static void give_back(struct upstream *up, const struct exchange *ex)
         return;
     }
     up->state = UP_IDLE;
-    up->idle_timeout_ms = ex->timeouts->upstream_idle_ms;
+    up->idle_timeout_ms = a->timeouts->upstream_idle_ms;
     up->since_ns = w->loop->now_ns;
     s->active_count--;
     s->idle_count++;
@@ -190,41 +193,37 @@ static void give_back(struct upstream *up, const struct exchange *ex)
 
 /* --- the request --- */
 
-static void send_request(struct upstream *up)
+static void begin_request(struct upstream *up)
 {
-    struct exchange *ex = up->ex;
     up->state = UP_HEAD;
     up->got_bytes = up->request_sent = up->request_failed = up->keep_alive = false;
     up->collect = (struct head_collect){ 0 };
     up->uses++;
     up->since_ns = up->t.loop->now_ns;
-    out_init(&up->out, &up->t, &ex->arena, on_request_sent);
-    struct str head = exchange_request_head(ex);
-    if (!head.ptr)
-        return;
+    out_init(&up->out, &up->t, up->a->arena, on_request_sent);
+    up->a->ops->connected(up->a);
+}
+
+void upstream_send(struct attempt *a, struct str head, enum body_framing framing,
+                   struct body_source *body)
+{
+    struct upstream *up = a->up;
     bool queued = out_raw(&up->out, head.ptr, (uint32_t)head.len, NULL);
     CHECK(queued);
-    enum body_framing framing = ex->framing.kind == BODY_CHUNKED  ? FRAME_CHUNKED
-                                : ex->framing.kind == BODY_LENGTH ? FRAME_LENGTH
-                                                                  : FRAME_NONE;
-    out_body(&up->out, framing, &ex->body_source);
-    in_init(&ex->body_in, &ex->arena, &ex->framing, &up->out.sink);
+    out_body(&up->out, framing, body);
     transport_read(&up->t);
     if (framing == FRAME_NONE) {
         up->out.sink.ops->end(&up->out.sink, NULL);
         out_flush(&up->out);
-        upstream_arm(up);
-        return;
     }
     upstream_arm(up);
-    client_pump_body(ex->client); /* flushes; may end the attempt: the body may be malformed */
 }
 
-void upstream_go(struct exchange *ex)
+void upstream_go(struct attempt *a)
 {
-    struct upstream *up = ex->up;
+    struct upstream *up = a->up;
     if (up->state == UP_HEAD) {
-        send_request(up);
+        begin_request(up);
         return;
     }
     /* The timer first: the transport may have failed before it began. */
@@ -239,11 +238,11 @@ static void on_request_sent(struct h1_out *out, int err)
     if (err) {
         /* The server may have answered before it closed: the receiving side tells. */
         up->request_failed = true;
-        up->ex->body_in.sink = NULL;
+        up->a->ops->request_cut(up->a);
     } else {
         up->request_sent = true;
-        if (up->ex)
-            up->ex->request_taken_ns = up->since_ns;
+        if (up->a)
+            up->a->request_taken_ns = up->since_ns;
     }
     upstream_arm(up);
 }
@@ -253,27 +252,24 @@ static void on_request_sent(struct h1_out *out, int err)
 static void fail_attempt(struct upstream *up, enum end_reason why)
 {
     bool untouched = up->state == UP_CONNECTING || (up->request_failed && up->out.sent_bytes == 0);
-    struct exchange *ex = detach(up);
+    struct attempt *a = detach(up);
     close_connection(up, why != END_SERVER_STALE);
-    exchange_attempt_failed(ex, why, untouched);
+    a->ops->failed(a, why, untouched);
 }
 
 static void break_response(struct upstream *up, enum end_reason why)
 {
-    struct exchange *ex = detach(up);
+    struct attempt *a = detach(up);
     close_connection(up, true);
-    exchange_response_broken(ex, why);
+    a->ops->broken(a, why);
 }
 
 /* All of the response was received: the connection is given back before the client has it all. */
 static void response_received(struct upstream *up)
 {
-    struct exchange *ex = detach(up);
-    ex->answer_ns = up->t.loop->now_ns;
-    give_back(up, ex);
-    struct client *c = ex->client; /* the flush may end the exchange */
-    out_flush(&ex->out);
-    client_arm(c);
+    struct attempt *a = detach(up);
+    give_back(up, a);
+    a->ops->received(a);
 }
 
 /* in_pump()'s reasons are a request's. */
@@ -310,10 +306,8 @@ static void pump(struct upstream *up)
         up->since_ns = up->t.loop->now_ns;
         transport_read(&up->t);
     }
-    struct client *c = up->ex->client;
-    out_flush(&up->ex->out);
     upstream_arm(up);
-    client_arm(c);
+    up->a->ops->progress(up->a);
 }
 
 static void source_resume(struct body_source *s)
@@ -328,31 +322,32 @@ static const struct body_source_ops source_ops = { source_resume };
 /* A final response head. */
 static void final_head(struct upstream *up, const struct http_head *h, uint32_t head_bytes)
 {
-    struct exchange *ex = up->ex;
+    struct attempt *a = up->a;
     struct framing f;
-    enum end_reason why = framing_of_response(h, (enum http_method)ex->head.method_id, &f);
+    enum end_reason why = framing_of_response(h, a->method, &f);
     if (why != END_OK) {
         fail_attempt(up, why);
         return;
     }
     up->keep_alive = f.keep_alive;
-    if (!exchange_respond(ex, h, &f, &up->source))
+    struct body_sink *sink = a->ops->respond(a, h, &f, &up->source);
+    if (!sink)
         return;
     up->state = UP_BODY;
     slice_consume(&up->in, head_bytes);
-    in_init(&up->body_in, &ex->arena, &f, &ex->out.sink);
+    in_init(&up->body_in, a->arena, &f, sink);
     pump(up);
 }
 
 static void read_head(struct upstream *up)
 {
     while (up->state == UP_HEAD && up->in.buf) {
-        struct exchange *ex = up->ex;
+        struct attempt *a = up->a;
         struct http_head h;
         uint32_t head_bytes = 0;
         enum end_reason why = END_RESPONSE_HEAD_BAD;
-        enum h1_result r = head_collect_feed(&up->collect, &ex->arena, &up->in, h1_parse_response,
-                                             &h, &head_bytes, &why);
+        enum h1_result r = head_collect_feed(&up->collect, a->arena, &up->in, h1_parse_response, &h,
+                                             &head_bytes, &why);
         if (r == H1_PARTIAL)
             break;
         if (r == H1_ERROR) {
@@ -363,7 +358,7 @@ static void read_head(struct upstream *up)
             final_head(up, &h, head_bytes);
             return;
         }
-        why = exchange_interim(ex, &h);
+        why = a->ops->interim(a, &h);
         if (why != END_OK) {
             fail_attempt(up, why);
             return;
@@ -400,7 +395,7 @@ static void on_ready(struct transport *t, int err)
         return;
     }
     server_connected(up->server);
-    send_request(up);
+    begin_request(up);
 }
 
 static void on_data(struct transport *t, struct buf_slice data)
@@ -416,7 +411,7 @@ static void on_data(struct transport *t, struct buf_slice data)
     up->since_ns = t->loop->now_ns;
     if (!up->got_bytes) {
         up->got_bytes = true;
-        up->ex->first_byte_ns = t->loop->now_ns;
+        up->a->first_byte_ns = t->loop->now_ns;
     }
     if (up->state == UP_HEAD)
         read_head(up);
@@ -464,7 +459,7 @@ static void on_closed(struct transport *t)
     CHECK(up->state == UP_CLOSING);
     out_release(&up->out);
     if (up->held)
-        exchange_unref(up->held);
+        up->held->ops->release(up->held);
     list_remove(&up->node);
     server_connection_gone(up->server);
     counter_add(&w->counters->upstream_closed, 1);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* One connection to a server: opened for an attempt, lent (as one slot) to one exchange at a time,
+/* One connection to a server: opened for an attempt, lent (as one slot) to one attempt at a time,
  * pooled in between with a receive armed, so that a server's close is seen before the next use. */
 #ifndef SLUICE_PROXY_UPSTREAM_H
 #define SLUICE_PROXY_UPSTREAM_H
@@ -9,7 +9,7 @@
 
 #include "core/base/end_reason.h"
 #include "core/base/list.h"
-#include "core/proxy/exchange.h"
+#include "core/proxy/attempt.h"
 #include "core/proxy/h1_in.h"
 #include "core/proxy/h1_out.h"
 #include "core/ring/timer.h"
@@ -19,19 +19,19 @@ struct server;
 struct worker;
 
 enum upstream_state {
-    UP_CONNECTING, /* ex != NULL; the connect is in flight; the deadline is the connect's */
-    UP_IDLE,       /* ex == NULL; in the server's idle list; a receive is armed */
-    UP_HEAD,       /* ex != NULL; the request is being sent, the response head is awaited */
-    UP_BODY,       /* ex != NULL; the final head is through, body bytes are to come */
-    UP_CLOSING,    /* ex == NULL; transport_close() was called; `held` may keep an arena alive */
+    UP_CONNECTING, /* a != NULL; the connect is in flight; the deadline is the connect's */
+    UP_IDLE,       /* a == NULL; in the server's idle list; a receive is armed */
+    UP_HEAD,       /* a != NULL; the request is being sent, the response head is awaited */
+    UP_BODY,       /* a != NULL; the final head is through, body bytes are to come */
+    UP_CLOSING,    /* a == NULL; transport_close() was called; `held` may keep an arena alive */
 };
 
 struct upstream {
     struct transport t;
     struct worker *w;
     struct server *server;
-    struct exchange *ex;   /* whose slot this is */
-    struct exchange *held; /* UP_CLOSING: its arena is still being sent from */
+    struct attempt *a;     /* whose slot this is */
+    struct attempt *held;  /* UP_CLOSING: its arena is still being sent from */
     struct list node;      /* in the worker's list */
     struct list idle_node; /* UP_IDLE: in the server's list, the most recently used first */
     struct timer timer;
@@ -53,19 +53,24 @@ struct upstream {
 };
 
 /* Begins an attempt: a pooled connection of the server (unless fresh_only), or a new one. Sets
- * ex->up. False when out of memory. Never calls the exchange back. */
-bool upstream_begin(struct exchange *ex, struct server *s, bool fresh_only);
+ * a->up. False when out of memory. Never calls the attempt back. */
+bool upstream_begin(struct worker *w, struct attempt *a, struct server *s, bool fresh_only);
 
 /* After upstream_begin(): sends at once if the connection came from the pool. May call back. */
-void upstream_go(struct exchange *ex);
+void upstream_go(struct attempt *a);
 
-/* The exchange gives the slot up before its end: the connection is closed. Clears ex->up. */
-void upstream_abort(struct exchange *ex);
+/* From a->ops->connected: sends the head, which lies in the attempt's arena; a body may follow,
+ * into a->up->out.sink. Without one, all is sent. body: resumed when there is room for more. */
+void upstream_send(struct attempt *a, struct str head, enum body_framing framing,
+                   struct body_source *body);
+
+/* The owner gives the slot up before its end: the connection is closed. Clears a->up. */
+void upstream_abort(struct attempt *a);
 
 /* After something changed that a deadline depends on. */
 void upstream_arm(struct upstream *up);
 
-/* Closes a connection that no exchange holds (idle, or for a stopping worker). */
+/* Closes a connection that no attempt holds (idle, or for a stopping worker). */
 void upstream_close_idle(struct upstream *up);
 
 #endif

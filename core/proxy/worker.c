@@ -5,6 +5,7 @@
 
 #include "core/base/check.h"
 #include "core/proxy/auth_basic.h"
+#include "core/proxy/body_buffer.h"
 #include "core/proxy/client.h"
 #include "core/proxy/exchange.h"
 #include "core/proxy/listener.h"
@@ -27,6 +28,7 @@ bool worker_init(struct worker *w, struct loop *l, uint16_t index, struct counte
     slab_init(&w->clients, sizeof(struct client), 0);
     slab_init(&w->exchanges, sizeof(struct exchange), 0);
     slab_init(&w->upstreams, sizeof(struct upstream), 0);
+    slab_init(&w->body_pieces, sizeof(struct body_piece), 0);
     list_init(&w->client_list);
     list_init(&w->upstream_list);
     for (size_t i = 0; i < WORKER_SERVER_LISTS; i++)
@@ -183,6 +185,7 @@ void worker_destroy(struct worker *w)
     slab_destroy(&w->clients);
     slab_destroy(&w->exchanges);
     slab_destroy(&w->upstreams);
+    slab_destroy(&w->body_pieces);
     route_scratch_destroy(w->scratch);
 }
 

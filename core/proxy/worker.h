@@ -47,7 +47,7 @@ struct worker {
     uint16_t index;
     enum worker_state state;
 
-    struct slab clients, exchanges, upstreams;
+    struct slab clients, exchanges, upstreams, body_pieces;
     struct list client_list;   /* every client that is not freed */
     struct list upstream_list; /* every upstream connection that is not freed */
     struct listener *listeners[WORKER_LISTENERS_MAX]; /* those not yet closed */
@@ -58,6 +58,7 @@ struct worker {
     struct route_scratch *scratch;
     struct limit_leases leases;
     struct auth_basic *auth_basic; /* NULL: nobody had to give a password yet */
+    uint32_t buffered;             /* buffers that hold bodies which run ahead (body_buffer.h) */
     uint32_t limited_clients;      /* over a limit of connections, waiting for their 429 */
 
     struct timer drain_timer;

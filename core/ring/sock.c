@@ -24,14 +24,14 @@ int sock_open(int family)
     return fd;
 }
 
-int sock_datagram(const char *path)
+static int connect_unix(const char *path, int type)
 {
     struct sockaddr_un un = { .sun_family = AF_UNIX };
     size_t n = strlen(path);
     if (n >= sizeof un.sun_path)
         return -ENAMETOOLONG;
     memcpy(un.sun_path, path, n);
-    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    int fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -errno;
     if (connect(fd, (struct sockaddr *)&un, sizeof un) != 0) {
@@ -40,6 +40,16 @@ int sock_datagram(const char *path)
         return -err;
     }
     return fd;
+}
+
+int sock_datagram(const char *path)
+{
+    return connect_unix(path, SOCK_DGRAM);
+}
+
+int sock_stream(const char *path)
+{
+    return connect_unix(path, SOCK_STREAM);
 }
 
 /* A Unix socket file that nobody listens on any more: true when it was removed. */

@@ -23,8 +23,10 @@ int sock_listen(const struct addr *a, int backlog, unsigned flags, struct addr *
 /* An unconnected socket for op_connect: TCP_NODELAY set. */
 int sock_open(int family);
 
-/* A datagram socket connected to the Unix socket of that path: a descriptor or -errno. */
+/* A datagram or stream socket connected to the Unix socket of that path: a descriptor or -errno.
+ * The latter may block: for the command line. */
 int sock_datagram(const char *path);
+int sock_stream(const char *path);
 
 /* The peer's address; family AF_UNIX without a name for Unix sockets. 0 or -errno. */
 int sock_peer(int fd, struct addr *out);

@@ -79,7 +79,7 @@ static inline void folder_expect(struct folder *f, const char *name, const char 
         actual[at] = '\0';
     }
     if (strcmp(actual, expected) != 0)
-        fail_msg("--- expected\n%s--- but\n%s", expected, actual);
+        fail_with(name, expected, actual);
     assert_int_equal(l->config != NULL, l->report.errors_count == 0);
     unload(l);
 }

@@ -97,6 +97,12 @@ static inline void messages_of(const struct config_report *r, char *out, size_t 
     }
 }
 
+static inline void fail_with(const char *text, const char *expected, const char *actual)
+{
+    fprintf(stderr, "for\n%s\n--- expected\n%s--- but\n%s", text, expected, actual);
+    fail();
+}
+
 /* Loads the text and expects these very messages, and a configuration if none is an error. */
 static inline void expect_messages(const char *text, const char *expected)
 {
@@ -104,7 +110,7 @@ static inline void expect_messages(const char *text, const char *expected)
     struct loaded *l = load_text(text);
     messages_of(&l->report, actual, sizeof actual);
     if (strcmp(actual, expected) != 0)
-        fail_msg("for\n%s\n--- expected\n%s--- but\n%s", text, expected, actual);
+        fail_with(text, expected, actual);
     assert_int_equal(l->config != NULL, l->report.errors_count == 0);
     unload(l);
 }

@@ -80,7 +80,7 @@ static void wrong_regular_expressions(void **state)
 {
     (void)state;
     static const struct wrong cases[] = {
-        { IN_MATCH("path: ~ ^/a(b"), "2:7: error: '^/a(b': missing closing parenthesis\n" },
+        { IN_MATCH("path: ~ ^/a(b"), "2:13: error: '^/a(b': missing closing parenthesis\n" },
         { IN_MATCH("path: \"~ ^/a[\""),
           "2:7: error: '^/a[': missing terminating ] for character class\n" },
         { IN_MATCH("path: \"~\""),

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The operator's HTTP server on a Unix socket: GET reads, POST changes. On the control thread's
+ * loop; one request a connection. */
+#ifndef SLUICE_OBSERVE_ADMIN_H
+#define SLUICE_OBSERVE_ADMIN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "core/base/str.h"
+#include "core/ring/loop.h"
+
+struct admin;
+
+#define ADMIN_CONNECTIONS_MAX 64
+#define ADMIN_HEAD_BYTES_MAX 8192
+#define ADMIN_BODY_BYTES_MAX (64 * 1024) /* of requests; read and dropped */
+#define ADMIN_REQUEST_TIMEOUT_MS 10000
+#define ADMIN_WRITE_TIMEOUT_MS 10000
+#define ADMIN_LINGER_TIMEOUT_MS 1000
+
+/* What is asked for. The answers are written to memory streams. */
+struct admin_user {
+    const char *version;
+    bool (*ready)(struct admin_user *u);
+    void (*metrics)(struct admin_user *u, FILE *to);
+    /* False: it has no text (the command line made it). */
+    bool (*config)(struct admin_user *u, FILE *to);
+    /* Begins a reload; admin_reloaded() ends it, now or later. False: another is under way. */
+    bool (*reload)(struct admin_user *u);
+};
+
+/* The user outlives it. NULL without memory. */
+struct admin *admin_create(struct loop *l, struct admin_user *u);
+
+/* From now on it listens there (NULL: nowhere), and no more where it did. On failure false, nothing
+ * is changed, and why (of why_bytes) says the cause. */
+bool admin_listen(struct admin *a, const char *path, char *why, uint32_t why_bytes);
+
+/* How the reload ended: for who asked for it. text: for people; json: an object. */
+void admin_reloaded(struct admin *a, int status, struct str text, struct str json);
+
+/* Ends everything; on_stopped comes from the loop. */
+void admin_stop(struct admin *a, void (*on_stopped)(void *arg), void *arg);
+
+/* After on_stopped, or before anything was listened on. a may be NULL. */
+void admin_destroy(struct admin *a);
+
+#endif

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "core/observe/admin_pages.h"
+
+#include <unistd.h>
+
+#include "core/base/check.h"
+#include "core/observe/admin.h"
+
+static int get_index(struct admin_user *u, FILE *to, const char **type);
+
+static int get_health(struct admin_user *u, FILE *to, const char **type)
+{
+    (void)u;
+    (void)type;
+    fputs("ok\n", to);
+    return 200;
+}
+
+static int get_ready(struct admin_user *u, FILE *to, const char **type)
+{
+    (void)type;
+    bool ready = u->ready(u);
+    fputs(ready ? "ready\n" : "not ready\n", to);
+    return ready ? 200 : 503;
+}
+
+static int get_metrics(struct admin_user *u, FILE *to, const char **type)
+{
+    *type = "text/plain; version=0.0.4; charset=utf-8";
+    u->metrics(u, to);
+    return 200;
+}
+
+static int get_config(struct admin_user *u, FILE *to, const char **type)
+{
+    (void)type;
+    if (u->config(u, to))
+        return 200;
+    fputs("the configuration was made by the command line\n", to);
+    return 404;
+}
+
+static int get_version(struct admin_user *u, FILE *to, const char **type)
+{
+    *type = "application/json";
+    fprintf(to, "{\"version\":\"%s\",\"pid\":%ld}\n", u->version, (long)getpid());
+    return 200;
+}
+
+static const struct admin_page pages[] = {
+    { "/", "this", get_index },
+    { "/metrics", "all counters, as Prometheus reads them", get_metrics },
+    { "/healthz", "200 while the process answers", get_health },
+    { "/readyz", "200 while it takes requests; 503 before, and when it is about to end",
+      get_ready },
+    { "/config", "the configuration that is running, secrets removed", get_config },
+    { "/version", "version and process", get_version },
+    { "/reload", "reads the configuration again; answers with success or every error", NULL },
+};
+
+static int get_index(struct admin_user *u, FILE *to, const char **type)
+{
+    (void)u;
+    (void)type;
+    for (size_t i = 0; i < ARRAY_LEN(pages); i++)
+        fprintf(to, "%-4s %-10s %s\n", pages[i].get ? "GET" : "POST", pages[i].path, pages[i].help);
+    return 200;
+}
+
+const struct admin_page *admin_page_find(struct str path)
+{
+    for (size_t i = 0; i < ARRAY_LEN(pages); i++)
+        if (str_eq(path, str_of(pages[i].path)))
+            return &pages[i];
+    return NULL;
+}

@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "core/observe/metrics_text.h"
+
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "core/base/check.h"
+#include "core/base/counters.h"
+#include "core/observe/metrics.h"
+
+enum form {
+    FORM_COUNTER,
+    FORM_GAUGE,     /* what came less what went, see `less` */
+    FORM_STATUS,    /* a counter for each class of status */
+    FORM_REASON,    /* a counter for each end reason that happened */
+    FORM_HISTOGRAM, /* of microseconds, in seconds */
+};
+
+struct family {
+    const char *name, *help;
+    enum series_kind kind;
+    enum form form;
+    size_t offset, less; /* in the counters of the kind; less: FORM_GAUGE */
+};
+
+#define AT(what, member) offsetof(struct what##_counters, member)
+
+static const struct family families[] = {
+    { "sluice_listener_connections_total", "Client connections accepted.", SERIES_LISTENER,
+      FORM_COUNTER, AT(listener, accepted), 0 },
+    { "sluice_listener_connections", "Client connections open now.", SERIES_LISTENER, FORM_GAUGE,
+      AT(listener, accepted), AT(listener, closed) },
+    { "sluice_listener_accept_errors_total", "Client connections that could not be taken.",
+      SERIES_LISTENER, FORM_COUNTER, AT(listener, accept_errors), 0 },
+    { "sluice_site_requests_total", "Requests that ended, by status sent (none: no answer).",
+      SERIES_SITE, FORM_STATUS, AT(site, status), 0 },
+    { "sluice_site_ends_total", "Requests by the reason they ended, and who broke them.",
+      SERIES_SITE, FORM_REASON, AT(site, ended), 0 },
+    { "sluice_site_received_bytes_total", "Bytes of requests, heads included.", SERIES_SITE,
+      FORM_COUNTER, AT(site, bytes_in), 0 },
+    { "sluice_site_sent_bytes_total", "Bytes of responses, heads included.", SERIES_SITE,
+      FORM_COUNTER, AT(site, bytes_out), 0 },
+    { "sluice_site_request_duration_seconds",
+      "From the first byte of a request to the last of its response taken by the kernel.",
+      SERIES_SITE, FORM_HISTOGRAM, AT(site, total), 0 },
+    { "sluice_backend_responses_total",
+      "Requests passed on, by status the backend answered (none: no answer).", SERIES_BACKEND,
+      FORM_STATUS, AT(backend, status), 0 },
+    { "sluice_backend_retries_total", "Attempts after a failed one.", SERIES_BACKEND, FORM_COUNTER,
+      AT(backend, retried), 0 },
+    { "sluice_backend_first_byte_seconds",
+      "From a request begun to be sent to the first byte of its response.", SERIES_BACKEND,
+      FORM_HISTOGRAM, AT(backend, first_byte), 0 },
+    { "sluice_server_responses_total",
+      "Requests passed on last to the server, by status it answered (none: no answer).",
+      SERIES_SERVER, FORM_STATUS, AT(server, status), 0 },
+    { "sluice_server_connections_opened_total", "Connections begun to be opened.", SERIES_SERVER,
+      FORM_COUNTER, AT(server, opened), 0 },
+    { "sluice_server_connections_failed_total", "Connections that could not be opened.",
+      SERIES_SERVER, FORM_COUNTER, AT(server, failed), 0 },
+    { "sluice_server_connections_reused_total", "Requests sent on a pooled connection.",
+      SERIES_SERVER, FORM_COUNTER, AT(server, reused), 0 },
+    { "sluice_server_connections", "Connections open now.", SERIES_SERVER, FORM_GAUGE,
+      AT(server, opened), AT(server, closed) },
+    { "sluice_server_idle_connections", "Connections pooled now.", SERIES_SERVER, FORM_GAUGE,
+      AT(server, pooled), AT(server, unpooled) },
+};
+
+static void put_family(FILE *to, const char *name, const char *type, const char *help)
+{
+    fprintf(to, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+}
+
+/* ---- labels ---- */
+
+static void put_label_value(FILE *to, const char *text)
+{
+    for (; *text; text++) {
+        if (*text == '\n')
+            fputs("\\n", to);
+        else if (*text == '"' || *text == '\\')
+            fprintf(to, "\\%c", *text);
+        else
+            fputc(*text, to);
+    }
+}
+
+static void put_label(FILE *to, const char *name, const char *value)
+{
+    fprintf(to, "%s=\"", name);
+    put_label_value(to, value);
+    fputc('"', to);
+}
+
+/* Who it is about, without the closing brace. */
+static void put_series(FILE *to, const char *name, const char *suffix, const struct series *s)
+{
+    static const char *const labels[] = { "listener", "site", "backend", "server" };
+    fprintf(to, "%s%s{", name, suffix);
+    if (s->kind == SERIES_SERVER) {
+        put_label(to, "backend", s->parent);
+        fputc(',', to);
+    }
+    put_label(to, labels[s->kind], s->name);
+}
+
+/* ---- samples ---- */
+
+static void put_seconds(FILE *to, uint64_t ticks, uint64_t ticks_per_s)
+{
+    fprintf(to, " %.9g\n", (double)ticks / (double)ticks_per_s);
+}
+
+/* values: shaped like struct histogram. s: NULL for none. */
+static void put_histogram(FILE *to, const char *name, const struct series *s,
+                          const uint64_t *values, uint64_t ticks_per_s)
+{
+    uint64_t sum = 0;
+    for (unsigned i = 0; i <= HISTOGRAM_BOUNDS; i++) {
+        sum += values[1 + i];
+        if (s) {
+            put_series(to, name, "_bucket", s);
+            fputc(',', to);
+        } else {
+            fprintf(to, "%s_bucket{", name);
+        }
+        if (i < HISTOGRAM_BOUNDS)
+            fprintf(to, "le=\"%g\"} %" PRIu64 "\n",
+                    (double)histogram_bounds[i] / (double)ticks_per_s, sum);
+        else
+            fprintf(to, "le=\"+Inf\"} %" PRIu64 "\n", sum);
+    }
+    static const char *const ends[] = { "_sum", "_count" };
+    for (unsigned i = 0; i < ARRAY_LEN(ends); i++) {
+        if (s) {
+            put_series(to, name, ends[i], s);
+            fputc('}', to);
+        } else {
+            fprintf(to, "%s%s", name, ends[i]);
+        }
+        if (i == 0)
+            put_seconds(to, values[0], ticks_per_s);
+        else
+            fprintf(to, " %" PRIu64 "\n", sum);
+    }
+}
+
+static void put_statuses(FILE *to, const char *name, const struct series *s, const uint64_t *values)
+{
+    static const char *const classes[STATUS_CLASSES] = {
+        "none", "1xx", "2xx", "3xx", "4xx", "5xx"
+    };
+    for (unsigned i = 0; i < STATUS_CLASSES; i++) {
+        put_series(to, name, "", s);
+        fprintf(to, ",status=\"%s\"} %" PRIu64 "\n", classes[i], values[i]);
+    }
+}
+
+static void put_reasons(FILE *to, const char *name, const struct series *s, const uint64_t *values)
+{
+    for (unsigned i = 0; i < END_REASON_COUNT; i++) {
+        const struct end_reason_info *end = end_reason_info((enum end_reason)i);
+        if (!values[i] && i != END_OK)
+            continue;
+        put_series(to, name, "", s);
+        fprintf(to, ",reason=\"%s\",broken_by=\"%s\"} %" PRIu64 "\n", end->word,
+                end->who == WHO_NONE ? "" : end_who_word(end->who), values[i]);
+    }
+}
+
+static void put_sample(FILE *to, const struct family *f, const struct series *s)
+{
+    const uint64_t *at = s->values + f->offset / sizeof(counter);
+    uint64_t value = *at;
+    switch (f->form) {
+    case FORM_STATUS:
+        put_statuses(to, f->name, s, at);
+        return;
+    case FORM_REASON:
+        put_reasons(to, f->name, s, at);
+        return;
+    case FORM_HISTOGRAM:
+        put_histogram(to, f->name, s, at, 1000000);
+        return;
+    case FORM_GAUGE: {
+        /* Workers go on while they are read: what went may be newer than what came. */
+        uint64_t less = s->values[f->less / sizeof(counter)];
+        value = value > less ? value - less : 0;
+        break;
+    }
+    case FORM_COUNTER:
+        break;
+    }
+    put_series(to, f->name, "", s);
+    fprintf(to, "} %" PRIu64 "\n", value);
+}
+
+void metrics_text_series(const struct series *first, FILE *to)
+{
+    static const char *const types[] = { "counter", "gauge", "counter", "counter", "histogram" };
+    for (size_t i = 0; i < ARRAY_LEN(families); i++) {
+        const struct family *f = &families[i];
+        put_family(to, f->name, types[f->form], f->help);
+        for (const struct series *s = first; s; s = s->next)
+            if (s->kind == f->kind)
+                put_sample(to, f, s);
+    }
+}
+
+/* ---- the process ---- */
+
+static void put_one(FILE *to, const char *name, const char *type, const char *help, uint64_t value)
+{
+    put_family(to, name, type, help);
+    fprintf(to, "%s %" PRIu64 "\n", name, value);
+}
+
+static void put_time(FILE *to, const char *name, const char *help, uint64_t wall_us)
+{
+    put_family(to, name, "gauge", help);
+    fprintf(to, "%s %" PRIu64 ".%06" PRIu64 "\n", name, wall_us / 1000000, wall_us % 1000000);
+}
+
+static uint64_t sum_of(const struct metrics_process *p, size_t offset)
+{
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < p->workers_count; i++)
+        sum += counter_read((const counter *)((const char *)p->workers[i] + offset));
+    return sum;
+}
+
+static void put_summed_histogram(FILE *to, const struct metrics_process *p, const char *name,
+                                 const char *help, size_t offset, uint64_t ticks_per_s)
+{
+    uint64_t values[sizeof(struct histogram) / sizeof(counter)];
+    for (size_t i = 0; i < ARRAY_LEN(values); i++)
+        values[i] = sum_of(p, offset + i * sizeof(counter));
+    put_family(to, name, "histogram", help);
+    put_histogram(to, name, NULL, values, ticks_per_s);
+}
+
+void metrics_text_process(const struct metrics_process *p, FILE *to)
+{
+    put_summed_histogram(to, p, "sluice_proxy_overhead_seconds",
+                         "The time that sluice itself adds to an exchange: its handling of the "
+                         "request and of the answer, without waiting for client or server.",
+                         offsetof(struct counters, overhead), 1000000);
+    put_summed_histogram(to, p, "sluice_worker_turn_seconds",
+                         "Length of the turns of the workers' loops, without their sleep.",
+                         offsetof(struct counters, turns), 10000000);
+    put_one(to, "sluice_workers", "gauge", "Workers running.", p->workers_running);
+    put_one(to, "sluice_log_lines_total", "counter", "Access log lines written.", p->logs->records);
+    put_family(to, "sluice_log_lost_lines_total", "counter",
+               "Access log lines lost: to a full queue, or to a log that could not be written.");
+    fprintf(to, "sluice_log_lost_lines_total{cause=\"queue\"} %" PRIu64 "\n",
+            sum_of(p, offsetof(struct counters, log_dropped)));
+    fprintf(to, "sluice_log_lost_lines_total{cause=\"write\"} %" PRIu64 "\n",
+            p->logs->records_lost);
+    put_one(to, "sluice_log_write_errors_total", "counter", "Failed writes of access logs.",
+            p->logs->write_errors);
+    put_family(to, "sluice_reloads_total", "counter", "Reloads of the configuration by result.");
+    fprintf(to, "sluice_reloads_total{result=\"good\"} %" PRIu64 "\n", p->reloads_good);
+    fprintf(to, "sluice_reloads_total{result=\"bad\"} %" PRIu64 "\n", p->reloads_bad);
+    put_one(to, "sluice_reload_last_good", "gauge", "1: the last reload was good, or none was.",
+            p->reload_good);
+    put_time(to, "sluice_config_time_seconds", "When the configuration in force was taken up.",
+             p->reload_wall_us);
+    put_one(to, "sluice_ready", "gauge", "1: takes requests and is not draining.", p->ready);
+    put_time(to, "sluice_start_time_seconds", "When sluice was started.", p->start_wall_us);
+    put_family(to, "sluice_uptime_seconds", "gauge", "Since sluice was started.");
+    fprintf(to, "sluice_uptime_seconds %.3f\n", (double)(p->now_ns - p->start_ns) / 1e9);
+    put_family(to, "sluice_build_info", "gauge", "The version, as a label.");
+    fprintf(to, "sluice_build_info{version=\"%s\"} 1\n", p->version);
+}

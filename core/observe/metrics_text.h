@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The Prometheus text format (0.0.4): one table of families. Inside core/observe only. */
+#ifndef SLUICE_OBSERVE_METRICS_TEXT_H
+#define SLUICE_OBSERVE_METRICS_TEXT_H
+
+#include <stdint.h>
+#include <stdio.h>
+
+struct metrics_process;
+
+enum series_kind { SERIES_LISTENER, SERIES_SITE, SERIES_BACKEND, SERIES_SERVER };
+
+/* The counts of one name. */
+struct series {
+    struct series *next, **before, *same_hash;
+    enum series_kind kind;
+    uint32_t users;      /* plans that know the name */
+    char *parent, *name; /* parent: of servers, their backend */
+    uint64_t *kept;      /* by plans that are gone */
+    uint64_t values[];   /* shaped like the counters of its kind; kept follows */
+};
+
+void metrics_text_series(const struct series *first, FILE *to);
+void metrics_text_process(const struct metrics_process *p, FILE *to);
+
+#endif

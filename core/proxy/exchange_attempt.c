@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What an exchange asks of servers: one attempt after the other, until one is answered. */
+#include "core/base/check.h"
+#include "core/base/limits.h"
+#include "core/proxy/body_buffer.h"
+#include "core/proxy/client.h"
+#include "core/proxy/exchange.h"
+#include "core/proxy/request.h"
+#include "core/proxy/response.h"
+#include "core/proxy/server.h"
+#include "core/proxy/upstream.h"
+#include "core/proxy/worker.h"
+
+static struct exchange *exchange_of(struct attempt *a)
+{
+    return container_of(a, struct exchange, attempt);
+}
+
+void exchange_attempt(struct exchange *ex, enum end_reason none)
+{
+    int32_t i = backend_pick(ex->backend, ex);
+    if (i < 0) {
+        exchange_reply(ex, none);
+        return;
+    }
+    struct server *s = ex->backend->servers[i];
+    struct attempt *a = &ex->attempt;
+    a->backend = ex->backend->config;
+    a->method = (enum http_method)ex->head.method_id;
+    if (!upstream_begin(ex->w, a, s, ex->fresh_only)) {
+        exchange_reply(ex, END_OVERLOADED);
+        return;
+    }
+    ex->tried[ex->tries++] = (uint16_t)i;
+    ex->last_server = s->name;
+    ex->server_counters = &ex->backend->server_counters[i];
+    ex->attempt_ns = ex->w->loop->now_ns;
+    ex->connected_ns = 0;
+    ex->state = EX_CONNECTING;
+    upstream_go(a);
+}
+
+/* --- the body, taken in before --- */
+
+void exchange_buffer_request(struct exchange *ex)
+{
+    static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
+    uint64_t max = ex->handling->request_buffer_bytes;
+    ex->request_buffer = body_buffer_create(ex->w, &ex->arena, max);
+    if (!ex->request_buffer) {
+        exchange_reply(ex, END_OVERLOADED);
+        return;
+    }
+    ex->request_buffer->from = &ex->body_source;
+    ex->body_in.sink = &ex->request_buffer->sink;
+    ex->state = EX_BUFFERING;
+    if (ex->framing.expect_continue) {
+        ex->framing.expect_continue = false; /* the server is not to be asked any more */
+        bool queued = out_raw(&ex->out, go_on, sizeof go_on - 1, NULL);
+        CHECK(queued);
+        out_flush(&ex->out);
+    }
+    client_pump_body(ex->client);
+}
+
+void exchange_buffered(struct exchange *ex)
+{
+    if (ex->request_buffer->sink.room == 0) /* full, or whole */
+        exchange_attempt(ex, END_NO_SERVER);
+}
+
+/* --- the request --- */
+
+static struct str make_head(struct exchange *ex, enum end_reason *why)
+{
+    /* It names the server in a rule, perhaps: made anew for each. */
+    struct out o = exchange_begin_head(ex, false);
+    request_write_head(ex, &o);
+    if (o.full) {
+        o = exchange_begin_head(ex, true);
+        if (!o.full)
+            request_write_head(ex, &o);
+        *why = o.start ? END_HEAD_NO_ROOM : END_OVERLOADED;
+        if (o.full)
+            return (struct str){ 0 };
+    }
+    ex->arena.at = o.at;
+    return (struct str){ o.start, out_len(&o) };
+}
+
+static void connected(struct attempt *a)
+{
+    struct exchange *ex = exchange_of(a);
+    struct body_buffer *b = ex->request_buffer;
+    ex->connected_ns = ex->sent_ns = ex->w->loop->now_ns;
+    ex->state = EX_WAITING;
+    enum end_reason why = END_OK;
+    struct str head = make_head(ex, &why);
+    if (!head.ptr) {
+        upstream_abort(a);
+        exchange_reply(ex, why);
+        return;
+    }
+    struct body_sink *sink = &a->up->out.sink;
+    enum body_framing framing = ex->framing.kind == BODY_CHUNKED  ? FRAME_CHUNKED
+                                : ex->framing.kind == BODY_LENGTH ? FRAME_LENGTH
+                                                                  : FRAME_NONE;
+    upstream_send(a, head, framing, b ? &b->source : &ex->body_source);
+    if (b) {
+        b->keep = b->ended; /* whole: it can be sent again */
+        body_buffer_give_to(b, sink);
+    } else {
+        in_init(&ex->body_in, &ex->arena, &ex->framing, sink);
+    }
+    if (framing != FRAME_NONE)
+        client_pump_body(ex->client); /* flushes; may end the attempt: the body may be malformed */
+}
+
+/* What is still to come of the request's body is read and dropped. */
+static void drop_body(struct exchange *ex)
+{
+    body_buffer_clear(ex->request_buffer);
+    ex->body_in.sink = NULL;
+}
+
+static void request_cut(struct attempt *a)
+{
+    struct exchange *ex = exchange_of(a);
+    struct body_buffer *b = ex->request_buffer;
+    if (b && !b->given)
+        body_buffer_give_to(b, NULL); /* the next attempt may have it */
+    else
+        drop_body(ex);
+}
+
+static void detached(struct attempt *a)
+{
+    struct exchange *ex = exchange_of(a);
+    if (ex->response_buffer)
+        ex->response_buffer->from = NULL;
+    else
+        ex->out.source = NULL;
+    request_cut(a);
+}
+
+/* --- the response --- */
+
+static enum end_reason interim(struct attempt *a, const struct http_head *h)
+{
+    return exchange_interim(exchange_of(a), h);
+}
+
+static struct body_sink *respond(struct attempt *a, const struct http_head *h,
+                                 const struct framing *f, struct body_source *source)
+{
+    struct exchange *ex = exchange_of(a);
+    struct body_buffer *b = ex->request_buffer;
+    if (b && b->to)
+        body_buffer_forget(b);
+    else if (b)
+        drop_body(ex);
+    return exchange_respond(ex, h, f, source);
+}
+
+static void progress(struct attempt *a)
+{
+    struct exchange *ex = exchange_of(a);
+    struct client *c = ex->client; /* the flush may end the exchange */
+    if (ex->response_buffer)
+        body_buffer_drain(ex->response_buffer);
+    out_flush(&ex->out);
+    client_arm(c);
+}
+
+static void received(struct attempt *a)
+{
+    exchange_of(a)->answer_ns = exchange_of(a)->w->loop->now_ns;
+    progress(a);
+}
+
+static void broken(struct attempt *a, enum end_reason why)
+{
+    exchange_response_broken(exchange_of(a), why);
+}
+
+void exchange_response_broken(struct exchange *ex, enum end_reason why)
+{
+    CHECK(!ex->attempt.up && ex->state == EX_RESPONDING);
+    if (out_take_back(&ex->out)) {
+        body_buffer_clear(ex->response_buffer);
+        ex->response_buffer = NULL;
+        ex->state = EX_WAITING;
+        exchange_reply(ex, why);
+        return;
+    }
+    struct client *c = ex->client;
+    out_abort(&ex->out);
+    exchange_end(ex, why);
+    /* A reset where the end of the connection would read as the end of the body. */
+    client_close(c, ex->out.framing == FRAME_CLOSE);
+}
+
+/* --- the next one --- */
+
+static bool body_can_be_sent_again(const struct exchange *ex)
+{
+    const struct body_buffer *b = ex->request_buffer;
+    return b ? !b->given : ex->body_in.taken_bytes == 0;
+}
+
+static bool may_retry(const struct exchange *ex, bool untouched)
+{
+    return ex->tries < ex->backend->config->attempts_max && ex->tries < ATTEMPTS_MAX &&
+           body_can_be_sent_again(ex) && ex->w->state != WORKER_STOPPING &&
+           (untouched || http_method_idempotent((enum http_method)ex->head.method_id));
+}
+
+static void failed(struct attempt *a, enum end_reason why, bool untouched)
+{
+    struct exchange *ex = exchange_of(a);
+    CHECK(ex->state == EX_CONNECTING || ex->state == EX_WAITING);
+    bool connection_only = why == END_CONNECT_REFUSED || why == END_CONNECT_TIMEOUT ||
+                           why == END_CONNECT_FAILED || why == END_SERVER_STALE ||
+                           why == END_SERVER_RESET;
+    if (!connection_only || !may_retry(ex, untouched)) {
+        exchange_reply(ex, why);
+        return;
+    }
+    counter_add(&ex->w->counters->attempts_retried, 1);
+    counter_add(&ex->backend->counters->retried, 1);
+    if (why == END_SERVER_STALE) {
+        /* Says nothing about the server: only that pooled connections may be old. */
+        ex->fresh_only = true;
+        ex->tried[ex->tries - 1] = UINT16_MAX;
+    }
+    exchange_attempt(ex, why);
+}
+
+/* --- memory --- */
+
+static void hold(struct attempt *a)
+{
+    exchange_ref(exchange_of(a));
+}
+
+static void release(struct attempt *a)
+{
+    exchange_unref(exchange_of(a));
+}
+
+const struct attempt_ops exchange_attempt_ops = {
+    .connected = connected,
+    .request_cut = request_cut,
+    .interim = interim,
+    .respond = respond,
+    .progress = progress,
+    .failed = failed,
+    .broken = broken,
+    .received = received,
+    .detached = detached,
+    .hold = hold,
+    .release = release,
+};
