@@ -130,6 +130,12 @@ sluice_unit_test(tests/unit/balance/test_backoff.c LINK sluice_balance)
 
 sluice_unit_test(tests/unit/observe/test_log_format.c LINK sluice_observe)
 sluice_unit_test(tests/unit/observe/test_log_writer.c LINK sluice_observe sluice_ring)
+sluice_unit_test(tests/unit/observe/test_log_sinks.c LINK sluice_observe sluice_ring)
+sluice_unit_test(tests/unit/observe/test_metrics.c LINK sluice_observe sluice_proxy sluice_ring)
+sluice_unit_test(tests/unit/observe/test_config_text.c LINK sluice_observe sluice_ring)
+sluice_program(bench_count LINK sluice_proxy sluice_ring SOURCES
+    tests/unit/proxy/bench_count.c
+)
 
 sluice_unit_test(tests/unit/bench/test_origin_request.c SOURCES bench/origin_request.c)
 if(NOT SLUICE_SANITIZE)
@@ -204,4 +210,5 @@ sluice_wire_test(tests/wire/test_buffers.c)
 sluice_wire_test(tests/wire/test_rules.c)
 sluice_wire_test(tests/wire/test_reload.c)
 sluice_wire_test(tests/wire/test_keeper.c)
+sluice_wire_test(tests/wire/test_admin.c)
 sluice_wire_test(tests/wire/test_pool.c)

@@ -25,7 +25,7 @@ struct listener {
     const struct bind_config *bind; /* of that plan, as is the site */
     const struct site_config *site;
     struct listener_counters *counters; /* likewise */
-    uint32_t refs; /* itself while it is open, and each client */
+    uint32_t refs;                      /* itself while it is open, and each client */
     struct op accept;
     struct timer retry;
     int fd;
