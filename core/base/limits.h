@@ -37,8 +37,9 @@
 #define LISTENERS_MAX 64
 #define SERVERS_MAX 256 /* of one backend (of this release's command line) */
 #define SERVER_WEIGHT_MAX 256
-#define TARGETS_MAX 32 /* backends of one route */
-#define ATTEMPTS_MAX 3 /* per exchange, the first included */
+#define PREFIX_SEGMENTS_MAX 32 /* of the path that a route matches with all below it */
+#define TARGETS_MAX 32         /* backends of one route */
+#define ATTEMPTS_MAX 3         /* per exchange, the first included */
 
 /* limits per client network, of the process: sets of 4 buckets and of 8 counts */
 #define LIMIT_BUCKET_SETS (64 * 1024)

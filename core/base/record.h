@@ -42,6 +42,7 @@ struct record {
     struct str referer, user_agent;             /* for `combined` */
     struct str request_id;                      /* a trusted one; empty: those numbers */
     struct str listener, site, route, backend;  /* names; route, backend: empty without */
+    struct str user;                            /* as Basic authentication gave it */
     struct str captured;                        /* values of headers, see record_capture() */
 };
 

@@ -27,7 +27,7 @@ struct network {
 };
 
 struct networks {
-    struct network *items; /* as written: neither sorted nor merged */
+    struct network *items; /* sorted, none inside another (networks.h) */
     uint32_t items_count;
 };
 

@@ -32,9 +32,8 @@ void begin_site(struct loader *l, const struct node *n, void *out)
     l->captures = -1;
 }
 
-const char *load_file_name(struct loader *l, const struct node *n)
+const char *load_file_name(struct loader *l, const struct source *s)
 {
-    const struct source *s = n->place.source;
     const char **kept = &l->files[s->order];
     if (!*kept)
         *kept = load_str(l, str_of(s->name)).ptr;
@@ -48,7 +47,7 @@ void begin_route(struct loader *l, const struct node *n, void *out)
     snprintf(name, sizeof name, "routes[%u]", n->index);
     r->name = load_str(l, str_of(name)).ptr;
     r->index = n->index;
-    r->file = load_file_name(l, n);
+    r->file = load_file_name(l, n->place.source);
     r->line = n->place.line;
     r->handling = *l->site;
     r->handling.timeouts = (struct timeouts){ 0 };

@@ -28,19 +28,23 @@ static struct node *parse_input(struct tree *t, const struct config_input *in)
     return root;
 }
 
-/* The texts stay with the configuration, to be shown. */
+/* The configuration's texts stay with it, to be shown; what values name (lists, users) does not. */
 static void keep_sources(struct loader *l)
 {
     struct tree *t = l->tree;
     struct config_source *kept = load_alloc(l, t->sources_count * sizeof *kept);
+    uint32_t count = 0;
     for (uint32_t i = 0; kept && i < t->sources_count; i++) {
-        kept[i].name = load_str(l, str_of(t->sources[i]->name)).ptr;
-        kept[i].text = load_str(l, t->sources[i]->text);
-        if (!kept[i].name || !kept[i].text.ptr)
+        if (t->sources[i]->data)
+            continue;
+        kept[count].name = load_file_name(l, t->sources[i]);
+        kept[count].text = load_str(l, t->sources[i]->text);
+        if (!kept[count].name || !kept[count].text.ptr)
             return; /* reported */
+        count++;
     }
     l->config->sources = kept;
-    l->config->sources_count = kept ? t->sources_count : 0;
+    l->config->sources_count = count;
 }
 
 /* Whether it could be read; what is wrong in it is in the report. */

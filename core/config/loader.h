@@ -62,8 +62,8 @@ uint32_t names_find(struct loader *l, struct names *n, const struct node *name);
 /* Reads a node into the structure of an object (read.c). */
 void read_object(struct loader *l, const struct schema_object *o, const struct node *n, void *out);
 
-/* The name of the file a node stands in, kept in the configuration; NULL without memory. */
-const char *load_file_name(struct loader *l, const struct node *n);
+/* The name of a source, kept in the configuration; NULL without memory. */
+const char *load_file_name(struct loader *l, const struct source *s);
 
 /* The file name of a scalar, relative to the file it stands in; a copy in the configuration. */
 struct str load_path(struct loader *l, const struct node *n);

@@ -214,6 +214,14 @@ static struct str regex_text(struct str s, uint32_t *skip)
     return (struct str){ s.ptr + *skip, s.len - *skip };
 }
 
+static uint32_t count_segments(struct str path)
+{
+    uint32_t count = 0;
+    for (size_t i = 0; i < path.len; i++)
+        count += path.ptr[i] == '/';
+    return count;
+}
+
 static void read_path_pattern(struct loader *l, const struct schema_key *k, const struct node *n,
                               void *out)
 {
@@ -230,7 +238,10 @@ static void read_path_pattern(struct loader *l, const struct schema_key *k, cons
     struct str text = prefix ? (struct str){ path.ptr, path.len - 2 } : path;
     m->kind = !prefix ? MATCH_EXACT : text.len ? MATCH_PREFIX : MATCH_ANY;
     const char *problem = m->kind == MATCH_ANY ? NULL : path_problem(text);
-    if (problem)
+    if (!problem && prefix && count_segments(text) > PREFIX_SEGMENTS_MAX)
+        report_error(l->report, n->place, "'%s': a path before /* has at most %d segments",
+                     quote(path).text, PREFIX_SEGMENTS_MAX);
+    else if (problem)
         report_error(l->report, n->place, "'%s': %s", quote(path).text, problem);
     else
         m->text = load_str(l, text);

@@ -34,6 +34,7 @@ _Static_assert(HEAD_FIELDS_MAX <= 128, "a set of fields of one head is two words
 
 struct forward_request {
     const struct target *target;
+    struct str method; /* in place of the received; empty: that */
     struct field_edits edits;
     enum body_framing framing;
     uint64_t length;

@@ -21,9 +21,11 @@ enum end_reason forward_check_connection(const struct http_head *h)
     return END_OK;
 }
 
-static void write_request_line(struct out *o, const struct http_head *h, const struct target *t)
+static void write_request_line(struct out *o, const struct http_head *h,
+                               const struct forward_request *f)
 {
-    out_str(o, head_str(h, h->method));
+    const struct target *t = f->target;
+    out_str(o, f->method.len ? f->method : head_str(h, h->method));
     out_char(o, ' ');
     if (t->form == TARGET_AUTHORITY) {
         out_str(o, t->authority);
@@ -117,7 +119,7 @@ static void write_forwarded(struct out *o, const struct http_head *h,
 void forward_request_head(struct out *o, const struct http_head *h, const struct forward_request *f)
 {
     struct dropped d = request_dropped(h, f);
-    write_request_line(o, h, f->target);
+    write_request_line(o, h, f);
     write_field(o, STR("Host: "), f->host);
     write_fields(o, h, &d);
     write_x_forwarded(o, h, f);

@@ -162,6 +162,8 @@ static void json_line(struct out *o, const struct log_config *log, const struct 
     json_str(o, "site", r->site);
     json_str(o, "route", r->route);
     json_str(o, "backend", r->backend);
+    if (r->user.len)
+        json_str(o, "user", r->user);
     json_str(o, "method", r->method);
     json_str(o, "authority", r->authority);
     json_str(o, "path", r->path);
@@ -327,6 +329,19 @@ static void combined_quoted(struct out *o, struct str s)
     out_char(o, '"');
 }
 
+/* Without spaces: it is one column. */
+static void combined_user(struct out *o, struct str s)
+{
+    if (s.len == 0)
+        out_char(o, '-');
+    for (size_t i = 0; i < s.len; i++) {
+        if (s.ptr[i] == ' ')
+            out_lit(o, "\\x20");
+        else
+            combined_text(o, (struct str){ s.ptr + i, 1 });
+    }
+}
+
 static void combined_time(struct out *o, uint64_t wall_us)
 {
     static const char months[][4] = { "Jan", "Feb", "Mar", "Apr", "May", "Jun",
@@ -347,7 +362,9 @@ static void combined_line(struct out *o, const struct record *r)
 {
     bool client_broke_it = end_reason_info(r->end_reason)->who == WHO_CLIENT;
     put_ip(o, &r->client);
-    out_lit(o, " - - ");
+    out_lit(o, " - ");
+    combined_user(o, r->user);
+    out_char(o, ' ');
     combined_time(o, r->start_wall_us);
     out_lit(o, " \"");
     if (r->method.len) {

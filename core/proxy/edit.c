@@ -73,3 +73,13 @@ bool edits_add_line(struct field_edits *e, struct str name, struct str value, st
     e->added = (struct str){ o->end, e->added.len + n };
     return true;
 }
+
+bool edits_add_lines(struct field_edits *e, struct str text, struct out *o)
+{
+    struct out lines = out_into(o->at, (size_t)(o->end - o->at));
+    out_str(&lines, text);
+    if (!keep_at_end(e, o, &lines))
+        return false;
+    e->added = (struct str){ o->end, e->added.len + text.len };
+    return true;
+}

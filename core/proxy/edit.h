@@ -20,4 +20,7 @@ void edits_drop(struct field_edits *e, const struct http_head *h, struct str nam
 /* Appends one field line to e->added, as above. */
 bool edits_add_line(struct field_edits *e, struct str name, struct str value, struct out *o);
 
+/* The same with whole lines. */
+bool edits_add_lines(struct field_edits *e, struct str lines, struct out *o);
+
 #endif

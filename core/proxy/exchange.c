@@ -7,6 +7,7 @@
 #include "core/base/limits.h"
 #include "core/http/forward.h"
 #include "core/proxy/auth_basic.h"
+#include "core/proxy/auth_external.h"
 #include "core/proxy/body_buffer.h"
 #include "core/proxy/client.h"
 #include "core/proxy/listener.h"
@@ -110,8 +111,10 @@ void exchange_abandon(struct exchange *ex, enum end_reason why)
 {
     if (ex->state == EX_ENDED)
         return;
-    if (ex->state == EX_CHECKING)
+    if (ex->state == EX_CHECKING) {
         auth_basic_forget(ex);
+        ex->tries = 0; /* which were not its own */
+    }
     if (ex->attempt.up)
         upstream_abort(&ex->attempt);
     out_abort(&ex->out);
@@ -175,9 +178,10 @@ static void admit(struct exchange *ex)
 /* On from gate to gate, until one has to wait. */
 static void pass_gates(struct exchange *ex)
 {
-    while (ex->gate != GATES_PASSED) {
-        enum end_reason why = ex->handling->basic_auth ? auth_basic(ex) : END_OK;
+    const struct handling *h = ex->handling;
+    if (ex->gate == GATE_BASIC_AUTH) {
         ex->gate++;
+        enum end_reason why = h->basic_auth ? auth_basic(ex) : END_OK;
         if (ex->state == EX_CHECKING)
             return;
         if (why != END_OK) {
@@ -185,7 +189,10 @@ static void pass_gates(struct exchange *ex)
             return;
         }
     }
-    admit(ex);
+    if (ex->gate++ == GATE_EXTERNAL_AUTH && h->external_auth)
+        auth_external(ex);
+    else
+        admit(ex);
 }
 
 void exchange_checked(struct exchange *ex, enum end_reason why)
@@ -216,7 +223,7 @@ void exchange_start(struct exchange *ex)
         why = request_route(ex);
     if (why != END_OK)
         exchange_reply(ex, why);
-    else if (ex->handling->basic_auth)
+    else if (ex->handling->basic_auth || ex->handling->external_auth)
         pass_gates(ex);
     else
         admit(ex);

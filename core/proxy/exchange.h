@@ -21,6 +21,7 @@
 #include "core/proxy/h1_out.h"
 #include "core/proxy/route.h"
 
+struct auth_external;
 struct backend;
 struct body_buffer;
 struct client;
@@ -39,7 +40,7 @@ enum exchange_state {
 };
 
 /* Gates at which an exchange may have to wait, in their order. */
-enum exchange_gate { GATE_BASIC_AUTH, GATES_PASSED };
+enum exchange_gate { GATE_BASIC_AUTH, GATE_EXTERNAL_AUTH, GATES_PASSED };
 
 struct exchange {
     struct worker *w;
@@ -49,6 +50,7 @@ struct exchange {
     uint8_t state;          /* enum exchange_state */
     uint8_t reason;         /* enum end_reason, once ended or replying */
     bool close_after;       /* the client's connection ends after this exchange */
+    bool refused_elsewhere; /* the answer is the authentication server's */
     bool fresh_only;        /* a pooled connection was stale: open a new one */
     uint8_t gate;           /* enum exchange_gate: the next one to pass */
     uint8_t tries;
@@ -65,12 +67,13 @@ struct exchange {
     const struct handling *handling; /* the route's, before one is found the site's */
     struct backend *backend;         /* NULL: none is chosen */
     struct route_match match;
-    struct peer_addr client_addr; /* after the trust list */
-    struct str client_ip;         /* as text; empty: unknown */
-    struct str user;              /* who asks, as far as Basic authentication says */
-    struct list check_node;       /* EX_CHECKING: in the check that it waits for */
-    struct str host;              /* lower case, without port */
-    struct str path, query;       /* as forwarded */
+    struct peer_addr client_addr;        /* after the trust list */
+    struct str client_ip;                /* as text; empty: unknown */
+    struct str user;                     /* who asks, as far as Basic authentication says */
+    struct auth_external *auth_external; /* NULL: nobody was asked */
+    struct list check_node;              /* EX_CHECKING: in the check that it waits for */
+    struct str host;                     /* lower case, without port */
+    struct str path, query;              /* as forwarded */
     bool peer_trusted;
     struct str captured; /* response headers that the log wants: see record_capture() */
 

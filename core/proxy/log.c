@@ -104,6 +104,7 @@ static void put_record(struct exchange *ex, const struct log_config *log)
         .listener = name_or_none(c->listener->bind->listener->name),
         .site = name_or_none(ex->site->name),
         .route = name_or_none(ex->match.route ? ex->match.route->name : NULL),
+        .user = ex->user,
         .backend = name_or_none(ex->backend ? ex->backend->config->name : NULL),
         .captured = all_captured(ex, log, captured),
     };

@@ -6,6 +6,7 @@
 #include "core/base/check.h"
 #include "core/config/networks.h"
 #include "core/http/forward.h"
+#include "core/proxy/auth_external.h"
 #include "core/proxy/client.h"
 #include "core/proxy/client_addr.h"
 #include "core/proxy/edit.h"
@@ -283,6 +284,10 @@ void request_write_head(struct exchange *ex, struct out *o)
     };
     if (handling->basic_auth) /* it was meant for us */
         edits_drop(&f.edits, &ex->head, STR("authorization"));
+    if (ex->auth_external && !auth_external_add(ex, &f.edits, o)) {
+        o->full = true;
+        return;
+    }
     if (handling->request_edits.items_count) {
         struct template_ctx ctx = request_template_ctx(ex, id);
         if (!edits_apply(&f.edits, &ex->head, &handling->request_edits, &ctx, o)) {

@@ -4,6 +4,7 @@
 #include "core/base/check.h"
 #include "core/base/limits.h"
 #include "core/http/forward.h"
+#include "core/proxy/auth_external.h"
 #include "core/proxy/body_buffer.h"
 #include "core/proxy/client.h"
 #include "core/proxy/edit.h"
@@ -66,7 +67,9 @@ static bool apply_rules(struct exchange *ex, struct out *o, const struct http_he
                         struct field_edits *edits)
 {
     const struct handling *p = ex->handling;
-    if (!rewrite_response(edits, ex, h, o))
+    if (ex->refused_elsewhere)
+        auth_external_filter(ex, h, edits);
+    else if (!rewrite_response(edits, ex, h, o))
         return false;
     if (p->response_edits.items_count == 0)
         return true;

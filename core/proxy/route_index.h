@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "core/base/limits.h"
 #include "core/base/str.h"
 
 enum host_kind {
@@ -32,7 +33,7 @@ struct route_pattern {
 struct route_index;
 
 /* A prefix has at most so many segments. */
-#define ROUTE_PREFIX_SEGMENTS_MAX 32
+#define ROUTE_PREFIX_SEGMENTS_MAX PREFIX_SEGMENTS_MAX
 
 /* patterns in their order; strings are copied. NULL without memory. */
 struct route_index *route_index_create(const struct route_pattern *patterns, uint32_t count);

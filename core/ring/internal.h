@@ -20,7 +20,7 @@ struct mailbox {
 };
 
 struct ring_loop {
-    struct loop loop; /* first: a struct loop * is a struct ring_loop * */
+    struct loop loop;                    /* first: a struct loop * is a struct ring_loop * */
     uint64_t wall_seen_ns, wall_seen_us; /* both clocks at the last look at the wall clock */
     struct io_uring ring;
     uint64_t enters;

@@ -57,7 +57,7 @@ static void without_a_name_a_client_is_asked_for_one(struct wire *w)
     ask(c, NULL);
     struct message m = hear_status(c, 401);
     has_field(&m, "WWW-Authenticate", "Basic realm=\"a \\\"b\\\" c\", charset=\"UTF-8\"");
-    logged(w, "status=401 end=auth_required");
+    logged(w, "status=401 end=auth_required user=");
     ask(c, "Bearer abc");
     hear_status(c, 401);
     logged(w, "status=401 end=auth_required");
@@ -78,7 +78,7 @@ static void each_kind_of_password_lets_in(struct wire *w)
         has_no_field(&m, "Authorization"); /* it was for us */
         say(s, OK_ANSWER);
         hear_answered(c, 200, "ok");
-        logged(w, "status=200 end=ok");
+        logged(w, "status=200 end=ok user=%s", i % 3 == 0 ? "alice" : i % 3 == 1 ? "bob" : "carol");
     }
 }
 

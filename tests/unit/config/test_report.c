@@ -5,28 +5,32 @@
 #include "core/config/suggest.h"
 #include "tests/unit/config/config_test.h"
 
-/* What printing gives, to be freed. */
-static char *printed(const struct config_report *r, bool json, bool colour)
+/* What printing gives. */
+struct printed {
+    char text[64 * 1024];
+};
+
+static const char *print_into(struct printed *p, const struct config_report *r, bool json,
+                              bool colour)
 {
-    char *text = NULL;
-    size_t bytes = 0;
-    FILE *f = open_memstream(&text, &bytes);
+    p->text[0] = '\0'; /* in case nothing is written */
+    FILE *f = fmemopen(p->text, sizeof p->text, "w");
     assert_non_null(f);
     if (json)
         config_report_print_json(r, f);
     else
         config_report_print(r, f, colour);
     assert_int_equal(fclose(f), 0);
-    return text;
+    return p->text;
 }
 
 static void expect_printed(const char *text, const char *expected)
 {
     struct loaded *l = load_text(text);
-    char *actual = printed(&l->report, false, false);
+    struct printed p;
+    const char *actual = print_into(&p, &l->report, false, false);
     if (strcmp(actual, expected) != 0)
         fail_with(text, expected, actual);
-    free(actual);
     unload(l);
 }
 
@@ -86,18 +90,16 @@ static void long_lines_are_shown_around_their_place(void **state)
     assert_non_null(m);
     assert_int_equal(m->column, 310);
     assert_int_equal(strlen(m->source_line), 120);
-    char *out = printed(&l->report, false, false);
-    char *shown = strstr(out, "workers: 0"), *caret = strstr(out, "^");
+    struct printed p;
+    const char *out = print_into(&p, &l->report, false, false);
+    const char *shown = strstr(out, "workers: 0");
     assert_non_null(shown);
-    char *next = strchr(shown, '\n') + 1;
-    while (caret && caret < next)
-        caret = strstr(caret + 1, "^");
-    assert_non_null(caret);
-    char *begin = shown;
+    const char *begin = shown, *next = strchr(shown, '\n') + 1;
     while (begin[-1] != '\n')
         begin--;
+    const char *caret = strchr(next, '^');
+    assert_non_null(caret);
     assert_int_equal(caret - next, shown - begin + 9);
-    free(out);
     unload(l);
 }
 
@@ -106,11 +108,11 @@ static void terminals_get_nothing_to_obey(void **state)
     (void)state;
     /* ESC cannot stand in YAML as it is, but in quotes by its code, and in other files. */
     struct loaded *l = load_text(IN_TOP("user: \"a\\e[2Jb\\x9b\"\nworkers: \"\\e\""));
-    char *out = printed(&l->report, false, false);
+    struct printed p;
+    const char *out = print_into(&p, &l->report, false, false);
     assert_null(strchr(out, '\033'));
     assert_null(strstr(out, "\xc2\x9b"));
     assert_non_null(strstr(out, "'a?[2Jb?' holds a control character (0x1b)"));
-    free(out);
     unload(l);
     char value[500];
     memset(value, 'x', sizeof value);
@@ -125,12 +127,12 @@ static void colour_is_for_terminals_only(void **state)
 {
     (void)state;
     struct loaded *l = load_text(IN_TOP("workers: 0"));
-    char *plain = printed(&l->report, false, false), *coloured = printed(&l->report, false, true);
-    assert_null(strchr(plain, '\033'));
-    assert_non_null(strstr(coloured, "\033[1;31merror:\033[0m '0' is"));
-    assert_non_null(strstr(coloured, "\033[1;32m^\033[0m"));
-    free(plain);
-    free(coloured);
+    struct printed p;
+    const char *out = print_into(&p, &l->report, false, false);
+    assert_null(strchr(out, '\033'));
+    out = print_into(&p, &l->report, false, true);
+    assert_non_null(strstr(out, "\033[1;31merror:\033[0m '0' is"));
+    assert_non_null(strstr(out, "\033[1;32m^\033[0m"));
     unload(l);
 }
 
@@ -138,28 +140,26 @@ static void programs_get_json(void **state)
 {
     (void)state;
     struct loaded *l = load_text(IN_TOP("user: \"a\\\"\\\\\\n\"\nqq: 1"));
-    char *out = printed(&l->report, true, false);
+    struct printed p;
+    const char *out = print_into(&p, &l->report, true, false);
     assert_string_equal(out,
                         "{\"ok\":false,\"errors\":2,\"warnings\":0,\"messages\":["
                         "{\"severity\":\"error\",\"file\":\"test.yaml\",\"line\":2,\"column\":7,"
                         "\"message\":\"'a\\\"\\\\?' holds a control character (0x0a)\"},"
                         "{\"severity\":\"error\",\"file\":\"test.yaml\",\"line\":3,\"column\":1,"
                         "\"message\":\"unknown key 'qq'\"}]}\n");
-    free(out);
     unload(l);
     l = load_good(REST_LISTENERS REST_SITES REST_BACKENDS);
-    out = printed(&l->report, true, false);
+    out = print_into(&p, &l->report, true, false);
     assert_string_equal(out, "{\"ok\":true,\"errors\":0,\"warnings\":0,\"messages\":[]}\n");
-    free(out);
     unload(l);
     const struct config_input in = { .path = "/nowhere" };
     l = load_input(&in);
-    out = printed(&l->report, true, false);
+    out = print_into(&p, &l->report, true, false);
     assert_string_equal(out,
                         "{\"ok\":false,\"errors\":1,\"warnings\":0,\"messages\":["
                         "{\"severity\":\"error\",\"message\":\"cannot read '/nowhere': No such "
                         "file or directory\"}]}\n");
-    free(out);
     unload(l);
 }
 
@@ -170,11 +170,11 @@ static void what_is_not_shown_is_counted(void **state)
     for (int i = 0; i < 300; i++)
         at += sprintf(at, "k%d: 1\n", i);
     struct loaded *l = load_text(text);
-    char *out = printed(&l->report, false, false);
+    struct printed p;
+    const char *out = print_into(&p, &l->report, false, false);
     const char *last = strstr(out, "302 errors");
     assert_non_null(last);
     assert_string_equal(last, "302 errors, 0 warnings; 102 of them are not shown\n");
-    free(out);
     unload(l);
 }
 
@@ -183,15 +183,14 @@ static void running_out_of_memory_is_printed(void **state)
     (void)state;
     const struct config_input in = { .path = "t", .text = STR("a: b\n"), .memory_max = 1 };
     struct loaded *l = load_input(&in);
-    char *out = printed(&l->report, false, false);
+    struct printed p;
+    const char *out = print_into(&p, &l->report, false, false);
     assert_string_equal(out, "sluice: error: out of memory while reading the configuration\n"
                              "1 error, 0 warnings\n");
-    free(out);
-    out = printed(&l->report, true, false);
+    out = print_into(&p, &l->report, true, false);
     assert_string_equal(out,
                         "{\"ok\":false,\"errors\":1,\"warnings\":0,\"messages\":[{\"severity\":"
                         "\"error\",\"message\":\"out of memory\"}]}\n");
-    free(out);
     unload(l);
 }
 

@@ -113,16 +113,20 @@ static void known_keys_are_read_and_not_hinted_at(void **state)
     schema_walk(hints_never_hide_a_key, NULL);
 }
 
-static char *help_for(const char *name, bool *found, char **error)
+struct help {
+    char text[16 * 1024], error[1024];
+};
+
+static bool help_for(const char *name, struct help *h)
 {
-    char *text = NULL;
-    size_t bytes, error_bytes;
-    FILE *out = open_memstream(&text, &bytes), *err = open_memstream(error, &error_bytes);
+    h->text[0] = h->error[0] = '\0'; /* in case nothing is written */
+    FILE *out = fmemopen(h->text, sizeof h->text, "w");
+    FILE *err = fmemopen(h->error, sizeof h->error, "w");
     assert_true(out && err);
-    *found = schema_print_help(out, err, name);
-    fclose(out);
-    fclose(err);
-    return text;
+    bool found = schema_print_help(out, err, name);
+    assert_int_equal(fclose(out), 0);
+    assert_int_equal(fclose(err), 0);
+    return found;
 }
 
 static void help_finds_a_key_by_its_last_parts(void **state)
@@ -144,14 +148,11 @@ static void help_finds_a_key_by_its_last_parts(void **state)
         { "format", "  Form:    json, human or combined\n  Default: json\n" },
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        bool found;
-        char *error, *text = help_for(cases[i].name, &found, &error);
-        if (!found || error[0] || !strstr(text, cases[i].shows)) {
-            fprintf(stderr, "%s\n%s%s", cases[i].name, text, error);
+        struct help h;
+        if (!help_for(cases[i].name, &h) || h.error[0] || !strstr(h.text, cases[i].shows)) {
+            fprintf(stderr, "%s\n%s%s", cases[i].name, h.text, h.error);
             fail();
         }
-        free(text);
-        free(error);
     }
 }
 
@@ -168,13 +169,10 @@ static void help_for_what_is_no_key_suggests(void **state)
         { "match.workers", "sluice help: no key 'match.workers'; did you mean 'workers'?\n" },
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        bool found;
-        char *error, *text = help_for(cases[i].name, &found, &error);
-        assert_false(found);
-        assert_string_equal(text, "");
-        assert_string_equal(error, cases[i].error);
-        free(text);
-        free(error);
+        struct help h;
+        assert_false(help_for(cases[i].name, &h));
+        assert_string_equal(h.text, "");
+        assert_string_equal(h.error, cases[i].error);
     }
 }
 

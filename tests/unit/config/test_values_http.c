@@ -46,6 +46,9 @@ static void wrong_paths(void **state)
 {
     (void)state;
     static const struct wrong cases[] = {
+        { IN_MATCH("path: /1/2/3/4/5/6/7/8/9/0/1/2/3/4/5/6/7/8/9/0/1/2/3/4/5/6/7/8/9/0/1/2/3/*"),
+          "2:7: error: '/1/2/3/4/5/6/7/8/9/0/1/2/3/4/5/6/7/8/9/0/1/2/3/4/5/6/7/8/9/0/1/2/3/*': a "
+          "path before /* has at most 32 segments\n" },
         { IN_MATCH("path: api"), "2:7: error: 'api': a path begins with '/'\n" },
         { IN_MATCH("path: /api*"), "2:7: error: '/api*': '*' may only end a path, as in /a/*; for "
                                    "more write '~ ' and a regular expression\n" },

@@ -178,6 +178,9 @@ static void combined_is_apaches(void **state)
     assert_string_equal(formatted(LOG_COMBINED, false, &r),
                         "10.9.8.7 - - [29/Feb/2024:12:34:56 +0000] \"GET /a?b=c HTTP/1.1\" 200 "
                         "3456 \"http://example.com/\" \"curl/8\"\n");
+    r.user = STR("a b\"c");
+    assert_non_null(strstr(formatted(LOG_COMBINED, false, &r), "10.9.8.7 - a\\x20b\\\"c [29/"));
+    assert_non_null(strstr(formatted(LOG_JSON, false, &r), ",\"user\":\"a b\\\"c\","));
     r = nothing();
     assert_string_equal(formatted(LOG_COMBINED, false, &r),
                         "unix - - [01/Jan/1970:00:00:00 +0000] \"-\" 499 0 \"-\" \"-\"\n");
