@@ -269,6 +269,11 @@ static void no_server_left_is_a_502_that_says_why(struct wire *w)
         has_no_field(&m, "Connection");
         logged(w, "end=connect_refused status=502 server_status= tries=2 broken_by=server");
     }
+    struct conn *sending = client_dial(w);
+    say(sending, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhe");
+    struct message m = hear_status(sending, 502);
+    has_field(&m, "Connection", "close"); /* what comes of it now is nobody's */
+    hear_end(sending);
     origin_close(dead);
     get_and_answer(c, origin_open_at(w, dead->name), NULL, "back"); /* then it is tried again */
 }

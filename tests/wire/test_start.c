@@ -292,7 +292,7 @@ static struct conn *busy(struct wire *w, struct origin *o, struct conn *on, stru
 static void drains_on(struct wire *w, int signal_number)
 {
     struct origin *o = origin_open(w);
-    sluice_start(w, " ");
+    sluice_start(w, "--timeout upstream_idle=1h");
     struct conn *idle = client_dial(w), *c;
     struct conn *s = busy(w, o, get_and_answer(idle, o, NULL, "first"), &c);
     sluice_signal(w, signal_number);
@@ -303,6 +303,7 @@ static void drains_on(struct wire *w, int signal_number)
     struct message m = hear_answered(c, 200, "last");
     has_field(&m, "Connection", "close");
     hear_end(c);
+    hear_end(s); /* nothing is pooled any more */
     hang_up(c);
     sluice_ends(w, 0);
 }
