@@ -375,6 +375,16 @@ static const struct option *match(int argc, char **argv, int i, const char **val
     return NULL;
 }
 
+/* What stands for all is looked up where it applies. */
+static void spread_timeouts(struct config *c)
+{
+    struct route_config *route = &c->sites[0].routes[0];
+    c->sites[0].handling.timeouts = c->timeouts;
+    route->handling.timeouts = c->timeouts;
+    route->targets[0].timeouts = c->timeouts;
+    c->backends[0].timeouts = c->timeouts;
+}
+
 int options_proxy(int argc, char **argv, struct config *c)
 {
     struct parse p = { .c = c, .b = &c->backends[0], .handling = &c->sites[0].routes[0].handling };
@@ -402,5 +412,6 @@ int options_proxy(int argc, char **argv, struct config *c)
     }
     if (!p.log_given && isatty(STDOUT_FILENO))
         log_to(&p, LOG_HUMAN, "-");
+    spread_timeouts(c);
     return 0;
 }

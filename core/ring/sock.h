@@ -41,4 +41,12 @@ void sock_shutdown(int fd);
  * flight. */
 void sock_close(int fd, bool reset);
 
+/* One packet over a SOCK_SEQPACKET pair, with a descriptor when fd >= 0. Blocks. False: the other
+ * side is gone. */
+bool sock_send_fd(int socket, const void *p, size_t n, int fd);
+
+/* Likewise; the packet must be n bytes long. *fd: a descriptor that came along (the caller's), or
+ * -1. */
+bool sock_receive_fd(int socket, void *p, size_t n, int *fd);
+
 #endif

@@ -261,13 +261,13 @@ bool world_run(uint64_t seed, const char *profile, bool trace, struct world_resu
         step(w, "workers are left");
     for (uint32_t i = 0; i < w->plan.workers; i++)
         end_worker(&w->workers[i], out);
-    if (w->run_plan->users != 1)
-        sim_fail(&w->sim, "somebody still uses the plan");
-    plan_unuse(w->run_plan);
     ring_sim_destroy(&w->ring); /* no descriptor is left */
     ring_sim_install(NULL);
     judge_asks(w);
     check_counters(w, out);
+    if (w->run_plan->users != 1)
+        sim_fail(&w->sim, "somebody still uses the plan");
+    plan_unuse(w->run_plan);
     out->trace_hash = w->sim.trace_hash;
     memcpy(out->covered, w->sim.covered, sizeof out->covered);
     out->events = w->sim.events;

@@ -107,11 +107,12 @@ static void a_response_of_a_rule_has_its_headers(struct wire *w)
 static void a_split_sends_each_backend_its_share(struct wire *w)
 {
     struct origin *a = origin_answering(w, "A"), *b = origin_answering(w, "B");
-    sluice_run_config(w,
-                      "listeners: { web: { bind: \"$LISTEN\", site: s } }\n"
-                      "sites: { s: { routes: [{ to: [{ backend: a, weight: 3 }, { backend: b }] }] } }\n"
-                      "backends: { a: { servers: [\"%s\"] }, b: { servers: [\"%s\"] } }\n",
-                      a->name, b->name);
+    sluice_run_config(
+        w,
+        "listeners: { web: { bind: \"$LISTEN\", site: s } }\n"
+        "sites: { s: { routes: [{ to: [{ backend: a, weight: 3 }, { backend: b }] }] } }\n"
+        "backends: { a: { servers: [\"%s\"] }, b: { servers: [\"%s\"] } }\n",
+        a->name, b->name);
     struct conn *c = client_dial(w);
     unsigned from_b = 0;
     for (unsigned i = 0; i < 400; i++) {

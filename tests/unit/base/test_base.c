@@ -120,7 +120,7 @@ static void an_end_reasons_status_fits_who_broke_it(void **state)
             assert_true(class == 0 || class == 4 || info->status == 501 || info->status == 505);
             break;
         case WHO_US:
-            assert_true(class == 4 || info->status == 503);
+            assert_true(class == 4 || info->status == 500 || info->status == 503);
             break;
         case WHO_SERVER:
             assert_in_range(info->status, 502, 504);

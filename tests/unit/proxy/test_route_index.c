@@ -59,7 +59,7 @@ static void walks_the_matching_routes_in_their_order(void **state)
     assert_int_equal(route_walk_next(&w), UINT32_MAX);
     const struct str hosts[] = { STR("example.com"), STR("www.example.com"), STR("a.b.example.com"),
                                  STR(".example.com"), STR("") };
-    const struct str paths[] = { STR("/"), STR("/ping"), STR("/ping/"), STR("/api"),
+    const struct str paths[] = { STR("/"),     STR("/ping"), STR("/ping/"),   STR("/api"),
                                  STR("/api/"), STR("/apis"), STR("/api/x/y"), STR("*") };
     for (size_t h = 0; h < ARRAY_LEN(hosts); h++)
         for (size_t p = 0; p < ARRAY_LEN(paths); p++)
@@ -68,7 +68,7 @@ static void walks_the_matching_routes_in_their_order(void **state)
 }
 
 static const struct str some_hosts[] = { STR("a"), STR("a.b"), STR("b.a.b"), STR("c.b"), STR("b") };
-static const struct str some_paths[] = { STR("/"), STR("/a"), STR("/a/b"), STR("/a/b/c"),
+static const struct str some_paths[] = { STR("/"),   STR("/a"), STR("/a/b"),  STR("/a/b/c"),
                                          STR("/ab"), STR("//"), STR("/a//b"), STR("/b") };
 
 static void agrees_with_looking_at_every_route(void **state)
@@ -80,7 +80,8 @@ static void agrees_with_looking_at_every_route(void **state)
         uint32_t count = rng_below(&rng, ARRAY_LEN(patterns));
         for (uint32_t i = 0; i < count; i++) {
             patterns[i] = (struct route_pattern){
-                (enum host_kind)rng_below(&rng, 3), (enum path_kind)rng_below(&rng, 3),
+                (enum host_kind)rng_below(&rng, 3),
+                (enum path_kind)rng_below(&rng, 3),
                 some_hosts[rng_below(&rng, ARRAY_LEN(some_hosts))],
                 some_paths[rng_below(&rng, ARRAY_LEN(some_paths))],
             };
@@ -106,9 +107,8 @@ static void finds_one_of_10000_hosts(void **state)
     static struct route_pattern patterns[HOSTS + 1];
     for (uint32_t i = 0; i < HOSTS; i++) {
         int n = snprintf(names[i], sizeof names[i], "host-%u.example.com", i);
-        patterns[i] = (struct route_pattern){
-            HOST_EXACT, PATH_PREFIX, { names[i], (size_t)n }, STR("/app")
-        };
+        patterns[i] =
+            (struct route_pattern){ HOST_EXACT, PATH_PREFIX, { names[i], (size_t)n }, STR("/app") };
     }
     patterns[HOSTS] = (struct route_pattern){ HOST_ANY, PATH_ANY, { 0 }, { 0 } };
     struct route_index *x = route_index_create(patterns, HOSTS + 1);
