@@ -82,6 +82,7 @@ sluice_unit_test(tests/unit/ring/test_sock.c LINK sluice_ring)
 sluice_unit_test(tests/unit/ring/test_mailbox.c LINK sluice_ring)
 
 sluice_unit_test(tests/unit/tls/test_plain.c LINK sluice_tls sluice_ring)
+sluice_unit_test(tests/unit/tls/test_random.c LINK sluice_tls)
 
 sluice_unit_test(tests/unit/http/test_field.c LINK sluice_http)
 sluice_unit_test(tests/unit/http/test_h1_head.c LINK sluice_http)
