@@ -81,8 +81,9 @@ sluice_unit_test(tests/unit/ring/test_ops.c LINK sluice_ring)
 sluice_unit_test(tests/unit/ring/test_sock.c LINK sluice_ring)
 sluice_unit_test(tests/unit/ring/test_mailbox.c LINK sluice_ring)
 
-sluice_unit_test(tests/unit/tls/test_plain.c LINK sluice_tls sluice_ring)
-sluice_unit_test(tests/unit/tls/test_random.c LINK sluice_tls)
+sluice_unit_test(tests/unit/tls/test_plain.c LINK sluice_tls sluice_ring sluice_random)
+sluice_unit_test(tests/unit/tls/test_random.c LINK sluice_random)
+sluice_unit_test(tests/unit/tls/test_tls.c LINK sluice_tls sluice_ring sluice_random)
 
 sluice_unit_test(tests/unit/http/test_field.c LINK sluice_http)
 sluice_unit_test(tests/unit/http/test_h1_head.c LINK sluice_http)
@@ -117,7 +118,7 @@ sluice_library(sluice_ring_sim LINK sluice_timer SOURCES
     tests/sim/sock_sim.c
 )
 sluice_unit_test(tests/unit/sim/test_ring.c LINK sluice_ring_sim)
-sluice_program(sim LINK sluice_proxy sluice_ring_sim SOURCES
+sluice_program(sim LINK sluice_proxy sluice_ring_sim sluice_random SOURCES
     tests/sim/main.c
     tests/sim/world.c
     tests/sim/plan.c
