@@ -142,8 +142,8 @@ static bool bind_listener(struct control *c, uint32_t index)
     const struct listener_config *l = &c->config->listeners[index];
     struct addr addr = l->addr;
     bool tcp = addr.sa.sa_family != AF_UNIX;
-    unsigned flags = tcp ? SOCK_LISTEN_REUSEPORT : 0;
     for (uint32_t i = 0; i < c->threads_count; i++) {
+        unsigned flags = tcp ? SOCK_LISTEN_REUSEPORT | (i == 0 ? SOCK_LISTEN_FIRST : 0) : 0;
         int fd = tcp || i == 0 ? sock_listen(&addr, LISTEN_BACKLOG, flags, &addr)
                                : fcntl(c->threads[0].listen_fds[index], F_DUPFD_CLOEXEC, 0);
         if (fd < 0) {

@@ -9,17 +9,18 @@
 
 static int run_proxy(int argc, char **argv)
 {
-    struct config *config = malloc(sizeof *config); /* large, and needed until the end */
-    if (!config) {
+    struct options *options = malloc(sizeof *options); /* large, and needed until the end */
+    if (!options) {
         fputs("sluice: out of memory\n", stderr);
         return EXIT_FAILED;
     }
-    int code = options_proxy(argc, argv, config);
+    int code = options_proxy(argc, argv, options);
     if (code == 0)
-        code = control_run(config);
+        code = control_run(&options->config);
     else if (code < 0)
         code = EXIT_OK;
-    free(config);
+    options_release(options);
+    free(options);
     return code;
 }
 

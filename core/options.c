@@ -3,6 +3,7 @@
 
 #include <stdarg.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -10,15 +11,11 @@
 #include "balance/balance.h"
 #include "core/base/check.h"
 
+#define TIMEOUT_MAX_MS (24 * 3600 * 1000) /* a day */
 #define USAGE "usage: sluice proxy --from ADDR[,ADDR...] --to ADDR[,ADDR...] [OPTION...]"
 
-struct parse {
-    struct config *c;
-    struct server_config *servers; /* SERVERS_MAX */
-};
-
 /* Reads one value; on failure prints and gives false. */
-typedef bool (*option_fn)(struct parse *p, const char *value);
+typedef bool (*option_fn)(struct options *o, const char *value);
 
 struct option {
     const char *name;
@@ -40,11 +37,13 @@ static bool complain(const char *format, ...)
     return false;
 }
 
-/* A piece of a value, kept until the process ends. */
-static char *keep(struct str s)
+/* A copy of a piece of a value. */
+static char *keep(struct options *o, struct str s)
 {
-    char *p = strndup(s.ptr, s.len);
-    CHECK(p); /* before anything runs */
+    char *p = arena_alloc(&o->kept, s.len + 1);
+    CHECK(p); /* no more than the arguments, and before anything runs */
+    memcpy(p, s.ptr, s.len);
+    p[s.len] = '\0';
     return p;
 }
 
@@ -68,11 +67,11 @@ static bool read_number(const char *text, unsigned long max, unsigned long *out)
     return *end == '\0' && *out <= max;
 }
 
-static bool read_from(struct parse *p, const char *value)
+static bool read_from(struct options *o, const char *value)
 {
     struct str rest = str_of(value), piece;
     while (next_piece(&rest, &piece)) {
-        struct config *c = p->c;
+        struct config *c = &o->config;
         const char *why;
         if (c->listeners_count == LISTENERS_MAX)
             return complain("--from: more than %d addresses", LISTENERS_MAX);
@@ -81,21 +80,21 @@ static bool read_from(struct parse *p, const char *value)
             return complain("--from: '%.*s': %s (write 127.0.0.1:8080, [::1]:8080, :8080 or "
                             "unix:/path)",
                             (int)piece.len, piece.ptr, why);
-        l->text = keep(piece);
+        l->text = keep(o, piece);
         c->listeners_count++;
     }
     return true;
 }
 
 /* "ADDR" or "ADDR@WEIGHT" */
-static bool read_server(struct parse *p, struct str piece)
+static bool read_server(struct options *o, struct str piece)
 {
-    struct backend_config *b = &p->c->backend;
+    struct backend_config *b = &o->config.backend;
     if (b->servers_count == SERVERS_MAX)
         return complain("--to: more than %d servers", SERVERS_MAX);
-    struct server_config *s = &p->servers[b->servers_count];
+    struct server_config *s = &o->servers[b->servers_count];
     unsigned long weight = 1;
-    char *text = keep(piece), *at = strrchr(text, '@');
+    char *text = keep(o, piece), *at = strrchr(text, '@');
     if (at && strncmp(text, "unix:@", 6) == 0 && at == text + 5)
         at = NULL;
     if (at) {
@@ -110,7 +109,7 @@ static bool read_server(struct parse *p, struct str piece)
                         "@WEIGHT if you like)",
                         text, why);
     for (uint32_t i = 0; i < b->servers_count; i++)
-        if (strcmp(p->servers[i].name, text) == 0)
+        if (strcmp(o->servers[i].name, text) == 0)
             return complain("--to: '%s' is given twice; use @WEIGHT for a larger share", text);
     s->name = text;
     s->weight = (uint32_t)weight;
@@ -118,11 +117,11 @@ static bool read_server(struct parse *p, struct str piece)
     return true;
 }
 
-static bool read_to(struct parse *p, const char *value)
+static bool read_to(struct options *o, const char *value)
 {
     struct str rest = str_of(value), piece;
     while (next_piece(&rest, &piece))
-        if (!read_server(p, piece))
+        if (!read_server(o, piece))
             return false;
     return true;
 }
@@ -147,9 +146,9 @@ static bool read_key(struct backend_config *b, const char *key)
     return true;
 }
 
-static bool read_balance(struct parse *p, const char *value)
+static bool read_balance(struct options *o, const char *value)
 {
-    struct backend_config *b = &p->c->backend;
+    struct backend_config *b = &o->config.backend;
     const char *colon = strchr(value, ':');
     struct str name = { value, colon ? (size_t)(colon - value) : strlen(value) };
     const struct balance_policy *policy = balance_policy_find(name);
@@ -167,13 +166,13 @@ static bool read_balance(struct parse *p, const char *value)
     return !colon || read_key(b, colon + 1);
 }
 
-static bool read_log(struct parse *p, const char *value)
+static bool read_log(struct options *o, const char *value)
 {
     static const struct {
         const char *word;
         enum log_format format;
     } words[] = { { "json", LOG_JSON }, { "human", LOG_HUMAN }, { "combined", LOG_COMBINED } };
-    struct config *c = p->c;
+    struct config *c = &o->config;
     if (strcmp(value, "off") == 0) {
         c->log_format = LOG_NONE;
         c->log_path = "";
@@ -191,30 +190,82 @@ static bool read_log(struct parse *p, const char *value)
     return c->log_path[0] ? true : complain("--log: '%s' names no file", value);
 }
 
-static bool read_workers(struct parse *p, const char *value)
+static bool read_workers(struct options *o, const char *value)
 {
     unsigned long n;
     if (strcmp(value, "auto") == 0) {
-        p->c->workers = 0;
+        o->config.workers = 0;
         return true;
     }
     if (!read_number(value, WORKERS_MAX, &n) || n == 0)
         return complain("--workers: '%s' is neither auto nor a number from 1 to %d", value,
                         WORKERS_MAX);
-    p->c->workers = (uint32_t)n;
+    o->config.workers = (uint32_t)n;
     return true;
 }
 
-static bool read_via(struct parse *p, const char *value)
+/* "200ms", "2s", "5m", "1h": a bare number is an error (DESIGN 8), and so is 0. */
+static bool read_duration(const char *text, uint32_t *ms)
 {
-    (void)value;
-    return p->c->via = true;
+    static const struct {
+        const char *unit;
+        uint32_t ms;
+    } units[] = { { "ms", 1 }, { "s", 1000 }, { "m", 60000 }, { "h", 3600000 } };
+    char *end;
+    if (*text < '0' || *text > '9')
+        return false;
+    unsigned long n = strtoul(text, &end, 10);
+    for (size_t i = 0; i < ARRAY_LEN(units); i++) {
+        if (strcmp(end, units[i].unit) != 0)
+            continue;
+        *ms = (uint32_t)n * units[i].ms;
+        return n > 0 && n <= TIMEOUT_MAX_MS / units[i].ms;
+    }
+    return false;
 }
 
-static bool read_forwarded(struct parse *p, const char *value)
+static bool read_timeout(struct options *o, const char *value)
+{
+    static const struct {
+        const char *name;
+        size_t offset;
+    } timeouts[] = {
+#define TIMEOUT(name) { #name, offsetof(struct timeouts, name##_ms) }
+        TIMEOUT(client_head),  TIMEOUT(client_body),   TIMEOUT(client_idle),
+        TIMEOUT(client_write), TIMEOUT(connect),       TIMEOUT(first_byte),
+        TIMEOUT(stall),        TIMEOUT(upstream_idle), TIMEOUT(drain),
+#undef TIMEOUT
+    };
+    const char *equals = strchr(value, '=');
+    struct str name = { value, equals ? (size_t)(equals - value) : strlen(value) };
+    for (size_t i = 0; i < ARRAY_LEN(timeouts); i++) {
+        if (!str_eq(name, str_of(timeouts[i].name)))
+            continue;
+        uint32_t ms;
+        if (!equals || !read_duration(equals + 1, &ms))
+            return complain("--timeout: '%s' wants a duration from 1ms to 24h with its unit: "
+                            "%s=200ms, =2s, =5m, =1h",
+                            value, timeouts[i].name);
+        memcpy((char *)&o->config.timeouts + timeouts[i].offset, &ms, sizeof ms);
+        return true;
+    }
+    fprintf(stderr, "sluice proxy: --timeout: names are");
+    for (size_t i = 0; i < ARRAY_LEN(timeouts); i++)
+        fprintf(stderr, "%s %s", i ? "," : "", timeouts[i].name);
+    fprintf(stderr, "; not '%s'\n", value);
+    return false;
+}
+
+static bool read_via(struct options *o, const char *value)
 {
     (void)value;
-    return p->c->forwarded = true;
+    return o->config.via = true;
+}
+
+static bool read_forwarded(struct options *o, const char *value)
+{
+    (void)value;
+    return o->config.forwarded = true;
 }
 
 static const struct option options[] = {
@@ -234,6 +285,12 @@ static const struct option options[] = {
       read_log },
     { "--workers", "N", "threads, each with its own ring; auto (default): one per CPU",
       read_workers },
+    { "--timeout", "NAME=DURATION",
+      "may be repeated, with units: connect=200ms; NAME is one of\n"
+      "client_head (10s), client_body (30s), client_idle (60s),\n"
+      "client_write (30s), connect (2s), first_byte (60s), stall\n"
+      "(60s), upstream_idle (4s), drain (30s)",
+      read_timeout },
     { "--via", NULL, "add Via (RFC 9110 7.6.3) both ways", read_via },
     { "--forwarded", NULL, "add Forwarded (RFC 7239) to requests", read_forwarded },
 };
@@ -303,25 +360,25 @@ static const struct option *match(int argc, char **argv, int i, const char **val
     return NULL;
 }
 
-int options_proxy(int argc, char **argv, struct config *c)
+int options_proxy(int argc, char **argv, struct options *o)
 {
+    struct config *c = &o->config;
     config_defaults(c);
-    struct parse p = { c, calloc(SERVERS_MAX, sizeof(struct server_config)) };
-    CHECK(p.servers); /* before anything runs */
-    c->backend.servers = p.servers;
+    c->backend.servers = o->servers;
+    arena_init(&o->kept, o->first, sizeof o->first, SIZE_MAX);
     for (int i = 1, used; i < argc; i += used) {
         const char *value = NULL;
         if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
             options_print_proxy_help(stdout);
             return -1;
         }
-        const struct option *o = match(argc, argv, i, &value, &used);
-        if (!used || !o->read(&p, value))
+        const struct option *option = match(argc, argv, i, &value, &used);
+        if (!used || !option->read(o, value))
             return usage();
     }
     bool any_weight = false;
     for (uint32_t i = 0; i < c->backend.servers_count; i++)
-        any_weight |= p.servers[i].weight > 0;
+        any_weight |= o->servers[i].weight > 0;
     if (c->listeners_count == 0 || c->backend.servers_count == 0) {
         complain("%s is missing", c->listeners_count ? "--to" : "--from");
         return usage();
@@ -335,4 +392,9 @@ int options_proxy(int argc, char **argv, struct config *c)
         c->log_path = "-";
     }
     return 0;
+}
+
+void options_release(struct options *o)
+{
+    arena_reset(&o->kept);
 }

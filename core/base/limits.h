@@ -35,7 +35,7 @@
 /* the ring */
 #define RING_SQ_ENTRIES 1024
 #define RING_CQ_ENTRIES (16 * 1024)
-#define RING_BUFFERS 256 /* lent to the kernel at a time; power of two */
+#define RING_BUFFERS 256 /* lent to the kernel at a time, at most; power of two */
 
 /* upstream pool, per worker and server */
 #define POOL_IDLE_MAX 128

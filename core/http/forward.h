@@ -36,8 +36,9 @@ struct forward_request {
     bool via;              /* add Via: 1.x sluice */
     bool forwarded;        /* add Forwarded (RFC 7239) */
     bool expect_continue;  /* pass Expect: 100-continue on */
-    bool underscores;      /* keep field names with '_' (else dropped) */
-    int32_t max_forwards;  /* >= 0: value to send in place of the received */
+    bool underscores;     /* keep field names with '_' (else dropped), but those that with '-' would
+                             be dropped */
+    int32_t max_forwards; /* >= 0: value to send in place of the received */
 };
 
 /* Connection may not name Host, Content-Length, Transfer-Encoding, routing or forwarding fields
@@ -62,7 +63,8 @@ struct forward_response {
     uint8_t server_minor; /* version for Via */
 };
 
-/* Writes "HTTP/1.1 STATUS reason", fields, empty line: a final response. */
+/* Writes "HTTP/1.1 STATUS reason", fields, empty line: a final response. A 204 gets no field about
+ * a body, whatever f says. */
 void forward_response_head(struct out *o, const struct http_head *h,
                            const struct forward_response *f);
 

@@ -6,7 +6,7 @@
 bool field_is_x_forwarded(struct str name)
 {
     static const struct str prefix = { "x-forwarded-", 12 };
-    return name.len > prefix.len && (name.ptr[0] | 0x20) == 'x' &&
+    return name.len >= prefix.len && (name.ptr[0] | 0x20) == 'x' &&
            str_eq_fold((struct str){ name.ptr, prefix.len }, prefix);
 }
 
@@ -16,7 +16,10 @@ void dropped_by_connection(struct dropped *d, const struct http_head *h)
     for (; c; c = head_field_next(h, c)) {
         struct str rest = head_value(h, c), name;
         while (http_list_next(&rest, &name)) {
-            if (str_eq_fold(name, STR("close")) || http_field_lookup(name) != FIELD_OTHER)
+            enum http_field_id id = http_field_lookup(name);
+            if (id != FIELD_OTHER)
+                d->ids |= UINT64_C(1) << id;
+            if (id != FIELD_OTHER || str_eq_fold(name, STR("close")))
                 continue;
             for (uint32_t i = 0; i < h->fields_count; i++)
                 if (str_eq_fold(head_str(h, h->fields[i].name), name))

@@ -29,7 +29,7 @@ struct dropped {
 };
 _Static_assert(HEAD_FIELDS_MAX <= 128, "a set of fields of one head is two words");
 
-/* Finds what Connection names besides known fields. */
+/* Adds what Connection names. */
 void dropped_by_connection(struct dropped *d, const struct http_head *h);
 
 /* Whether the name begins with "X-Forwarded-", in any case. */

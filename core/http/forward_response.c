@@ -25,11 +25,12 @@ void forward_response_head(struct out *o, const struct http_head *h,
 
     write_status_line(o, h);
     write_fields(o, h, &d);
-    if (!head_field(h, FIELD_DATE))
+    if (!head_field(h, FIELD_DATE) || d.ids & FIELD_BIT(DATE))
         write_field(o, STR("Date: "), f->date);
     if (f->via)
         write_via(o, h, f->server_minor);
-    write_framing(o, f->declared_length ? FRAME_LENGTH : f->framing, f->length);
+    if (h->status != 204) /* RFC 9110 8.6, RFC 9112 6.1: not even a length of 0 */
+        write_framing(o, f->declared_length ? FRAME_LENGTH : f->framing, f->length);
     if (f->close)
         out_lit(o, "Connection: close\r\n");
     else if (f->keep_alive_http10)

@@ -28,9 +28,10 @@ struct target {
 /* Understands target and Host of a parsed request. Refuses: no Host with HTTP/1.1, several, a
  * malformed one (userinfo, bad port, bad characters, unbalanced brackets) (END_BAD_HOST, also when
  * the target is absolute); schemes but http and https, userinfo, fragments, malformed percent
- * triplets, characters that are not allowed in a path or query, a form that does not go with the
- * method (END_BAD_TARGET). Spans point into the head, or into the arena where normalising changed
- * the path; END_OVERLOADED when the arena is full. */
+ * triplets, "%00" in a path, characters that are not allowed in a path or query, a form that does
+ * not go with the method (END_BAD_TARGET). Allowed beyond RFC 3986, because browsers send them as
+ * they are: "[]|^" in paths and queries, "`{}" in queries. Spans point into the head, or into the
+ * arena where normalising changed the path; END_OVERLOADED when the arena is full. */
 enum end_reason target_parse(const struct http_head *h, struct arena *a, struct target *out);
 
 #endif

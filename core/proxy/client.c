@@ -201,11 +201,12 @@ void client_exchange_finished(struct client *c)
     bool refused = end_reason_info((enum end_reason)ex->reason)->who == WHO_CLIENT;
     bool whole = exchange_request_complete(ex) && !refused;
     bool last = ex->close_after || !whole || c->w->state != WORKER_RUNNING;
+    bool nothing_follows = whole && !ex->framing.keep_alive; /* by the client's own word */
     drop_exchange(c);
     if (c->state == CLIENT_CLOSING)
         return;
     if (last) {
-        if (c->eof || (whole && !c->in.buf))
+        if (c->eof || (nothing_follows && !c->in.buf))
             client_close(c, false);
         else
             linger(c);

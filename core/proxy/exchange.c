@@ -415,6 +415,11 @@ bool exchange_respond(struct exchange *ex, const struct http_head *h, const stru
 void exchange_response_broken(struct exchange *ex, enum end_reason why)
 {
     CHECK(!ex->up && ex->state == EX_RESPONDING);
+    if (out_take_back(&ex->out)) {
+        ex->state = EX_WAITING;
+        reply(ex, why);
+        return;
+    }
     struct client *c = ex->client;
     out_abort(&ex->out);
     end(ex, why);

@@ -115,8 +115,8 @@ bool exchange_interim(struct exchange *ex, const struct http_head *h);
 bool exchange_respond(struct exchange *ex, const struct http_head *h, const struct framing *f,
                       struct body_source *source);
 
-/* The response broke off after its head: the client sees a truncation. The upstream has detached
- * itself. */
+/* The response broke off after its head: the client sees a truncation, or an answer of our own if
+ * nothing had left yet. The upstream has detached itself. */
 void exchange_response_broken(struct exchange *ex, enum end_reason why);
 
 #endif

@@ -234,9 +234,11 @@ void out_sent(struct h1_out *out, int err, uint64_t sent_bytes)
     }
     bool was_full = out->sink.room == 0;
     update_room(out);
-    /* What waited leaves first: the source then adds to the next send. */
+    /* What waited leaves first: the source then adds to the next send. If that was the end, the
+     * owner of `out` may be gone now. */
+    bool open = out->state == OUT_OPEN;
     out_flush(out);
-    if (out->state == OUT_OPEN && out->source && out->sink.room && (was_full || !out->in_flight))
+    if (open && out->source && out->sink.room && (was_full || !out->in_flight))
         out->source->ops->resume(out->source);
 }
 
@@ -246,6 +248,15 @@ void out_abort(struct h1_out *out)
     out->state = OUT_FAILED;
     out->source = NULL;
     update_room(out);
+}
+
+bool out_take_back(struct h1_out *out)
+{
+    if (out->in_flight || out->sent_bytes || out->state == OUT_FAILED)
+        return false;
+    drop_segments(out, 0, out->count);
+    out_init(out, out->t, out->arena, out->on_done);
+    return true;
 }
 
 void out_release(struct h1_out *out)

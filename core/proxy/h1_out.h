@@ -77,6 +77,9 @@ void out_sent(struct h1_out *out, int err, uint64_t sent_bytes);
  * out_sent() or out_release(). */
 void out_abort(struct h1_out *out);
 
+/* As after out_init(), if nothing at all has left yet; false: something has. */
+bool out_take_back(struct h1_out *out);
+
 /* When the transport is closed: lets go of every buffer. */
 void out_release(struct h1_out *out);
 

@@ -74,6 +74,7 @@ static struct upstream *open_new(struct worker *w, struct server *s)
     up->w = w;
     up->server = s;
     up->state = UP_CONNECTING;
+    up->keep_alive = up->got_bytes = up->request_sent = up->request_failed = false;
     up->source.ops = &source_ops;
     up->out.count = up->out.in_flight = 0;
     transport_init_plain_client(&up->t, w->loop, &transport_user);
@@ -414,7 +415,8 @@ static void on_end(struct transport *t, int err)
             fail_attempt(up, up->reused ? END_SERVER_STALE : END_SERVER_RESET);
         return;
     case UP_BODY:
-        if (err == 0 && in_end_of_stream(&up->body_in))
+        /* A reset is told once: where sending met it, the end that is read may be no clean one. */
+        if (err == 0 && !up->request_failed && in_end_of_stream(&up->body_in))
             response_received(up);
         else
             break_response(up, END_RESPONSE_CUT_BODY);

@@ -30,7 +30,9 @@ struct ring_loop {
     /* buffers.c: the kernel's ring of buffers to receive into */
     struct io_uring_buf_ring *buf_ring;
     uint32_t buf_ring_entries; /* its size: a power of two */
-    uint32_t lend_max;         /* at most so many at a time */
+    uint32_t depth, depth_max; /* it is filled up to depth, as far as the pool gives */
+    uint32_t filled;           /* after the last refill */
+    uint32_t used_most;        /* by a turn, lately */
     uint32_t lent;             /* in it now, each holding one reference */
     struct op *starved;        /* receives that wait for a buffer, oldest first */
     struct op **starved_end;
@@ -56,7 +58,7 @@ int ring_setup(struct io_uring *ring, uint32_t sq_entries, uint32_t cq_entries, 
 void ring_explain(int err, const char *call, char *why, uint32_t why_bytes);
 
 /* buffers.c */
-int ring_buffers_init(struct ring_loop *r, uint32_t lend_max);
+int ring_buffers_init(struct ring_loop *r, uint32_t depth_max);
 void ring_buffers_exit(struct ring_loop *r);
 /* Fills the kernel's ring from the pool and starts again what waited for that. */
 void ring_buffers_refill(struct ring_loop *r);

@@ -29,11 +29,11 @@ static uint32_t or_default(uint32_t value, uint32_t by_default)
 }
 
 /* What others take from the pool must not starve because all of it waits in the kernel. */
-static uint32_t lend_max_of(const struct loop_config *config, uint32_t buffers_max)
+static uint32_t depth_max_of(const struct loop_config *config, uint32_t buffers_max)
 {
-    uint32_t lend_max = or_default(config->ring_buffers, RING_BUFFERS);
+    uint32_t depth_max = or_default(config->ring_buffers, RING_BUFFERS);
     uint32_t half = buffers_max > 1 ? buffers_max / 2 : 1;
-    return lend_max < half ? lend_max : half;
+    return depth_max < half ? depth_max : half;
 }
 
 /* What comes after the ring itself. Names the call that failed, and undoes the others then. */
@@ -50,7 +50,7 @@ static const char *fill(struct ring_loop *r, const struct loop_config *config, i
         return "malloc";
     }
     const char *failed = "io_uring_register (buffer ring)";
-    *err = ring_buffers_init(r, lend_max_of(config, buffers_max));
+    *err = ring_buffers_init(r, depth_max_of(config, buffers_max));
     if (*err == 0) {
         failed = "eventfd";
         *err = mailbox_init(r);

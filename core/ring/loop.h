@@ -2,7 +2,8 @@
 /* One thread's event loop: a ring, its buffers, its timers, its clock, its mailbox.
  *
  * A turn: submit and wait -> take the clock -> run completions -> run due timers -> run the
- * mailbox -> run deferred tasks. Nothing is nested: ops started in a turn complete in a later one. */
+ * mailbox -> run deferred tasks. Nothing is nested: ops started in a turn complete in a later one.
+ */
 #ifndef SLUICE_RING_LOOP_H
 #define SLUICE_RING_LOOP_H
 
@@ -16,8 +17,8 @@
 
 /* What users of a loop may touch directly; an implementation embeds it first. */
 struct loop {
-    uint64_t now_ns;   /* CLOCK_MONOTONIC of this turn */
-    uint64_t wall_us;  /* CLOCK_REALTIME of this turn, since the epoch */
+    uint64_t now_ns;  /* CLOCK_MONOTONIC of this turn */
+    uint64_t wall_us; /* CLOCK_REALTIME of this turn, since the epoch */
     struct timer_wheel timers;
     struct buf_pool bufs; /* BUFFER_BYTES each; op_recv takes from here, anyone may */
     struct rng rng;
@@ -38,10 +39,10 @@ struct msg {
 };
 
 struct loop_config {
-    uint32_t sq_entries;  /* 0: RING_SQ_ENTRIES */
-    uint32_t cq_entries;  /* 0: RING_CQ_ENTRIES */
-    uint32_t buffers_max; /* pool limit; 0: as memory allows (65536) */
-    uint32_t ring_buffers; /* lent to the kernel at a time; 0: RING_BUFFERS */
+    uint32_t sq_entries;   /* 0: RING_SQ_ENTRIES */
+    uint32_t cq_entries;   /* 0: RING_CQ_ENTRIES */
+    uint32_t buffers_max;  /* pool limit; 0: as memory allows (65536) */
+    uint32_t ring_buffers; /* lent to the kernel at a time, at most; 0: RING_BUFFERS */
 };
 
 /* Creates a loop for the calling thread, which alone may use it (but for loop_post). On failure

@@ -48,8 +48,8 @@ enum op_kind {
 enum op_state {
     OP_IDLE,      /* not known to the ring */
     OP_IN_FLIGHT, /* known to the kernel */
-    OP_STARVED,   /* a receive that waits for a free buffer: in the loop's list, not in the kernel */
-    OP_ENDED,     /* its result is here, the answer to its cancellation is not */
+    OP_STARVED, /* a receive that waits for a free buffer: in the loop's list, not in the kernel */
+    OP_ENDED,   /* its result is here, the answer to its cancellation is not */
 };
 
 struct op {

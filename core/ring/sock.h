@@ -11,12 +11,13 @@
 
 enum sock_listen_flags {
     SOCK_LISTEN_REUSEPORT = 1, /* TCP: one of a group on the same address */
+    SOCK_LISTEN_FIRST = 2,     /* the first of its group: another process's group is EADDRINUSE */
 };
 
 /* Binds and listens. TCP_NODELAY is set here and inherited by what is accepted. What is
- * dual_stack takes IPv4 too (and IPv4 only, on a machine without IPv6); other IPv6 addresses do not.
- * A stale Unix socket file (nobody listens) is replaced. *bound (may be NULL) gets the address with
- * its real port. */
+ * dual_stack takes IPv4 too (and IPv4 only, on a machine without IPv6); other IPv6 addresses do
+ * not. A stale Unix socket file (nobody listens) is replaced. *bound (may be NULL) gets the address
+ * with its real port. */
 int sock_listen(const struct addr *a, int backlog, unsigned flags, struct addr *bound);
 
 /* An unconnected socket for op_connect: TCP_NODELAY set. */

@@ -28,7 +28,7 @@ struct timer {
 };
 
 struct timer_wheel {
-    uint64_t tick; /* all before it has fired */
+    uint64_t tick;               /* all before it has fired */
     uint64_t used[TIMER_LEVELS]; /* a bit per slot that is not empty */
     struct list slots[TIMER_LEVELS][TIMER_SLOTS];
 };

@@ -23,7 +23,32 @@
     COVER(CONNECTS_FAILED, "... that failed")                                                      \
     COVER(RESETS, "connections reset")                                                             \
     COVER(RESET_LOST_DATA, "... with unread bytes lost")                                           \
-    COVER(SYN_DROPPED, "connects dropped: accept queue full")
+    COVER(SYN_DROPPED, "connects dropped: accept queue full")                                      \
+    COVER(CLIENTS, "clients")                                                                      \
+    COVER(ASKS, "requests meant to be sent")                                                       \
+    COVER(ASKS_BEGUN, "requests begun")                                                            \
+    COVER(ASKS_BAD, "... malformed")                                                               \
+    COVER(ASKS_PIPELINED, "... before the answer to the one before")                               \
+    COVER(ASKS_BODY_LENGTH, "... with Content-Length")                                             \
+    COVER(ASKS_BODY_CHUNKED, "... chunked")                                                        \
+    COVER(ASKS_EXPECT, "... expecting 100")                                                        \
+    COVER(ASKS_HTTP10, "... in HTTP/1.0")                                                          \
+    COVER(ANSWERS, "answers complete")                                                             \
+    COVER(ANSWERS_FORWARDED, "... of a server")                                                    \
+    COVER(ANSWERS_4XX, "... our own 4xx")                                                          \
+    COVER(ANSWERS_5XX, "... our own 5xx")                                                          \
+    COVER(ANSWERS_INTERIM, "interim answers")                                                      \
+    COVER(ANSWERS_CUT, "answers cut, visibly")                                                     \
+    COVER(UNANSWERED, "connections ended before an answer")                                        \
+    COVER(VANISHED, "clients that vanished")                                                       \
+    COVER(HALF_CLOSED, "clients that shut their side early")                                       \
+    COVER(SERVER_REQUESTS, "requests that reached a server")                                       \
+    COVER(SERVER_AGAIN, "... again")                                                               \
+    COVER(SERVER_STALE, "idle connections closed by servers")                                      \
+    COVER(SERVER_FAULTS, "answers that servers broke")                                             \
+    COVER(SERVER_EARLY, "answers before the whole request")                                        \
+    COVER(SERVER_CUT, "requests that a server saw cut")                                            \
+    COVER(RECORDS, "log records")
 
 enum cover_id {
 #define COVER(id, text) COVER_##id,

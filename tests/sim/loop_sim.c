@@ -90,9 +90,10 @@ static void run_completions(struct sim_loop *l)
     l->running = collected;
     l->running_max = max;
     while (count > 0) {
-        /* Any op's, but of one op the earliest. */
+        /* Any descriptor's, but of one descriptor the earliest: there one may cause another (an
+         * error that sending took is not there any more for a receive). */
         uint32_t pick = sim_below(s, count), i = 0;
-        while (collected[i].f != collected[pick].f)
+        while (collected[i].f->fd != collected[pick].f->fd)
             i++;
         if (i > 0)
             sim_cover(s, COVER_REORDERED);

@@ -75,14 +75,16 @@ static uint64_t arrival_ns(struct net_end *e)
     return at;
 }
 
-static void on_reset(void *arg, uint64_t n)
+/* RST, sent behind the byte at `position`. */
+static void on_reset(void *arg, uint64_t position)
 {
-    (void)n;
     struct net_end *e = arg;
     if (e->state == NET_CLOSED || e->reset)
         return;
     struct net *net = e->net;
     struct net_way *in = &e->peer->out;
+    if (position > in->arrived)
+        in->arrived = position;
     e->reset = true;
     sim_cover(net->sim, COVER_RESETS);
     if (net->params.reset_discards && in->taken < in->arrived) {
@@ -99,9 +101,9 @@ static void send_reset(struct net_end *e)
     struct sim *s = e->net->sim;
     if (sim_chance(s, e->net->params.reset_overtakes_permille)) {
         e->out.written = e->out.arrived;
-        sim_after(s, e->latency_ns, on_reset, e->peer, 0);
+        sim_after(s, e->latency_ns, on_reset, e->peer, e->out.written);
     } else {
-        sim_at(s, arrival_ns(e), on_reset, e->peer, 0);
+        sim_at(s, arrival_ns(e), on_reset, e->peer, e->out.written);
     }
 }
 

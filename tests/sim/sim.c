@@ -122,6 +122,9 @@ void sim_trace_dump(const struct sim *s)
 void sim_fail(struct sim *s, const char *format, ...)
 {
     fflush(stdout);
+    if (!s->trace_print)
+        sim_trace_dump(s);
+    s->trace_count = 0; /* it is told */
     fprintf(stderr, "sim: at %.6f s: ", (double)s->now_ns / 1e9);
     va_list args;
     va_start(args, format);

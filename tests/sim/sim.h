@@ -16,7 +16,7 @@
 #define SIM_MS UINT64_C(1000000)
 #define SIM_S UINT64_C(1000000000)
 
-#define SIM_TRACE_LINES 400
+#define SIM_TRACE_LINES 120
 #define SIM_TRACE_LINE_BYTES 200
 
 typedef void (*sim_event_fn)(void *arg, uint64_t n);
@@ -68,7 +68,8 @@ __attribute__((format(printf, 2, 3))) void sim_trace(struct sim *s, const char *
 /* The last lines of the trace, to stderr. */
 void sim_trace_dump(const struct sim *s);
 
-/* An invariant is broken: says so and aborts; the program's handler adds trace and replay. */
+/* An invariant is broken: prints the trace, says what, and aborts; the program's handler adds how
+ * to see it again. */
 __attribute__((format(printf, 2, 3))) _Noreturn void sim_fail(struct sim *s, const char *format,
                                                               ...);
 

@@ -71,8 +71,8 @@ static void names_that_differ_in_one_byte_are_not_known(void **state)
         struct str shorter = { name, len - 1 };
         assert_int_equal(http_field_lookup(shorter), lookup_slowly(shorter));
     }
-    assert_int_equal(http_field_lookup(STR("")), FIELD_OTHER);
-    assert_int_equal(http_field_lookup(STR("a")), FIELD_OTHER);
+    assert_int_equal(http_field_lookup(guard_start(&g, STR(""))), FIELD_OTHER);
+    assert_int_equal(http_field_lookup(guard_start(&g, STR("a"))), FIELD_OTHER);
     guard_free(&g);
 }
 

@@ -70,9 +70,11 @@ static void requests_are_written_anew(void **state)
     } cases[] = {
         { GET END, GET X_ADDED END },
         /* order and case of other fields stay; spacing becomes one form */
-        { "GET / HTTP/1.1\r\nB: 1\r\na:2\r\nhOST:\ta\r\nC:  3 \t\r\nD:\r\nE: \r\nF:\t4\r\nG: "
+        { "GET / HTTP/1.1\r\nB: 1\r\na:2\r\nhOST:\ta\r\nC:  3 \t\r\nc:  3\r\nC: 3 \r\nD:\r\nE: "
+          "\r\nF:\t4\r\nG: "
           "5\r\n" END,
-          GET "B: 1\r\na: 2\r\nC: 3\r\nD: \r\nE: \r\nF: 4\r\nG: 5\r\n" X_ADDED END },
+          GET
+          "B: 1\r\na: 2\r\nC: 3\r\nc: 3\r\nC: 3\r\nD: \r\nE: \r\nF: 4\r\nG: 5\r\n" X_ADDED END },
         /* the target in normal form, the query as it is */
         { "DELETE /a/%2e./%62?%2e./ HTTP/1.1\r\nHost: a\r\n" END,
           "DELETE /b?%2e./ HTTP/1.1\r\nHost: a\r\n" X_ADDED END },
@@ -97,10 +99,11 @@ static void requests_are_written_anew(void **state)
               "Proxy-Authentication-Info: c\r\nHTTP2-Settings: d\r\nContent-Length: 5\r\n"
               "Expect: 100-continue\r\nA: b\r\n" END,
           GET "A: b\r\n" X_ADDED END },
+        { GET "Connection: close\r\nClose: a\r\n" END, GET "Close: a\r\n" X_ADDED END },
         /* what only a trusted peer may say */
         { GET "X-Forwarded-For: 1\r\nX-Forwarded-Proto: 2\r\nX-Forwarded-Host: 3\r\n"
               "X-Forwarded-Port: 4\r\nx-forwarded-Other: 5\r\nForwarded: 6\r\nX-Request-Id: 7\r\n"
-              "X-Forwarded: 8\r\n" END,
+              "X-Forwarded: 8\r\nX-Forwarded-: 9\r\n" END,
           GET "X-Forwarded: 8\r\n" X_ADDED END },
         { GET "a_b: c\r\nX_Forwarded_For: d\r\n_: e\r\nA: b\r\n" END, GET "A: b\r\n" X_ADDED END },
         { GET "Via: 1.1 x\r\nMax-Forwards: 7\r\n" END,
@@ -127,6 +130,9 @@ static void options_decide(void **state)
     assert_forwarded(&g, GET "Trailer: x\r\n" END, &f,
                      GET "Trailer: x\r\n" X_ADDED "Transfer-Encoding: chunked\r\n" END);
 
+    assert_forwarded(&g, GET "Connection: trailer\r\nTrailer: x\r\n" END, &f,
+                     GET X_ADDED "Transfer-Encoding: chunked\r\n" END);
+
     f = plain;
     f.expect_continue = true;
     f.max_forwards = 6;
@@ -135,6 +141,10 @@ static void options_decide(void **state)
     assert_forwarded(&g, GET "Max-Forwards: 7\r\na_b: c\r\n" END, &f,
                      "GET / HTTP/1.1\r\nHost: server\r\na_b: c\r\n" X_ADDED
                      "Max-Forwards: 6\r\nExpect: 100-continue\r\n" END);
+
+    f = plain;
+    f.max_forwards = 0;
+    assert_forwarded(&g, GET "Max-Forwards: 1\r\n" END, &f, GET X_ADDED "Max-Forwards: 0\r\n" END);
 
     /* names with '_' that some servers cannot tell from what was dropped */
     f = plain;
@@ -333,6 +343,10 @@ static void responses_are_written_anew(void **state)
                     "HTTP/1.1 200 OK\r\nSet-Cookie: e\r\nSet-Cookie: f\r\nunder_score: g\r\n"
                     "Via: 1.1 x\r\n" DATE "Content-Length: 13\r\n" END);
 
+    assert_response(
+        &g, "HTTP/1.1 200 OK\r\nConnection: Date, Server\r\nDate: then\r\nServer: x\r\n" END, &f,
+        "HTTP/1.1 200 OK\r\n" DATE "Content-Length: 13\r\n" END);
+
     f = (struct forward_response){ .framing = FRAME_CHUNKED, .date = STR("now"), .close = true };
     assert_response(&g, "HTTP/1.1 200 OK\r\nTrailer: a\r\n" END, &f,
                     "HTTP/1.1 200 OK\r\nTrailer: a\r\n" DATE
@@ -352,17 +366,23 @@ static void responses_are_written_anew(void **state)
     assert_response(&g, "HTTP/1.0 304 Not Modified\r\nVia: 1.1 x\r\nContent-Length: 99\r\n" END, &f,
                     "HTTP/1.1 304 Not Modified\r\n" DATE "Via: 1.1 x, 1.0 sluice\r\n"
                     "Content-Length: 99\r\nConnection: keep-alive\r\n" END);
-    f = (struct forward_response){ .framing = FRAME_NONE, .date = STR("now") };
-    assert_response(&g, "HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n" END, &f,
+    f = (struct forward_response){
+        .framing = FRAME_LENGTH, .declared_length = true, .length = 5, .date = STR("now")
+    };
+    assert_response(&g, "HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n" END, &f,
                     "HTTP/1.1 204 No Content\r\n" DATE END);
+    f = (struct forward_response){ .framing = FRAME_NONE, .date = STR("now") };
+    assert_response(&g, "HTTP/1.1 304 Not Modified\r\nETag: x\r\n" END, &f,
+                    "HTTP/1.1 304 Not Modified\r\nETag: x\r\n" DATE END);
     guard_free(&g);
 }
 
 static void interim_responses_are_written_anew(void **state)
 {
     (void)state;
-    static const char text[] = "HTTP/1.1 103 Early Hints\r\nLink:</a>\r\nConnection: x\r\nX: y\r\n"
-                               "Content-Length: 3\r\nVia: 1.1 v\r\n" END;
+    static const char text[] =
+        "HTTP/1.1 103 Early Hints\r\nLink:</a>\r\nTrailer: t\r\nConnection: x\r\nX: y\r\n"
+        "Content-Length: 3\r\nVia: 1.1 v\r\n" END;
     struct guard g = guard_new(4096);
     struct http_head h;
     char out[512];
@@ -387,7 +407,7 @@ static void only_what_may_be_a_trailer_passes(void **state)
         "Authorization: b\r\nCookie: c\r\nSet-Cookie: d\r\nX-Forwarded-For: e\r\n"
         "X-Forwarded-Any: f\r\nConnection: close\r\nTE: g\r\nTrailer: h\r\nContent-Type: i\r\n"
         "content-Encoding: j\r\nCache-Control: k\r\nIf-None-Match: l\r\nIfx: m\r\nRange: n\r\n"
-        "x_y: o\r\nWWW-Authenticate: p\r\nServer-Timing: q\r\nIf: r\r\n" END;
+        "x_y: o\r\nWWW-Authenticate: p\r\nServer-Timing: q\r\nIf: r\r\nIf-: s\r\n" END;
     struct guard g = guard_new(4096);
     struct http_head h;
     enum end_reason why;

@@ -111,7 +111,7 @@ static void good_bodies_are_decoded(void **state)
           TEXT("\r\n") },
         { TEXT("0000000000000001\r\nx\r\n0\r\n\r\n"), TEXT("x"), TEXT("\r\n") },
         { TEXT("1;a\r\nx\r\n1;a=b;c\r\ny\r\n0;z\r\n\r\n"), TEXT("xy"), TEXT("\r\n") },
-        { TEXT("1 ; a = b ;c\t;d=\"\"\r\nx\r\n0\r\n\r\n"), TEXT("x"), TEXT("\r\n") },
+        { TEXT("1 ; a  =  b  ;c\t;d=\"\"\r\nx\r\n0\r\n\r\n"), TEXT("x"), TEXT("\r\n") },
         { TEXT("1;a=\"b;\\\"\x80\t\"\r\nx\r\n0\r\n\r\n"), TEXT("x"), TEXT("\r\n") },
         { TEXT("1;a=\"b\" ;c\r\nx\r\n0\r\n\r\n"), TEXT("x"), TEXT("\r\n") },
         { TEXT("0\r\nA: b\r\nC:\td\x80\r\n\r\n"), TEXT(""), TEXT("A: b\r\nC:\td\x80\r\n\r\n") },
@@ -210,6 +210,17 @@ static void bad_bodies_are_refused(void **state)
             fail_msg("case %zu: %.*s", i, (int)cases[i].input.len, cases[i].input.ptr);
     }
     guard_free(&g);
+}
+
+static void the_largest_size_is_63_bits(void **state)
+{
+    (void)state;
+    struct decoded d;
+    begin(&d);
+    feed(&d, "7fffffffffffffff\r\nabc", 21);
+    assert_int_equal(d.last, CHUNK_EVENT_MORE);
+    assert_int_equal(d.body_len, 3);
+    assert_true(d.decoder.size_left == INT64_MAX - 3);
 }
 
 static void feed_times(struct decoded *d, char byte, size_t times)
@@ -336,6 +347,7 @@ int main(void)
         cmocka_unit_test(good_bodies_are_decoded),
         cmocka_unit_test(what_follows_a_body_is_left),
         cmocka_unit_test(bad_bodies_are_refused),
+        cmocka_unit_test(the_largest_size_is_63_bits),
         cmocka_unit_test(extensions_are_bounded_over_the_whole_body),
         cmocka_unit_test(trailers_are_bounded),
         cmocka_unit_test(chunk_headers_are_written),

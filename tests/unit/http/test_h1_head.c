@@ -238,6 +238,7 @@ static const struct refusal bad_requests[] = {
     { TEXT("GET /  HTTP/1.1"), END_BAD_REQUEST_LINE, 7 },
     { TEXT("GET / a HTTP/1.1"), END_BAD_VERSION, 7 },
     { TEXT("GET / http/1.1"), END_BAD_VERSION, 7 },
+    { TEXT("GET / \r\n"), END_BAD_VERSION, 7 },
     { TEXT("GET / HTTP/1.\r\n"), END_BAD_VERSION, 14 },
     { TEXT("GET / HTTP/1,1\r\n"), END_BAD_VERSION, 13 },
     { TEXT("GET / HTTP/11.1\r\n"), END_BAD_VERSION, 13 },
@@ -348,6 +349,8 @@ static void a_head_has_a_largest_size(void **state)
     n = long_head(text, status, HEAD_BYTES_MAX);
     assert_int_equal(h1_parse_response(text, n, 0, &h, &why), H1_DONE);
     n = long_head(text, status, HEAD_BYTES_MAX + 1);
+    assert_int_equal(h1_parse_response(text, n - 1, 0, &h, &why), H1_ERROR);
+    assert_int_equal(why, END_RESPONSE_HEAD_TOO_LARGE);
     assert_int_equal(h1_parse_response(text, n, 0, &h, &why), H1_ERROR);
     assert_int_equal(why, END_RESPONSE_HEAD_TOO_LARGE);
     test_free(text);

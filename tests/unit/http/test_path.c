@@ -28,6 +28,7 @@ static void paths_have_one_normal_form(void **state)
         /* triplets */
         { "/%41%7a%30%2d%2E%5f%7E", "/Az0-._~" },
         { "/%2f%2F%3a%c3%A9", "/%2F%2F%3A%C3%A9" },
+        { "/%aB%Ba%AB", "/%AB%BA%AB" },
         { "/%20%7f%01%ff", "/%20%7F%01%FF" },
         { "/%252e%252E", "/%252e%252E" },
         { "/%25%32%65", "/%252e" },

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "tests/sim/plan.h"
+
+#include <string.h>
+
+#include "core/base/check.h"
+
+/* ---- what all worlds have in common -----------------------------------------------------------
+ */
+
+static void base(struct plan *p, struct sim *s)
+{
+    static const uint32_t windows[] = { 300, 2000, 16000, 65536, 200000 };
+    static const uint64_t latencies_ns[] = { 5 * SIM_US, 200 * SIM_US, 20 * SIM_MS, 150 * SIM_MS };
+    *p = (struct plan){
+        .workers = 1 + sim_below(s, 3),
+        .clients = 10 + sim_below(s, 40),
+        .asks_per_client_max = 1 + sim_below(s, 8),
+        .body_bytes_max = sim_chance(s, 100) ? 300000 : 70000,
+        .servers = 1 + sim_below(s, 3),
+        .http10 = 60,
+        .pipelining = 250,
+        .expect = 100,
+        .big_head = 30,
+        .asks_close = 60,
+        .early = 30,
+        .closes = 60,
+        .interim = 60,
+        .delayed = 100,
+        .slow_server = 100,
+        .slow_writer = 150,
+        .slow_reader = 150,
+    };
+    p->net.latency_min_ns = SIM_US;
+    p->net.latency_max_ns = latencies_ns[sim_below(s, 4)];
+    p->net.window_max = windows[sim_below(s, 5)];
+    p->net.window_min = p->net.window_max / 4;
+    if (p->net.window_max < 2000)
+        p->big_head = 0; /* it could take longer than it may */
+    p->faults.short_recv = sim_below(s, 600);
+    p->faults.short_send = sim_below(s, 600);
+    p->faults.enobufs = sim_chance(s, 500) ? sim_below(s, 100) : 0;
+    p->faults.accept_end = sim_below(s, 300);
+    p->faults.accept_error = sim_chance(s, 300) ? sim_below(s, 300) : 0;
+    p->faults.turn_stall = sim_chance(s, 300) ? sim_below(s, 20) : 0;
+    p->faults.turn_stall_max_ns = 900 * SIM_MS;
+    p->faults.op_delay_max_ns = sim_range(s, 0, 30 * SIM_US);
+    p->faults.turn_delay_max_ns = sim_range(s, 0, 200 * SIM_US);
+    config_defaults(&p->config);
+    p->config.via = sim_chance(s, 300);
+    p->config.forwarded = sim_chance(s, 300);
+    p->config.backend.policy = sim_chance(s, 800) ? "round_robin" : "maglev";
+    p->config.backend.key = KEY_CLIENT_IP;
+    if (sim_chance(s, 300))
+        p->config.backend.pool_idle_max = sim_below(s, 3);
+    if (sim_chance(s, 300))
+        p->config.backend.pool_uses_max = 1 + sim_below(s, 4);
+}
+
+/* ---- profiles ---------------------------------------------------------------------------------
+ */
+
+/* Nothing is wrong: every request gets its very answer. */
+static void clean(struct plan *p, struct sim *s)
+{
+    (void)s;
+    p->half_close = 100;
+}
+
+/* One server of several is dead, in one of three ways: nobody notices. */
+static void one_dead(struct plan *p, struct sim *s)
+{
+    p->servers = 2 + sim_below(s, 2);
+    p->dead_servers = 1;
+    p->dead_mode = NET_HOST_REFUSES + sim_below(s, 3);
+}
+
+/* All are dead. */
+static void all_dead(struct plan *p, struct sim *s)
+{
+    p->dead_servers = p->servers;
+    p->dead_mode = NET_HOST_REFUSES + sim_below(s, 3);
+    p->tolerance = MAY_FAIL;
+    p->asks_per_client_max = 2;
+}
+
+/* Servers come and go, and sockets are short. */
+static void flapping(struct plan *p, struct sim *s)
+{
+    p->server_flaps = 1 + sim_below(s, 6);
+    p->faults.open_error = sim_below(s, 200);
+    p->tolerance = MAY_FAIL;
+}
+
+/* Servers close connections that the proxy keeps. */
+static void stale(struct plan *p, struct sim *s)
+{
+    p->stale_close = 500;
+    p->closes = 200;
+    p->closes_silently = 500;
+    p->asks_per_client_max = 8;
+    p->net.reset_discards = sim_chance(s, 500);
+    p->tolerance = MAY_BE_STALE;
+}
+
+static void bad_requests(struct plan *p, struct sim *s)
+{
+    p->bad_request = 400;
+    p->net.reset_discards = sim_chance(s, 500);
+    p->pipelining = 500;
+}
+
+static void bad_answers(struct plan *p, struct sim *s)
+{
+    (void)s;
+    p->bad_answer = 300;
+    p->surplus = 100;
+    p->cut_answer = 100;
+}
+
+/* Answers break off, stall, come early. */
+static void broken_answers(struct plan *p, struct sim *s)
+{
+    p->cut_answer = 150;
+    p->reset_answer = 150;
+    p->stalled_answer = 60;
+    p->early = 300;
+    p->net.reset_discards = sim_chance(s, 500);
+    p->net.reset_overtakes_permille = sim_chance(s, 500) ? 500 : 0;
+    p->tolerance = MAY_BE_CUT | MAY_BE_STALE;
+}
+
+static void rude_clients(struct plan *p, struct sim *s)
+{
+    p->vanish = 300;
+    p->half_close = 100;
+    p->stuck_reader = 60;
+    p->stuck_writer = 60;
+    p->idle = 60;
+    p->slow_reader = p->slow_writer = 300;
+    p->net.reset_discards = sim_chance(s, 500);
+    p->net.reset_overtakes_permille = sim_chance(s, 500) ? 500 : 0;
+}
+
+/* Hardly any buffers, readers that keep them. */
+static void starved(struct plan *p, struct sim *s)
+{
+    p->config.buffers_max = 2 + sim_below(s, 12);
+    p->faults.enobufs = 200;
+    p->slow_reader = 500;
+    p->stuck_reader = 50;
+    p->body_bytes_max = 100000;
+    p->tolerance = MAY_FAIL | MAY_BE_CUT | MAY_BE_IGNORED | MAY_TIME_OUT;
+}
+
+/* The workers are told to end in the middle of it. */
+static void draining(struct plan *p, struct sim *s)
+{
+    p->drain_at_ns = sim_range(s, 0, 5 * SIM_S);
+    p->slow_reader = p->slow_writer = 300;
+    p->delayed = 400;
+    p->tolerance = MAY_BE_IGNORED;
+}
+
+static void stopping(struct plan *p, struct sim *s)
+{
+    draining(p, s);
+    p->stops = true;
+    p->tolerance = MAY_BE_CUT | MAY_BE_IGNORED | MAY_FAIL;
+}
+
+/* Everything at once. */
+static void chaos(struct plan *p, struct sim *s)
+{
+    rude_clients(p, s);
+    broken_answers(p, s);
+    p->bad_request = 60;
+    p->bad_answer = 60;
+    p->stale_close = 200;
+    p->closes_silently = 200;
+    p->server_flaps = sim_below(s, 4);
+    p->faults.open_error = sim_chance(s, 300) ? 50 : 0;
+    p->faults.turn_stall_max_ns = 20 * SIM_S;
+    if (sim_chance(s, 300))
+        p->config.buffers_max = 4 + sim_below(s, 40);
+    if (sim_chance(s, 300))
+        p->config.clients_max = 2 + sim_below(s, 20);
+    if (sim_chance(s, 300))
+        p->drain_at_ns = sim_range(s, 0, 60 * SIM_S);
+    p->stops = sim_chance(s, 500);
+    p->tolerance = MAY_FAIL | MAY_BE_CUT | MAY_BE_IGNORED | MAY_BE_STALE | MAY_TIME_OUT;
+}
+
+static const struct {
+    const char *name;
+    void (*make)(struct plan *p, struct sim *s);
+} profiles[] = {
+    { "clean", clean },
+    { "one_dead", one_dead },
+    { "all_dead", all_dead },
+    { "flapping", flapping },
+    { "stale", stale },
+    { "bad_requests", bad_requests },
+    { "bad_answers", bad_answers },
+    { "broken_answers", broken_answers },
+    { "rude_clients", rude_clients },
+    { "starved", starved },
+    { "draining", draining },
+    { "stopping", stopping },
+    { "chaos", chaos },
+};
+
+const char *plan_profile_name(uint32_t i)
+{
+    return i < ARRAY_LEN(profiles) ? profiles[i].name : NULL;
+}
+
+bool plan_make(struct plan *p, struct sim *s, const char *profile)
+{
+    uint32_t i = sim_below(s, ARRAY_LEN(profiles));
+    if (profile)
+        for (i = 0; i < ARRAY_LEN(profiles) && strcmp(profiles[i].name, profile) != 0; i++) {
+        }
+    if (i == ARRAY_LEN(profiles))
+        return false;
+    base(p, s);
+    profiles[i].make(p, s);
+    p->profile = profiles[i].name;
+    return true;
+}

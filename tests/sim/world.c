@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "tests/sim/world.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/check.h"
+#include "core/ring/sock.h"
+#include "tests/sim/client.h"
+#include "tests/sim/server.h"
+
+#define LOG_RING_BYTES (1024 * 1024)
+#define WORLD_SECONDS_MAX 20000
+
+struct ask *world_ask(struct world *w, uint32_t id)
+{
+    return id >= 1 && id <= w->asks_count ? w->asks[id - 1] : NULL;
+}
+
+/* ---- building ---------------------------------------------------------------------------------
+ */
+
+static void on_flap(void *arg, uint64_t mode)
+{
+    struct sim_server *host = arg;
+    host->listener->mode = (enum net_host)mode;
+    sim_trace(&host->world->sim, "server %u: %s", host->number,
+              mode == NET_HOST_LISTENS ? "comes back" : "dies");
+}
+
+static void make_servers(struct world *w)
+{
+    struct sim *s = &w->sim;
+    const struct plan *p = &w->plan;
+    static const char *const names[] = { "one", "two", "three", "four" };
+    for (uint32_t i = 0; i < p->servers; i++) {
+        struct addr a = net_addr((uint16_t)(100 + i), 9000);
+        enum net_host mode = i < p->dead_servers ? p->dead_mode : NET_HOST_LISTENS;
+        w->servers[i] = server_make(w, i, &a, mode);
+        w->server_configs[i] = (struct server_config){ a, names[i], 1 + sim_below(s, 3) };
+    }
+    for (uint32_t i = 0; i < p->server_flaps; i++) {
+        struct sim_server *host = w->servers[sim_below(s, p->servers)];
+        uint64_t dies_ns = sim_range(s, 0, 5 * SIM_S);
+        sim_after(s, dies_ns, on_flap, host, NET_HOST_REFUSES + sim_below(s, 3));
+        sim_after(s, dies_ns + sim_range(s, 0, 20 * SIM_S), on_flap, host, NET_HOST_LISTENS);
+    }
+}
+
+static void wake_log(struct log_port *port)
+{
+    struct world_worker *ww = container_of(port, struct world_worker, log);
+    judge_log(ww);
+    record_ring_ask_wake(ww->log.ring);
+}
+
+static void on_drained(struct worker *worker)
+{
+    struct world_worker *ww = container_of(worker, struct world_worker, worker);
+    sim_trace(&ww->world->sim, "worker %u: drained", worker->index);
+    ww->drained = true;
+}
+
+static void drain_worker(struct msg *m, struct loop *at)
+{
+    struct world_worker *ww = container_of(m, struct world_worker, drain);
+    (void)at;
+    if (ww->world->plan.stops && ww->world->draining)
+        worker_stop(&ww->worker, on_drained);
+    else
+        worker_drain(&ww->worker, on_drained);
+}
+
+static void make_worker(struct world *w, uint16_t index)
+{
+    struct world_worker *ww = &w->workers[index];
+    char why[200];
+    ww->world = w;
+    ww->loop = loop_create(&(struct loop_config){ .buffers_max = w->plan.config.buffers_max }, why,
+                           sizeof why);
+    CHECK(ww->loop);
+    ww->log = (struct log_port){ record_ring_create(LOG_RING_BYTES), &ww->counters.log_dropped,
+                                 wake_log };
+    CHECK(ww->log.ring);
+    record_ring_ask_wake(ww->log.ring);
+    ww->drain.run = drain_worker;
+    bool made = worker_init(&ww->worker, ww->loop, &w->plan.config, index, &ww->counters, &ww->log);
+    CHECK(made);
+    int fd = sock_listen(&w->listen_addr, 16, SOCK_LISTEN_REUSEPORT, NULL);
+    CHECK(fd >= 0);
+    made = worker_listen(&ww->worker, &w->plan.config.listeners[0], fd);
+    CHECK(made);
+}
+
+static void on_drain_time(void *arg, uint64_t n)
+{
+    (void)n;
+    struct world *w = arg;
+    w->draining = true;
+    w->drained_from_ns = w->sim.now_ns;
+    sim_trace(&w->sim, "world: %s", w->plan.stops ? "stops" : "drains");
+    for (uint32_t i = 0; i < w->plan.workers; i++) {
+        w->workers[i].drain_asked = true;
+        loop_post(w->workers[i].loop, &w->workers[i].drain);
+    }
+}
+
+static void build(struct world *w)
+{
+    struct plan *p = &w->plan;
+    net_init(&w->net, &w->sim, &p->net);
+    ring_sim_init(&w->ring, &w->sim, &w->net);
+    w->ring.faults = p->faults;
+    ring_sim_install(&w->ring);
+    w->listen_addr = net_addr(1, 80);
+    p->config.listeners[0] = (struct listener_config){ w->listen_addr, "10.0.0.1:80" };
+    p->config.listeners_count = 1;
+    make_servers(w);
+    p->config.backend.servers = w->server_configs;
+    p->config.backend.servers_count = p->servers;
+    for (uint16_t i = 0; i < p->workers; i++)
+        make_worker(w, i);
+    w->asks_max = p->clients * p->asks_per_client_max;
+    w->asks = sim_alloc(&w->sim, w->asks_max * sizeof(struct ask *));
+    w->clients = sim_alloc(&w->sim, p->clients * sizeof *w->clients);
+    for (uint32_t i = 0; i < p->clients; i++)
+        w->clients[i] = client_make(w, i);
+    if (p->drain_at_ns)
+        sim_after(&w->sim, p->drain_at_ns, on_drain_time, w, 0);
+}
+
+/* ---- running, ending --------------------------------------------------------------------------
+ */
+
+static void step(struct world *w, const char *awaited)
+{
+    if (!sim_step(&w->sim, WORLD_SECONDS_MAX * SIM_S))
+        sim_fail(&w->sim, "the world stands still: %s", awaited);
+}
+
+static bool all_drained(const struct world *w)
+{
+    for (uint32_t i = 0; i < w->plan.workers; i++)
+        if (!w->workers[i].drained)
+            return false;
+    return true;
+}
+
+static void end_worker(struct world_worker *ww, struct world_result *out)
+{
+    struct world *w = ww->world;
+    judge_log(ww);
+    worker_destroy(&ww->worker);
+    loop_destroy(ww->loop);
+    if (counter_read(&ww->counters.log_dropped))
+        sim_fail(&w->sim, "log records were dropped");
+    if (counter_read(&ww->counters.clients_accepted) != counter_read(&ww->counters.clients_closed))
+        sim_fail(&w->sim, "the counters of clients do not match");
+    if (counter_read(&ww->counters.upstream_opened) != counter_read(&ww->counters.upstream_closed))
+        sim_fail(&w->sim, "the counters of upstream connections do not match");
+    record_ring_destroy(ww->log.ring);
+    out->retries += counter_read(&ww->counters.attempts_retried);
+    for (uint32_t i = 0; i < END_REASON_COUNT; i++)
+        out->ended[i] += counter_read(&ww->counters.ended[i]);
+}
+
+static void check_counters(struct world *w, const struct world_result *out)
+{
+    uint64_t ended = 0, logged = 0;
+    for (uint32_t i = 0; i < END_REASON_COUNT; i++)
+        ended += out->ended[i];
+    for (uint32_t i = 0; i < w->asks_count; i++)
+        logged += w->asks[i]->records;
+    if (ended != logged)
+        sim_fail(&w->sim, "%llu exchanges are counted, %llu logged", (unsigned long long)ended,
+                 (unsigned long long)logged);
+}
+
+/* The world that runs: a failure's report asks for its trace. */
+static struct world *running;
+
+void world_dump(void)
+{
+    if (running)
+        sim_trace_dump(&running->sim);
+}
+
+bool world_run(uint64_t seed, const char *profile, bool trace, struct world_result *out)
+{
+    struct world *w = calloc(1, sizeof *w);
+    CHECK(w);
+    *out = (struct world_result){ 0 };
+    sim_init(&w->sim, seed, trace);
+    if (!plan_make(&w->plan, &w->sim, profile)) {
+        sim_destroy(&w->sim);
+        free(w);
+        return false;
+    }
+    running = w;
+    sim_trace(&w->sim, "world: seed %llu, profile %s", (unsigned long long)seed, w->plan.profile);
+    build(w);
+    while (w->clients_done < w->plan.clients)
+        step(w, "clients are left");
+    if (!w->plan.drain_at_ns || !w->draining) {
+        w->plan.stops = false;
+        on_drain_time(w, 0);
+    }
+    while (!all_drained(w))
+        step(w, "workers are left");
+    for (uint32_t i = 0; i < w->plan.workers; i++)
+        end_worker(&w->workers[i], out);
+    ring_sim_destroy(&w->ring); /* no descriptor is left */
+    ring_sim_install(NULL);
+    judge_asks(w);
+    check_counters(w, out);
+    out->trace_hash = w->sim.trace_hash;
+    memcpy(out->covered, w->sim.covered, sizeof out->covered);
+    out->events = w->sim.events;
+    out->virtual_ns = w->sim.now_ns;
+    out->asks = w->asks_count;
+    out->profile = w->plan.profile;
+    running = NULL;
+    net_destroy(&w->net);
+    sim_destroy(&w->sim);
+    free(w);
+    return true;
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* One world: a network, the real stages as workers on it, scripted clients and servers. */
+#ifndef SLUICE_SIM_WORLD_H
+#define SLUICE_SIM_WORLD_H
+
+#include "core/proxy/worker.h"
+#include "tests/sim/ask.h"
+
+struct sim_client;
+struct sim_server;
+
+#define WORLD_WORKERS_MAX 3
+#define WORLD_SERVERS_MAX 4
+
+struct world_worker {
+    struct world *world;
+    struct loop *loop;
+    struct worker worker;
+    struct counters counters;
+    struct log_port log;
+    struct msg drain;
+    bool drain_asked, drained;
+};
+
+struct world {
+    struct sim sim;
+    struct plan plan;
+    struct net net;
+    struct ring_sim ring;
+    struct addr listen_addr;
+    struct server_config server_configs[WORLD_SERVERS_MAX];
+    struct sim_server *servers[WORLD_SERVERS_MAX];
+    struct world_worker workers[WORLD_WORKERS_MAX];
+    struct sim_client **clients;
+    struct ask **asks; /* by id - 1 */
+    uint32_t asks_count, asks_max;
+    uint32_t clients_done;
+    bool draining;
+    uint64_t drained_from_ns;
+};
+
+/* What a finished world tells. */
+struct world_result {
+    uint64_t trace_hash;
+    uint64_t covered[COVER_COUNT];
+    uint64_t ended[END_REASON_COUNT];
+    uint64_t retries, events, virtual_ns;
+    uint32_t asks;
+    const char *profile;
+};
+
+/* Runs the world of a seed to its end and judges it. A broken invariant does not return.
+ * False: no such profile. */
+bool world_run(uint64_t seed, const char *profile, bool trace, struct world_result *out);
+
+/* The trace of the world that runs, for the report of a failure. */
+void world_dump(void);
+
+struct ask *world_ask(struct world *w, uint32_t id); /* NULL: no such id */
+
+/* Reads the workers' log; after the end: judges every request. */
+void judge_log(struct world_worker *ww);
+void judge_asks(struct world *w);
+
+#endif
