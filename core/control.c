@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "core/base/check.h"
+#include "core/certificates.h"
 #include "core/observe/log_writer.h"
 #include "core/options.h"
 #include "core/ring/loop.h"
@@ -43,6 +44,7 @@ struct control {
     struct op signal_op;
     struct signalfd_siginfo signal_info;
     struct log_writer *log; /* NULL: no access log */
+    struct certificates certificates;
     struct addr bound[LISTENERS_MAX];
 };
 
@@ -109,10 +111,12 @@ static void print_banner(struct control *c)
     fprintf(stderr, "sluice: %u worker%s, %s over %u server%s\n", c->threads_count,
             c->threads_count == 1 ? "" : "s", b->policy, b->servers_count,
             b->servers_count == 1 ? "" : "s");
+    const char *scheme = c->certificates.count ? "-k https" : "http";
     if (example[0])
-        fprintf(stderr, "sluice: try  curl -i http://%s/\n", example);
+        fprintf(stderr, "sluice: try  curl -i %s://%s/\n", scheme, example);
     else
-        fprintf(stderr, "sluice: try  curl -i --unix-socket %s http://localhost/\n", text + 5);
+        fprintf(stderr, "sluice: try  curl -i --unix-socket %s %s://localhost/\n", text + 5,
+                scheme);
 }
 
 static void on_up(struct worker_thread *t)
@@ -196,6 +200,7 @@ static bool make_threads(struct control *c)
         t->control = c;
         t->control_loop = c->loop;
         t->config = c->config;
+        t->tls = c->certificates.count ? &c->certificates.server : NULL;
         t->on_up = on_up;
         t->on_gone = on_gone;
         t->index = i;
@@ -337,7 +342,10 @@ int control_run(const struct config *config)
         fprintf(stderr, "sluice: cannot start: %s\n", why);
         return EXIT_FAILED;
     }
-    bool ready = make_threads(&c);
+    bool ready = certificates_load(&c.certificates, &config->tls);
+    if (!ready)
+        c.exit_code = EXIT_CONFIG;
+    ready = ready && make_threads(&c);
     for (uint32_t i = 0; ready && i < config->listeners_count; i++)
         ready = bind_listener(&c, i);
     ready = ready && open_log(&c) && take_signals(&c);
@@ -352,6 +360,7 @@ int control_run(const struct config *config)
     if (c.signal_fd >= 0)
         close(c.signal_fd);
     loop_destroy(c.loop);
+    certificates_free(&c.certificates);
     free(c.threads);
     return c.exit_code;
 }

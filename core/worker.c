@@ -72,6 +72,11 @@ static bool set_up(struct worker_thread *t)
         loop_destroy(t->loop);
         return false;
     }
+    if (t->tls && !worker_use_tls(&t->worker, t->tls, t->why, sizeof t->why)) {
+        worker_discard(&t->worker);
+        loop_destroy(t->loop);
+        return false;
+    }
     for (uint32_t i = 0; i < t->config->listeners_count; i++)
         CHECK(worker_listen(&t->worker, &t->config->listeners[i], t->listen_fds[i]));
     return true;

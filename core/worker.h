@@ -26,6 +26,7 @@ struct worker_thread {
     struct control *control;
     struct loop *control_loop;
     const struct config *config;
+    const struct tls_server_config *tls;      /* NULL: the listeners speak plain HTTP */
     void (*on_up)(struct worker_thread *t);   /* on the control thread; failed: see why */
     void (*on_gone)(struct worker_thread *t); /* on the control thread */
     struct log_port *log;                     /* NULL: no access log */

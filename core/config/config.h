@@ -29,6 +29,16 @@ struct listener_config {
     const char *text; /* as written, for messages */
 };
 
+struct certificate_config {
+    const char *chain; /* files in PEM form; NULL: a self-signed one is made */
+    const char *key;
+};
+
+struct tls_config {
+    struct certificate_config certificates[CERTIFICATES_MAX];
+    uint32_t certificates_count; /* 0: listeners speak plain HTTP; the first is the default */
+};
+
 struct server_config {
     struct addr addr;
     const char *name; /* stable identity: its address as text, unless named */
@@ -55,6 +65,7 @@ enum log_format { LOG_NONE, LOG_JSON, LOG_HUMAN, LOG_COMBINED };
 struct config {
     struct listener_config listeners[LISTENERS_MAX];
     uint32_t listeners_count;
+    struct tls_config tls; /* of all listeners */
     struct backend_config backend;
     struct timeouts timeouts;
     uint32_t workers;     /* 0: one per CPU of the affinity set */

@@ -17,6 +17,7 @@
 struct worker;
 
 enum client_state {
+    CLIENT_HANDSHAKE, /* ex == NULL; TLS is being agreed; its deadline runs */
     CLIENT_IDLE,    /* ex == NULL; nothing received waits; a receive is armed */
     CLIENT_HEAD,    /* ex collects a partial head; a receive is armed; the head deadline runs */
     CLIENT_BUSY,    /* ex runs; what is received is its body, or waits in `in` for its turn */

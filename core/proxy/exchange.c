@@ -264,7 +264,7 @@ static void write_request_head(struct exchange *ex, struct out *o)
                                                     : FRAME_NONE,
         .length = ex->framing.length,
         .peer_ip = { ex->client->ip_text, ex->client->ip_text_len },
-        .scheme = STR("http"),
+        .scheme = ex->client->t.tls ? STR("https") : STR("http"),
         .request_id = { id, sizeof id },
         .host = ex->target.authority,
         .via = config->via,

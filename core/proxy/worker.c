@@ -23,6 +23,7 @@ bool worker_init(struct worker *w, struct loop *l, const struct config *config, 
     slab_init(&w->clients, sizeof(struct client), config->clients_max);
     slab_init(&w->exchanges, sizeof(struct exchange), 0);
     slab_init(&w->upstreams, sizeof(struct upstream), 0);
+    tls_worker_init(&w->tls, l);
     list_init(&w->client_list);
     list_init(&w->upstream_list);
     timer_init(&w->drain_timer, on_drain_deadline);
@@ -31,6 +32,13 @@ bool worker_init(struct worker *w, struct loop *l, const struct config *config, 
         return true;
     backend_destroy(&w->backend);
     return false;
+}
+
+bool worker_use_tls(struct worker *w, const struct tls_server_config *config, char *why,
+                    uint32_t why_bytes)
+{
+    w->tls_server = tls_context_server(w->loop, config, why, why_bytes);
+    return w->tls_server;
 }
 
 bool worker_listen(struct worker *w, const struct listener_config *config, int listen_fd)
@@ -127,7 +135,15 @@ static void run_drained(struct task *t)
 void worker_destroy(struct worker *w)
 {
     CHECK(w->state == WORKER_DRAINED);
-    CHECK(w->exchanges.live == 0);
+    worker_discard(w);
+}
+
+void worker_discard(struct worker *w)
+{
+    CHECK(w->listeners_count == 0 && w->exchanges.live == 0);
+    if (w->tls_server)
+        tls_context_unref(w->tls_server);
+    tls_worker_destroy(&w->tls);
     slab_destroy(&w->clients);
     slab_destroy(&w->exchanges);
     slab_destroy(&w->upstreams);

@@ -16,6 +16,7 @@
 #include "core/http/forward.h"
 #include "core/proxy/server.h"
 #include "core/ring/loop.h"
+#include "tls/tls.h"
 
 struct listener;
 
@@ -33,6 +34,9 @@ struct worker {
     struct log_port *log; /* NULL: no access log */
     uint16_t index;
     enum worker_state state;
+
+    struct tls_worker tls;
+    struct tls_context *tls_server; /* for the listeners; NULL: they speak plain HTTP */
 
     struct slab clients, exchanges, upstreams;
     struct list client_list;                   /* every client that is not freed */
@@ -55,6 +59,11 @@ struct worker {
 bool worker_init(struct worker *w, struct loop *l, const struct config *config, uint16_t index,
                  struct counters *counters, struct log_port *log);
 
+/* Before worker_listen(): the listeners speak TLS. False, and why in words: then there is nothing
+ * but worker_discard(). */
+bool worker_use_tls(struct worker *w, const struct tls_server_config *config, char *why,
+                    uint32_t why_bytes);
+
 /* Starts to accept on a listening socket, which becomes the worker's. False without memory. */
 bool worker_listen(struct worker *w, const struct listener_config *config, int listen_fd);
 
@@ -67,6 +76,9 @@ void worker_stop(struct worker *w, void (*on_drained)(struct worker *w));
 
 /* After on_drained: frees the memory and CHECKs that nothing leaked. */
 void worker_destroy(struct worker *w);
+
+/* Frees a worker that never listened. */
+void worker_discard(struct worker *w);
 
 /* The stages call these when an object went: so the worker notices that it is drained. */
 void worker_object_gone(struct worker *w);
