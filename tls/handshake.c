@@ -198,9 +198,9 @@ enum tls_failure transport_tls_failure(const struct transport *t)
     return t->tls ? (enum tls_failure)t->tls->failure : TLS_FINE;
 }
 
-static struct str text(const char *s)
+static const char *text(const char *s)
 {
-    return s ? str_of(s) : (struct str){ 0 };
+    return s ? s : "";
 }
 
 bool transport_tls_facts(const struct transport *t, struct tls_facts *out)
@@ -208,10 +208,12 @@ bool transport_tls_facts(const struct transport *t, struct tls_facts *out)
     const struct tls_session *s = t->tls;
     if (!s || s->state != SESSION_OPEN)
         return false;
+    int suite = wolfSSL_get_current_cipher_suite(s->ssl);
     char *protocol = NULL;
     unsigned short protocol_len = 0;
     *out = (struct tls_facts){ .version = text(wolfSSL_get_version(s->ssl)),
-                               .cipher = text(wolfSSL_get_cipher_name(s->ssl)),
+                               .cipher = text(wolfSSL_get_cipher_name_iana_from_suite(
+                                   (unsigned char)(suite >> 8), (unsigned char)suite)),
                                .group = text(wolfSSL_get_curve_name(s->ssl)),
                                .server_name = { s->name, s->name_len },
                                .resumed = wolfSSL_session_reused(s->ssl) };

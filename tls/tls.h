@@ -44,9 +44,9 @@ bool transport_init_tls_client(struct transport *t, struct tls_worker *w,
                                struct str server_name);
 
 struct tls_facts {
-    struct str version;     /* "TLSv1.3" */
-    struct str cipher;      /* "TLS_AES_128_GCM_SHA256" */
-    struct str group;       /* "X25519MLKEM768" */
+    const char *version;    /* "TLSv1.3"; these three are kept for ever */
+    const char *cipher;     /* "TLS_AES_128_GCM_SHA256" */
+    const char *group;      /* "X25519MLKEM768"; "" when it is not known */
     struct str server_name; /* empty: none */
     struct str protocol;    /* by ALPN; empty: none */
     bool resumed;

@@ -32,9 +32,10 @@ struct record_ring {
 };
 
 static const size_t string_offsets[] = {
-    offsetof(struct record, method),  offsetof(struct record, authority),
-    offsetof(struct record, path),    offsetof(struct record, server),
-    offsetof(struct record, referer), offsetof(struct record, user_agent),
+    offsetof(struct record, server_name), offsetof(struct record, method),
+    offsetof(struct record, authority),   offsetof(struct record, path),
+    offsetof(struct record, server),      offsetof(struct record, referer),
+    offsetof(struct record, user_agent),
 };
 
 #define FRAME_BYTES_MAX                                                                            \

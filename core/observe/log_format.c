@@ -125,6 +125,15 @@ static void json_line(struct out *o, const struct record *r)
     json_u64(o, "connection", r->connection);
     json_u64(o, "request", r->request);
     json_u64(o, "worker", r->worker);
+    if (r->tls_version) {
+        json_str(o, "tls", str_of(r->tls_version));
+        json_str(o, "cipher", str_of(r->tls_cipher));
+        json_str(o, "server_name", r->server_name);
+        json_key(o, "resumed");
+        out_str(o, r->tls_resumed ? STR("true") : STR("false"));
+    }
+    if (r->tls_failure)
+        json_str(o, "tls_failure", str_of(r->tls_failure));
     json_str(o, "method", r->method);
     json_str(o, "authority", r->authority);
     json_str(o, "path", r->path);

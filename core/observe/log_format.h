@@ -13,7 +13,7 @@
 #include "core/config/config.h"
 
 /* No line is longer, its line end included: each of six strings may need six times its length. */
-#define LOG_LINE_BYTES_MAX (6 * 6 * RECORD_STR_MAX + 2048)
+#define LOG_LINE_BYTES_MAX (7 * 6 * RECORD_STR_MAX + 2048)
 
 /* LOG_JSON: an object a line. What did not happen or is not known is absent: a phase, a status, a
  * server, a path that could not be read.

@@ -53,6 +53,16 @@ static void put_record(struct exchange *ex)
         .referer = field_value(h, FIELD_REFERER),
         .user_agent = field_value(h, FIELD_USER_AGENT),
     };
+    struct tls_facts tls;
+    if (transport_tls_facts(&c->t, &tls)) {
+        r.tls_version = tls.version;
+        r.tls_cipher = tls.cipher;
+        r.tls_resumed = tls.resumed;
+        r.server_name = tls.server_name;
+    }
+    enum tls_failure failure = transport_tls_failure(&c->t);
+    if (failure != TLS_FINE)
+        r.tls_failure = tls_failure_word(failure);
     if (ex->tries && ex->last_server)
         r.server = str_of(ex->last_server);
     log_put(w->log, &r);
