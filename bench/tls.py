@@ -3,15 +3,17 @@
 """CPU time per request with TLS: sluice beside nginx and HAProxy, in some minutes.
 
     bench/tls.py                        all scenarios
-    bench/tls.py --only handshake       one of: handshake, 13, 256k
+    bench/tls.py --only handshake       one of: handshake, resumed, 13, 256k
 
-TLS 1.3, a P-256 certificate, X25519, AES-128-GCM; the peers' session tickets are off, and wrk
-resumes nothing. Read as bench/quick.py's tables."""
+TLS 1.3, a P-256 certificate, X25519, AES-128-GCM, session tickets. The load of full handshakes is
+openssl's s_time, since wrk resumes its sessions. Read as bench/quick.py's tables."""
 import argparse
 import contextlib
 import http.client
 import os
+import re
 import resource
+import signal
 import ssl
 import subprocess
 import sys
@@ -20,7 +22,7 @@ import tempfile
 import measure
 import report
 from contenders import FILES_MAX, Haproxy, Nginx, Origin, Sluice, require
-from processes import Failure
+from processes import Failure, spawn, stop
 from runner import Progress, Runner, Scenario
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -69,8 +71,7 @@ class TlsNginx(Nginx):
             f"ssl reuseport backlog=4096;\n        ssl_certificate {self.certificate.chain};\n"
             f"        ssl_certificate_key {self.certificate.key};\n"
             "        ssl_protocols TLSv1.3;\n        ssl_ecdh_curve X25519;\n"
-            "        ssl_conf_command Ciphersuites TLS_AES_128_GCM_SHA256;\n"
-            "        ssl_session_tickets off;\n        ssl_session_cache off;"))
+            "        ssl_conf_command Ciphersuites TLS_AES_128_GCM_SHA256;"))
 
 
 class TlsHaproxy(Haproxy):
@@ -82,10 +83,52 @@ class TlsHaproxy(Haproxy):
         super().write_configuration(path, text.replace(
             "backlog 4096",
             f"backlog 4096 ssl crt {self.certificate.both} ssl-min-ver TLSv1.3 curves X25519 "
-            "ciphersuites TLS_AES_128_GCM_SHA256 no-tls-tickets"))
+            "ciphersuites TLS_AES_128_GCM_SHA256"))
+
+
+RUN_WRK = measure.run_wrk
+
+
+def full_handshakes(url, connections, seconds, cpu, close=True):
+    """In place of wrk: new sessions only, each for one request. The origin, asked directly, has no
+    TLS."""
+    if not url.startswith("https"):
+        return RUN_WRK(url, connections, seconds, cpu, close)
+    port, path = re.match(r"https://127.0.0.1:(\d+)(.*)", url).groups()
+    whole = max(1, round(seconds))
+    command = ["openssl", "s_time", "-connect", f"127.0.0.1:{port}", "-www", path, "-new",
+               "-time", str(whole)]
+    running = [spawn(command, cpu, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+               for _ in range(connections)]
+    done = 0
+    try:
+        for process in running:
+            text, _ = process.communicate(timeout=whole + 10)
+            found = re.search(r"^(\d+) connections in \d+ real seconds", text, re.M)
+            if not found:
+                raise Failure(f"s_time: {text.strip()[-200:]}")
+            done += int(found[1])
+    finally:
+        for process in running:
+            stop(process, signal.SIGKILL)
+    return measure.Load(done, whole, 0.0, 0.0)
+
+
+@contextlib.contextmanager
+def load_of(scenario):
+    if scenario.key == "handshake":
+        measure.run_wrk = full_handshakes
+    try:
+        yield
+    finally:
+        measure.run_wrk = RUN_WRK
 
 
 class TlsRunner(Runner):
+    def run(self, scenario):
+        with load_of(scenario):
+            return super().run(scenario)
+
     def warm(self, contender, scenario):
         trusting = ssl._create_unverified_context()
         connection = http.client.HTTPSConnection("127.0.0.1", contender.port, timeout=5,
@@ -104,7 +147,9 @@ def scenarios(options, certificate, files):
     all_of = [https(c) for c in (TlsSluice(options.build, certificate),
                                  TlsNginx(files, certificate),
                                  TlsHaproxy(files, certificate))]
-    return [Scenario("handshake", "a handshake for each request, 32 at once", 13, 32, all_of,
+    return [Scenario("handshake", "a full handshake for each request, 8 at once", 13, 8, all_of,
+                     options.pairs, options.seconds, close=True),
+            Scenario("resumed", "a resumed session for each request, 32 at once", 13, 32, all_of,
                      options.pairs, options.seconds, close=True),
             Scenario("13", "13 B, 64 keep-alive connections", 13, 64, all_of, options.pairs,
                      options.seconds),
@@ -117,7 +162,7 @@ def main():
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pairs", type=int, default=6)
     parser.add_argument("--seconds", type=float, default=1.0)
-    parser.add_argument("--only", action="append", choices=["handshake", "13", "256k"])
+    parser.add_argument("--only", action="append", choices=["handshake", "resumed", "13", "256k"])
     parser.add_argument("--build", default=os.path.join(ROOT, "build"))
     options = parser.parse_args()
     usable = sorted(os.sched_getaffinity(0))

@@ -86,6 +86,10 @@ sluice_unit_test(tests/unit/ring/test_splice.c LINK sluice_ring)
 
 sluice_unit_test(tests/unit/tls/test_plain.c LINK sluice_tls sluice_ring sluice_random)
 sluice_unit_test(tests/unit/tls/test_random.c LINK sluice_random)
+sluice_unit_test(tests/unit/tls/test_client_hello.c LINK sluice_tls sluice_random)
+sluice_unit_test(tests/unit/tls/test_certificate.c LINK sluice_tls sluice_ring sluice_random)
+sluice_unit_test(tests/unit/tls/test_tickets.c LINK sluice_tls sluice_random)
+sluice_unit_test(tests/unit/tls/test_hostile.c LINK sluice_tls sluice_ring sluice_random)
 sluice_unit_test(tests/unit/tls/test_tls.c LINK sluice_tls sluice_ring sluice_random)
 
 sluice_unit_test(tests/unit/http/test_field.c LINK sluice_http)

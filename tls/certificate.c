@@ -129,6 +129,11 @@ static bool read_key(struct certificate *c, struct str pem, struct str passphras
                      struct because because)
 {
     bool encrypted = memmem(pem.ptr, pem.len, "ENCRYPTED", 9);
+    if (memmem(pem.ptr, pem.len, "DEK-Info:", 9)) /* its key is made with MD5 */
+        return say(because,
+                   "the key is encrypted the old way of OpenSSL; convert it with "
+                   "'openssl pkcs8 -topk8 -v2 aes-256-cbc'",
+                   0);
     if (encrypted && passphrase.len == 0)
         return say(because, "the key is encrypted and no passphrase is given", 0);
     if (passphrase.len > PASSPHRASE_BYTES_MAX)
