@@ -20,7 +20,7 @@ WOLFSSL_FALLBACK_SUITE=trixie
 DEPS_CFLAGS="-O3 -g1 -fPIC -fomit-frame-pointer -fno-plt -fstack-protector-strong"
 
 BUILD_PACKAGES=(gcc libc6-dev make cmake ninja-build pkg-config libjemalloc-dev libxxhash-dev)
-TEST_PACKAGES=(libcmocka-dev openssl python3)
+TEST_PACKAGES=(libcmocka-dev openssl curl gnutls-bin python3)
 DEMO_PACKAGES=(curl)
 BENCH_PACKAGES=(python3 nginx haproxy wrk apache2-utils curl)
 

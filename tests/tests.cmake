@@ -169,6 +169,7 @@ function(sluice_wire_test file)
 endfunction()
 
 sluice_wire_test(tests/wire/test_start.c)
+sluice_wire_test(tests/wire/test_tls.c)
 sluice_wire_test(tests/wire/test_fields.c)
 sluice_wire_test(tests/wire/test_bodies.c)
 sluice_wire_test(tests/wire/test_order.c)

@@ -33,8 +33,17 @@ static void failed(struct tls_session *s, enum tls_failure why)
     t->user->on_ready(t, s->err);
 }
 
+/* A record of type alert, at the start of what was received. wolfSSL takes one in clear, as OpenSSL
+ * sends it when it does not like our certificate, for a broken record. */
+static bool is_alert(const struct tls_session *s)
+{
+    enum { RECORD_ALERT = 21 };
+    return s->in.len > 0 && s->in.buf->data[s->in.off] == RECORD_ALERT;
+}
+
 static void drive(struct tls_session *s)
 {
+    bool alert = is_alert(s);
     int rc = s->client ? wolfSSL_connect(s->ssl) : wolfSSL_accept(s->ssl);
     if (rc == WOLFSSL_SUCCESS) {
         ready(s);
@@ -47,7 +56,7 @@ static void drive(struct tls_session *s)
         s->handshake_blocked = true;
         tls_flush(s);
     } else {
-        failed(s, s->no_room ? TLS_MEMORY : tls_failure_of(error));
+        failed(s, s->no_room ? TLS_MEMORY : alert ? TLS_ALERT : tls_failure_of(error));
     }
 }
 
