@@ -35,6 +35,7 @@ http {{
     proxy_http_version 1.1;
     proxy_set_header Connection "";
     proxy_set_header Host $http_host;
+    {forwarded}
     proxy_buffer_size 32k;
     proxy_buffers 2 256k;
     proxy_busy_buffers_size 256k;
@@ -63,15 +64,28 @@ global
 defaults
     mode http
     http-reuse always
-    {option}
+    {splice}
     timeout connect 5s
     timeout client 1h
     timeout server 1h
     timeout http-keep-alive 1h
 listen bench
     bind 127.0.0.1:{port} backlog 4096
+    {forwarded}
     server origin 127.0.0.1:{origin}
 """
+
+# What sluice tells the server about a request without being asked to.
+NGINX_FORWARDED = """\
+proxy_set_header X-Forwarded-For $remote_addr;
+    proxy_set_header X-Forwarded-Proto $scheme;
+    proxy_set_header X-Forwarded-Host $http_host;
+    proxy_set_header X-Request-Id $request_id;"""
+HAPROXY_FORWARDED = """\
+http-request set-header X-Forwarded-For %[src]
+    http-request set-header X-Forwarded-Proto http
+    http-request set-header X-Forwarded-Host %[req.hdr(Host)]
+    http-request set-header X-Request-Id %[uuid()]"""
 
 
 def first_line(command):
@@ -134,10 +148,12 @@ class Contender:
     def url(self, path):
         return f"http://127.0.0.1:{self.port}{path}"
 
-    def write_configuration(self, path, text):
-        self.configuration = text
+    def write_configuration(self, path, template, **values):
+        """Lines that are left empty go."""
+        lines = template.format(**values).splitlines(keepends=True)
+        self.configuration = "".join(line for line in lines if line.strip())
         with open(path, "w", encoding="utf-8") as f:
-            f.write(text)
+            f.write(self.configuration)
 
     def __enter__(self):
         return self
@@ -181,26 +197,31 @@ class NullRelay(Contender):
 
 
 class Nginx(Contender):
+    """Tuned by its documentation; bare: it tells the server nothing about the client."""
     program = "nginx"
 
-    def __init__(self, files):
-        super().__init__("nginx", files)
+    def __init__(self, files, name="nginx", bare=False):
+        super().__init__(name, files)
+        self.bare = bare
 
     def version(self):
         return first_line([self.program, "-v"])
 
     def prepare(self, home, port, origin):
         path = os.path.join(home, "nginx.conf")
-        self.write_configuration(path, NGINX_CONF.format(
-            home=home, port=port, origin=origin, files=self.files, clients=self.clients_max()))
+        self.write_configuration(path, NGINX_CONF, home=home, port=port, origin=origin,
+                                 files=self.files, clients=self.clients_max(),
+                                 forwarded="" if self.bare else NGINX_FORWARDED)
         return [self.program, "-p", home, "-c", path]
 
 
 class Haproxy(Contender):
+    """Tuned by its documentation; bare: it tells the server nothing about the client."""
     program = "haproxy"
 
-    def __init__(self, files, name="HAProxy", buffer=16384, splice=False):
+    def __init__(self, files, name="HAProxy", bare=False, buffer=16384, splice=False):
         super().__init__(name, files)
+        self.bare = bare
         self.buffer = buffer
         self.splice = splice
 
@@ -213,13 +234,11 @@ class Haproxy(Contender):
 
     def prepare(self, home, port, origin):
         path = os.path.join(home, "haproxy.cfg")
-        text = HAPROXY_CFG.format(
-            port=port, origin=origin, clients=self.clients_max(),
-            buffer=self.buffer,
+        self.write_configuration(
+            path, HAPROXY_CFG, port=port, origin=origin, clients=self.clients_max(),
+            buffer=self.buffer, forwarded="" if self.bare else HAPROXY_FORWARDED,
             pipes=f"maxpipes {PIPES}\n    tune.pipesize 1048576" if self.splice else "",
-            option="option splice-response" if self.splice else "")
-        self.write_configuration(path, "".join(
-            line for line in text.splitlines(keepends=True) if line.strip()))
+            splice="option splice-response" if self.splice else "")
         return [self.program, "-db", "-f", path]
 
 

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What is read from the kernel about processes, and one run of load against one contender."""
+import contextlib
 import ctypes
+import math
 import os
 import platform
 import re
@@ -23,15 +25,15 @@ def cpu_ns(pids):
     return sum(time.clock_gettime_ns((~pid << 3) | 2) for pid in pids)
 
 
-def user_ticks(pids):
-    """Ticks in user space and in all."""
-    user = total = 0
+def ticks(pids):
+    """Of user and of system time: coarser, but telling one from the other."""
+    user = system = 0
     for pid in pids:
         with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as f:
             fields = f.read().rpartition(")")[2].split()
         user += int(fields[11])
-        total += int(fields[11]) + int(fields[12])
-    return user, total
+        system += int(fields[12])
+    return user, system
 
 
 def threads(pids):
@@ -103,14 +105,19 @@ class SyscallCounter:
                 continue
         raise Failure("not counted: tracefs is not readable (root can)")
 
+    def count(self):
+        return sum(int.from_bytes(os.read(fd, 8), "little") for fd in self.fds)
+
     def close(self):
-        """Returns the count."""
-        total = 0
         for fd in self.fds:
-            total += int.from_bytes(os.read(fd, 8), "little")
             os.close(fd)
         self.fds = []
-        return total
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
 
 
 # ---- Load -------------------------------------------------------------------------------------
@@ -142,7 +149,8 @@ def parse_wrk(text):
     if not done:
         raise Failure(f"wrk: {text.strip()[-300:] or 'no output'}")
     errors = []
-    sockets = re.search(r"Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)", text)
+    sockets = re.search(r"Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)",
+                        text)
     if sockets:
         for kind, count in zip(("connect", "read", "write", "timeout"), sockets.groups()):
             if int(count):
@@ -158,12 +166,13 @@ def parse_wrk(text):
 
 def wrk_seconds(seconds):
     """wrk counts whole seconds; its SIGINT ends shorter runs."""
-    return max(1, round(seconds))
+    return max(1, math.ceil(seconds))
 
 
 def wrk_command(url, connections, seconds, close):
     header = ["-H", "Connection: close"] if close else []
-    return ["wrk", "-t1", f"-c{connections}", f"-d{wrk_seconds(seconds)}s", "--latency", *header, url]
+    return ["wrk", "-t1", f"-c{connections}", f"-d{wrk_seconds(seconds)}s", "--latency", *header,
+            url]
 
 
 def run_wrk(url, connections, seconds, cpu, close=False):
@@ -196,27 +205,27 @@ class Sample:
 
 def measure(contender, scenario, seconds, cpus, count_syscalls=False):
     """One run of load against a contender that is up and warm."""
-    url = contender.url(scenario.path)
-    pids = contender.pids
-    counter = SyscallCounter(pids) if count_syscalls else None
-    busy, begin = busy_seconds(cpus[0]), time.monotonic()
-    user, switches, cpu = user_ticks(pids), context_switches(pids), cpu_ns(pids)
-    load = run_wrk(url, scenario.connections, seconds, cpus[1], scenario.close)
-    cpu = cpu_ns(pids) - cpu
-    elapsed, busy = time.monotonic() - begin, busy_seconds(cpus[0]) - busy
-    sample = Sample(load)
+    def run():
+        return run_wrk(contender.url(scenario.path), scenario.connections, seconds, cpus[1],
+                       scenario.close)
+
     if not contender.proxy:
-        return sample
+        return Sample(run())
+    pids = contender.pids
+    with SyscallCounter(pids) if count_syscalls else contextlib.nullcontext() as counter:
+        busy, begin = busy_seconds(cpus[0]), time.monotonic()
+        user, switches, cpu = ticks(pids), context_switches(pids), cpu_ns(pids)
+        load = run()
+        cpu = cpu_ns(pids) - cpu
+        elapsed, busy = time.monotonic() - begin, busy_seconds(cpus[0]) - busy
+        syscalls = counter.count() if counter else None
+    user = [after - before for after, before in zip(ticks(pids), user)]
     requests = max(1, load.requests)
-    if counter:
-        sample.syscalls = counter.close() / requests
-    sample.cpu_us = cpu / 1e3 / requests
-    sample.switches = (context_switches(pids) - switches) / requests
-    user_now = user_ticks(pids)
-    sample.user_share = (user_now[0] - user[0]) / max(1, user_now[1] - user[1])
-    sample.core_share = cpu / 1e9 / elapsed
-    sample.foreign_share = max(0.0, busy / elapsed - sample.core_share)
-    return sample
+    core_share = cpu / 1e9 / elapsed
+    return Sample(load, cpu_us=cpu / 1e3 / requests, user_share=user[0] / max(1, sum(user)),
+                  switches=(context_switches(pids) - switches) / requests, core_share=core_share,
+                  foreign_share=max(0.0, busy / elapsed - core_share),
+                  syscalls=syscalls / requests if counter else None)
 
 
 # ---- Machine ----------------------------------------------------------------------------------

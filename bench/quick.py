@@ -11,13 +11,15 @@ A proxy has one CPU, the origin and wrk another one. Every contender is started 
 of two pairs; in a block all run once in a random order and once in its mirror image. Ratios are
 medians over the pairs with a bootstrap interval; "sluice, again" is a second sluice: how far its
 interval is from 1 says what this machine resolves. wrk is closed-loop: its percentiles are no
-promise about a given load. Peers add no X-Forwarded fields, sluice does."""
+promise about a given load. nginx and HAProxy add the same X-Forwarded fields and request id as
+sluice does; the rows "bare" show them without."""
 import argparse
 import contextlib
 import dataclasses
 import json
 import os
 import resource
+import shutil
 import signal
 import statistics
 import subprocess
@@ -55,7 +57,8 @@ def scenarios(options, files):
              Haproxy(files, "HAProxy, 32 KiB buffers", buffer=32768),
              Haproxy(files, "HAProxy, splice", splice=True)]
     claimed = [*small, Sluice(options.build, "sluice, again"),
-               Sluice(options.build, "sluice, JSON log", log=True)]
+               Sluice(options.build, "sluice, JSON log", log=True),
+               Nginx(files, "nginx, bare", bare=True), Haproxy(files, "HAProxy, bare", bare=True)]
     few = min(options.pairs, INFORMATION_PAIRS), min(options.seconds, INFORMATION_SECONDS)
     return [
         Scenario(CLAIMED, "13 B, 64 keep-alive connections", 13, 64, claimed, options.pairs,
@@ -137,10 +140,6 @@ def memory_table(runner, contenders, scenario):
 
 # ---- Claims -------------------------------------------------------------------------------------
 
-def claim_row(text, measured, verdict):
-    return [text, measured, verdict]
-
-
 def at_most(value, limit):
     return "met" if value <= limit else "missed"
 
@@ -150,31 +149,32 @@ def ratio_claims(results):
         result = next(r for r in results if r.name == name)
         text = f"CPU us/request <= {limit:.2f} x {name}"
         if result.ratio:
-            yield claim_row(text, report.with_interval(result.ratio),
-                            stats.verdict(result.ratio, limit))
+            yield [text, report.with_interval(result.ratio), stats.verdict(result.ratio, limit)]
         else:
-            yield claim_row(text, "n/a", "not measured")
-    counted = results[0].counted
+            yield [text, "n/a", "not measured"]
     text = f"system calls/request <= {SYSCALLS_MAX}"
+    counted = [sample.syscalls for sample in results[0].counted]
     if counted and not results[0].broken:
-        yield claim_row(text, f"{counted.syscalls:.3f}", at_most(counted.syscalls, SYSCALLS_MAX))
+        middle = statistics.median(counted)
+        spread = f"({min(counted):.3f} to {max(counted):.3f}, {len(counted)} runs)"
+        yield [text, f"{middle:.3f} {spread}", at_most(middle, SYSCALLS_MAX)]
     else:
-        yield claim_row(text, "n/a", "not measured")
+        yield [text, "n/a", "not measured"]
 
 
 def memory_claim(values):
     text = f"<= {IDLE_BYTES_MAX} B of user memory for each of {IDLE_CLIENTS:,} idle clients"
     if "sluice" not in values:
-        return claim_row(text, "n/a", "not measured")
+        return [text, "n/a", "not measured"]
     value, count = values["sluice"]
-    return claim_row(text, f"{value:,.0f} B ({count:,} clients)", at_most(value, IDLE_BYTES_MAX))
+    return [text, f"{value:,.0f} B ({count:,} clients)", at_most(value, IDLE_BYTES_MAX)]
 
 
 def start_claim(values):
     text = f"start to listening < {START_MS_MAX} ms"
     middle = statistics.median(values)
-    return claim_row(text, f"{middle:.1f} ms ({min(values):.1f} to {max(values):.1f}, "
-                           f"{len(values)} starts)", at_most(middle, START_MS_MAX))
+    return [text, f"{middle:.1f} ms ({min(values):.1f} to {max(values):.1f}, {len(values)} starts)",
+            at_most(middle, START_MS_MAX)]
 
 
 def noise_notes(foreign):
@@ -227,6 +227,9 @@ def run(options, scratch, congestion):
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     files = FILES_MAX if hard == resource.RLIM_INFINITY else min(hard, FILES_MAX)
     resource.setrlimit(resource.RLIMIT_NOFILE, (files, hard))
+    for tool in ("wrk", "taskset"):
+        if not shutil.which(tool):
+            raise Failure(f"{tool} not found")
     chosen = [s for s in scenarios(options, files) if not options.only or s.key in options.only]
     origin = Origin(options.build)
     require(origin)
@@ -305,8 +308,8 @@ def read_options():
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pairs", type=int, default=10, metavar="N",
                         help="of the claimed scenario (default 10)")
-    parser.add_argument("--seconds", type=int, default=2, metavar="N",
-                        help="a run of the claimed scenario (default 2)")
+    parser.add_argument("--seconds", type=float, default=1.5, metavar="N",
+                        help="a run of the claimed scenario (default 1.5)")
     parser.add_argument("--only", action="append", metavar="KEY",
                         choices=[CLAIMED, "13-8", "new", "16k", "256k"],
                         help="a scenario: 13, 13-8, new, 16k, 256k; may be repeated")
@@ -319,8 +322,8 @@ def read_options():
     parser.add_argument("--seed", type=int, default=time.time_ns() % 1000000, metavar="N",
                         help="of the order of runs")
     options = parser.parse_args()
-    if options.pairs < 2 or options.seconds < 1:
-        parser.error("at least 2 pairs of 1 second")
+    if options.pairs < 2 or options.seconds < 0.5:
+        parser.error("at least 2 pairs of half a second")
     if not options.cpus:
         usable = sorted(os.sched_getaffinity(0))
         if len(usable) < 2:

@@ -65,10 +65,9 @@ def scenario_row(result):
     if result.broken:
         return [result.name, "INVALID"] + [""] * (len(SCENARIO_HEADER) - 2)
     loads = [s.load for s in result.samples]
-    counted = [result.counted] if result.counted else []
     return [result.name, microseconds(middle(result.samples, "cpu_us")),
             percent(middle(result.samples, "user_share")),
-            figure(middle(counted, "syscalls"), 2),
+            figure(middle(result.counted, "syscalls"), 2),
             figure(middle(result.samples, "switches"), 3),
             percent(middle(result.samples, "core_share")),
             f"{middle(loads, 'rate'):,.0f}", figure(middle(loads, "p50_ms"), 2),

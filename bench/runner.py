@@ -42,7 +42,7 @@ class Result:
     command: list = field(default_factory=list)
     configuration: str = ""
     samples: list = field(default_factory=list)  # of each pair in turn
-    counted: measure.Sample = None               # of the run that counts system calls
+    counted: list = field(default_factory=list)  # of the runs that count system calls
     ratio: stats.Interval = None                 # of the first contender's CPU time to its own
     broken: str = ""                             # why the row is invalid
 
@@ -95,20 +95,20 @@ class Runner:
         blocks = list(stats.orders(list(results), scenario.pairs, self.rng))
         for number, order in enumerate(blocks, 1):
             self.progress.block(f"{scenario.title}: block {number} of {len(blocks)}")
-            self.block(scenario, order, results, first=number == 1)
+            self.block(scenario, order, results)
         direct = Result(self.origin.name, self.origin.command)
         attempt(direct, lambda: self.measure(self.origin, scenario, direct))
         compare_with_first(list(results.values()))
         return [*results.values(), direct]
 
-    def block(self, scenario, order, results, first):
+    def block(self, scenario, order, results):
         """Starts all, runs them in order, stops all."""
         contenders = {c.name: c for c in scenario.contenders}
         with contextlib.ExitStack() as stack:
             for name, contender in contenders.items():
                 stack.enter_context(contender)
                 attempt(results[name], lambda: self.start(contender, scenario, results[name]))
-                if first and not self.uncounted:
+                if not self.uncounted:
                     attempt(results[name], lambda: self.count(contender, scenario, results[name]))
             for name in order:
                 self.progress.step(f"{scenario.title}: {name}")
@@ -134,16 +134,21 @@ class Runner:
                         self.cpus[1], scenario.close)
 
     def count(self, contender, scenario, result):
-        result.counted = measure.measure(contender, scenario, COUNTED_SECONDS, self.cpus,
-                                         count_syscalls=True)
+        result.counted.append(sound(measure.measure(contender, scenario, COUNTED_SECONDS,
+                                                    self.cpus, count_syscalls=True)))
 
     def measure(self, contender, scenario, result):
-        sample = measure.measure(contender, scenario, scenario.seconds, self.cpus)
-        if sample.load.errors:
-            raise Failure(", ".join(sample.load.errors))
+        sample = sound(measure.measure(contender, scenario, scenario.seconds, self.cpus))
         result.samples.append(sample)
         if sample.foreign_share is not None:
             self.foreign.append(sample.foreign_share)
+
+
+def sound(sample):
+    """Errors are told as such, never as speed."""
+    if sample.load.errors:
+        raise Failure(", ".join(sample.load.errors))
+    return sample
 
 
 def attempt(result, action):

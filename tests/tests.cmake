@@ -140,8 +140,10 @@ sluice_program(sim LINK sluice_proxy sluice_ring_sim sluice_random SOURCES
     tests/sim/client.c
     tests/sim/server.c
     tests/sim/judge.c
+    tests/sim/alloc_sim.c
 )
 if(TARGET sim)
+    target_link_options(sim PRIVATE -Wl,--wrap=malloc,--wrap=calloc,--wrap=aligned_alloc)
     sluice_add_test(sim/worlds 900 sim --exchanges 20000)
     sluice_add_test(sim/same_seed_same_trace 300 sim --exchanges 1000 --twice)
 endif()

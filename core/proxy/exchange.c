@@ -290,7 +290,7 @@ struct str exchange_request_head(struct exchange *ex)
             write_request_head(ex, &o);
         if (o.full) {
             upstream_abort(ex);
-            reply(ex, END_HEAD_NO_ROOM);
+            reply(ex, o.start ? END_HEAD_NO_ROOM : END_OVERLOADED);
             return (struct str){ 0 };
         }
     }
@@ -326,12 +326,12 @@ void exchange_attempt_failed(struct exchange *ex, enum end_reason why, bool unto
     begin_attempt(ex, why);
 }
 
-bool exchange_interim(struct exchange *ex, const struct http_head *h)
+enum end_reason exchange_interim(struct exchange *ex, const struct http_head *h)
 {
     if (h->status == 101 || ++ex->interim_count > INTERIM_RESPONSES_MAX)
-        return false;
+        return END_RESPONSE_INTERIM;
     if (ex->head.version_minor == 0) /* RFC 9110 15.2: HTTP/1.0 knows none */
-        return true;
+        return END_OK;
     struct out o = begin_head(ex, false);
     forward_interim_head(&o, h, ex->w->config->via);
     if (o.full) {
@@ -340,11 +340,11 @@ bool exchange_interim(struct exchange *ex, const struct http_head *h)
             forward_interim_head(&o, h, ex->w->config->via);
     }
     if (o.full || !out_raw(&ex->out, o.start, (uint32_t)out_len(&o), NULL))
-        return false;
+        return END_OVERLOADED;
     ex->arena.at = o.at;
     out_flush(&ex->out);
     client_arm(ex->client);
-    return true;
+    return END_OK;
 }
 
 static enum body_framing choose_framing(const struct exchange *ex, const struct framing *f)
@@ -396,7 +396,7 @@ bool exchange_respond(struct exchange *ex, const struct http_head *h, const stru
     }
     if (o.full || !out_raw(&ex->out, o.start, (uint32_t)out_len(&o), NULL)) {
         upstream_abort(ex);
-        reply(ex, END_RESPONSE_HEAD_TOO_LARGE);
+        reply(ex, o.start ? END_RESPONSE_HEAD_TOO_LARGE : END_OVERLOADED);
         return false;
     }
     size_t room = (size_t)(o.end - o.at);

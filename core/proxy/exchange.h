@@ -107,8 +107,9 @@ struct str exchange_request_head(struct exchange *ex);
  * nothing of the request can have been processed. Begins another attempt or replies. */
 void exchange_attempt_failed(struct exchange *ex, enum end_reason why, bool untouched);
 
-/* An interim response head. False: it was one too many or a 101 nobody asked for. */
-bool exchange_interim(struct exchange *ex, const struct http_head *h);
+/* An interim response head. END_OK, or why the attempt fails: END_RESPONSE_INTERIM (one too many,
+ * or a 101 nobody asked for), END_OVERLOADED. */
+enum end_reason exchange_interim(struct exchange *ex, const struct http_head *h);
 
 /* The final response head: queues it to the client and opens ex->out for the body, of which
  * `source` will deliver. False: no memory; the exchange has replied; the upstream is detached. */

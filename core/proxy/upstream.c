@@ -265,6 +265,19 @@ static void response_received(struct upstream *up)
     client_arm(c);
 }
 
+/* in_pump()'s reasons are a request's. */
+static enum end_reason bad_body(const struct h1_in *in)
+{
+    switch ((enum end_reason)in->why) {
+    case END_BAD_CHUNK:
+        return END_RESPONSE_CHUNK;
+    case END_BAD_TRAILER:
+        return END_RESPONSE_TRAILER;
+    default:
+        return END_OVERLOADED;
+    }
+}
+
 static void pump(struct upstream *up)
 {
     in_pump(&up->body_in, &up->in);
@@ -277,8 +290,7 @@ static void pump(struct upstream *up)
         response_received(up);
         return;
     case IN_BAD:
-        break_response(up, up->body_in.why == END_BAD_TRAILER ? END_RESPONSE_TRAILER
-                                                              : END_RESPONSE_CHUNK);
+        break_response(up, bad_body(&up->body_in));
         return;
     default:
         break;
@@ -340,8 +352,9 @@ static void read_head(struct upstream *up)
             final_head(up, &h, head_bytes);
             return;
         }
-        if (!exchange_interim(ex, &h)) {
-            fail_attempt(up, END_RESPONSE_INTERIM);
+        why = exchange_interim(ex, &h);
+        if (why != END_OK) {
+            fail_attempt(up, why);
             return;
         }
         slice_consume(&up->in, head_bytes);

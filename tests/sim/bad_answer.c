@@ -30,7 +30,7 @@ static const struct bad_answer bad_answers[] = {
     BAD("no status line", "Content-Length: 3\r\n\r\nabc", BAD_STATUS_LINE),
     BAD("NUL", OK "A: b\0c\r\nContent-Length: 0\r\n\r\n", RESPONSE_HEAD_BAD),
     BAD("folded", OK "A: b\r\n c\r\nContent-Length: 0\r\n\r\n", RESPONSE_HEAD_BAD),
-    BAD("bare LF", "HTTP/1.1 200 OK\nContent-Length: 0\n\n", RESPONSE_HEAD_BAD),
+    BAD("bare LF", OK "Content-Length: 0\n\n", RESPONSE_HEAD_BAD),
     BAD("no name", OK ": b\r\nContent-Length: 0\r\n\r\n", RESPONSE_HEAD_BAD),
     BAD("two lengths", OK "Content-Length: 3\r\nContent-Length: 4\r\n\r\nabcd",
         RESPONSE_CONTENT_LENGTH),

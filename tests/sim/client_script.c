@@ -79,7 +79,7 @@ static unsigned tolerance(const struct sim_client *c, const struct plan *p)
         answers += a->answer.body_bytes;
     }
     /* A head may begin behind the body before it: the pace is what counts. */
-    if (longest_ns(p, head_max, c->write_max, c->write_pause_ns) > 8 * SIM_S ||
+    if (longest_ns(p, head_max, c->write_max, c->write_pause_ns) > 3 * SIM_S ||
         c->write_pause_ns > 10 * SIM_MS || c->fate == FATE_STUCK_WRITER)
         t |= MAY_TIME_OUT;
     /* What the proxy thinks idle may be busy reading. */
@@ -104,7 +104,8 @@ struct sim_client *client_make(struct world *w, uint32_t number)
     sim_cover(s, COVER_CLIENTS);
     c->world = w;
     c->number = number;
-    c->local = net_addr((uint16_t)(1000 + number), (uint16_t)(40000 + number));
+    c->local = p->ipv6 ? net_addr6((uint16_t)(1000 + number), (uint16_t)(40000 + number))
+                       : net_addr((uint16_t)(1000 + number), (uint16_t)(40000 + number));
     uint32_t count = 1 + sim_below(s, p->asks_per_client_max);
     c->asks = sim_alloc(s, count * sizeof *c->asks);
     while (c->asks_count < count) {

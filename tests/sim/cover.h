@@ -19,6 +19,7 @@
     COVER(ACCEPT_ENDS, "multishot accepts ended early")                                            \
     COVER(ACCEPT_ERRORS, "failed accepts")                                                         \
     COVER(OPEN_ERRORS, "sockets refused to the proxy")                                             \
+    COVER(ALLOC_FAILURES, "allocations refused to the stages")                                     \
     COVER(CONNECTS, "connects of the proxy")                                                       \
     COVER(CONNECTS_FAILED, "... that failed")                                                      \
     COVER(RESETS, "connections reset")                                                             \

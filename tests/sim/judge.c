@@ -98,7 +98,54 @@ static bool broken_later(const struct ask *a)
 static bool may_be_lost(const struct world *w, const struct ask *a)
 {
     return (w->draining && w->plan.stops) || sends_on_after_last(a) || broken_later(a) ||
-           (a->tolerance & MAY_BE_IGNORED); /* its client sends on when the idle time is over */
+           (a->tolerance & MAY_BE_IGNORED) || /* its client sends on when the idle time is over, */
+           (a->client->read_pause_ns && w->plan.net.reset_discards); /* or when it is read late */
+}
+
+/* Whether what the log says can have happened to that request in that world. */
+static bool reason_is_possible(const struct world *w, const struct ask *a)
+{
+    const struct plan *p = &w->plan;
+    const struct sim_client *c = a->client;
+    const struct answer_script *r = &a->answer;
+    enum end_reason reason = (enum end_reason)a->reason;
+    bool breaks = r->fault == FAULT_CUT || r->fault == FAULT_RESET || answer_leaves(r);
+    switch (reason) {
+    case END_OK:
+    case END_REPLIED:
+        return true;
+    case END_CLIENT_HEAD_TIMEOUT:
+    case END_CLIENT_BODY_TIMEOUT:
+        return (a->tolerance & MAY_TIME_OUT) != 0;
+    case END_CLIENT_GONE:
+    case END_CLIENT_RESET:
+    case END_CLIENT_CUT_HEAD:
+    case END_CLIENT_CUT_BODY:
+        return c->vanished || c->stuck || c->leaves_at_once;
+    case END_CLIENT_WRITE_TIMEOUT:
+        return c->stuck || c->read_pause_ns;
+    case END_OVERLOADED:
+        return p->faults.alloc || p->faults.open_error;
+    case END_SHUTDOWN:
+        return w->draining;
+    case END_CONNECT_REFUSED:
+    case END_CONNECT_TIMEOUT:
+    case END_CONNECT_FAILED:
+    case END_NO_SERVER:
+        return p->dead_servers || p->server_flaps || p->faults.open_error;
+    case END_SERVER_STALE:
+        return (a->tolerance & MAY_BE_STALE) || breaks;
+    case END_SERVER_RESET:
+    case END_RESPONSE_CUT_HEAD:
+    case END_RESPONSE_CUT_BODY:
+        return breaks;
+    case END_SERVER_FIRST_BYTE_TIMEOUT:
+    case END_SERVER_STALL:
+        return r->fault == FAULT_STALL || (a->tolerance & MAY_TIME_OUT & w->plan.tolerance);
+    default:
+        return (a->bad && reason == a->bad->reason) ||
+               (r->fault == FAULT_BAD && reason == r->bad->reason);
+    }
 }
 
 static void judge_record(struct world *w, const struct ask *a)
@@ -109,6 +156,8 @@ static void judge_record(struct world *w, const struct ask *a)
             blame(w, a, "not logged");
         return;
     }
+    if (!reason_is_possible(w, a))
+        blame(w, a, "the reason that is logged cannot be");
     if (a->reason == END_SHUTDOWN && !w->plan.stops &&
         (!w->draining ||
          a->logged_at_ns < w->drained_from_ns + ms_to_ns(w->plan.config.timeouts.drain_ms)))
@@ -124,7 +173,7 @@ static void judge_record(struct world *w, const struct ask *a)
         blame(w, a, "another server status is logged");
     if (ended_by_us(a) && (a->client->vanished || a->client->stuck || w->draining))
         return;
-    bool doubtful = a->status == 408 && strcmp(a->method, "HEAD") == 0; /* see client.c */
+    bool doubtful = !a->forwarded && a->said_last && strcmp(a->method, "HEAD") == 0;
     if (a->logged_bytes_out != a->answer_wire_bytes && !doubtful)
         blame(w, a, "other bytes out are logged than were received");
     if (a->forwarded && a->reason != END_OK)
@@ -149,6 +198,8 @@ static bool own_answer_allowed(const struct ask *a)
     const struct answer_script *r = &a->answer;
     if (own_error(a->status) && (a->tolerance & MAY_FAIL))
         return true;
+    if (a->status == 431 && (a->tolerance & MAY_BE_SHED))
+        return true;
     if (a->status == 408 && (a->tolerance & MAY_TIME_OUT))
         return true;
     if (a->status == 502 && (a->tolerance & MAY_BE_STALE) &&
@@ -164,8 +215,7 @@ static bool own_answer_allowed(const struct ask *a)
 static void judge_bad(struct world *w, const struct ask *a)
 {
     const struct end_reason_info *info = end_reason_info(a->bad->reason);
-    if (a->answered && (a->tolerance & (MAY_FAIL | MAY_TIME_OUT)) &&
-        (own_error(a->status) || a->status == 408))
+    if (a->answered && own_answer_allowed(a))
         return;
     if (a->forwarded && a->cut)
         return; /* an early answer, then the body turned bad */

@@ -144,10 +144,12 @@ static void run_turn(struct sim_loop *l)
     l->base.turns++;
     l->base.now_ns = s->now_ns;
     l->base.wall_us = (uint64_t)((int64_t)(WALL_AT_START_US + s->now_ns / 1000) + l->wall_jump_us);
+    s->alloc_failures = l->ring->faults.alloc;
     run_completions(l);
     timer_wheel_advance(&l->base.timers, s->now_ns);
     run_messages(l);
     run_tasks(l);
+    s->alloc_failures = 0;
     poison_released(l, true);
     flights_verify(l);
     flights_feed(l);

@@ -39,6 +39,17 @@ struct addr net_addr(uint16_t host, uint16_t port)
     };
 }
 
+struct addr net_addr6(uint16_t host, uint16_t port)
+{
+    struct addr a = { .len = sizeof a.v6 };
+    a.v6.sin6_family = AF_INET6;
+    a.v6.sin6_port = htons(port);
+    a.v6.sin6_addr.s6_addr[0] = 0xfd;
+    a.v6.sin6_addr.s6_addr[14] = (uint8_t)(host >> 8);
+    a.v6.sin6_addr.s6_addr[15] = (uint8_t)host;
+    return a;
+}
+
 /* ---- what is on the way --------------------------------------------------------------------- */
 
 static struct net_end *end_new(struct net *n, uint64_t latency_ns)

@@ -117,5 +117,7 @@ bool net_addr_eq(const struct addr *a, const struct addr *b);
 
 /* 10.0.HOST:PORT */
 struct addr net_addr(uint16_t host, uint16_t port);
+/* [fd00::HOST]:PORT */
+struct addr net_addr6(uint16_t host, uint16_t port);
 
 #endif

@@ -31,6 +31,8 @@ static void base(struct plan *p, struct sim *s)
         .slow_writer = 150,
         .slow_reader = 150,
     };
+    p->backlog = sim_chance(s, 200) ? 1 : 64;
+    p->ipv6 = sim_chance(s, 300);
     p->net.latency_min_ns = SIM_US;
     p->net.latency_max_ns = latencies_ns[sim_below(s, 4)];
     p->net.window_max = windows[sim_below(s, 5)];
@@ -153,6 +155,15 @@ static void starved(struct plan *p, struct sim *s)
     p->tolerance = MAY_FAIL | MAY_BE_CUT | MAY_BE_IGNORED | MAY_TIME_OUT;
 }
 
+/* Memory runs out. */
+static void no_memory(struct plan *p, struct sim *s)
+{
+    p->faults.alloc = 100 + sim_below(s, 500);
+    p->big_head *= 10;
+    p->body_bytes_max = 3000;
+    p->tolerance = MAY_FAIL | MAY_BE_CUT | MAY_BE_IGNORED | MAY_BE_SHED;
+}
+
 /* The workers are told to end in the middle of it. */
 static void draining(struct plan *p, struct sim *s)
 {
@@ -188,7 +199,9 @@ static void chaos(struct plan *p, struct sim *s)
     if (sim_chance(s, 300))
         p->drain_at_ns = sim_range(s, 0, 60 * SIM_S);
     p->stops = sim_chance(s, 500);
-    p->tolerance = MAY_FAIL | MAY_BE_CUT | MAY_BE_IGNORED | MAY_BE_STALE | MAY_TIME_OUT;
+    p->faults.alloc = sim_chance(s, 300) ? 100 : 0;
+    p->tolerance =
+        MAY_BE_SHED | MAY_FAIL | MAY_BE_CUT | MAY_BE_IGNORED | MAY_BE_STALE | MAY_TIME_OUT;
 }
 
 static const struct {
@@ -205,6 +218,7 @@ static const struct {
     { "broken_answers", broken_answers },
     { "rude_clients", rude_clients },
     { "starved", starved },
+    { "no_memory", no_memory },
     { "draining", draining },
     { "stopping", stopping },
     { "chaos", chaos },

@@ -14,6 +14,7 @@ enum tolerance {
     MAY_BE_IGNORED = 4, /* the connection ends before its answer begins */
     MAY_BE_STALE = 8,   /* 502 if it is not to be repeated */
     MAY_TIME_OUT = 16,  /* 408: the client is as slow as that, or starved */
+    MAY_BE_SHED = 32,   /* 431 or without its trailers: there is no memory for them */
 };
 
 struct plan {
@@ -23,6 +24,8 @@ struct plan {
     struct ring_faults faults;
     uint32_t workers, clients, asks_per_client_max;
     uint32_t body_bytes_max;
+    uint32_t backlog; /* of a listening socket of the proxy */
+    bool ipv6;        /* clients and listeners */
 
     /* servers */
     uint32_t servers, dead_servers;

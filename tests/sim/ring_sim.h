@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The simulated kernel behind core/ring/{loop,op,sock}.h: descriptors, operations in flight, and
- * the faults it injects. ring_sim.c fills op.h, loop_sim.c loop.h, sock_sim.c sock.h.
+ * the faults it injects. ring_sim.c fills op.h, loop_sim.c loop.h, sock_sim.c sock.h and has the
+ * descriptors.
  *
  * Every misuse of those headers is a CHECK here: starting a busy op, memory of an op in flight that
  * changed, a descriptor closed with ops in flight, closed twice, or used after it was closed
@@ -21,6 +22,7 @@ struct ring_faults {
     uint32_t accept_end;   /* a multishot accept ends after a connection, without error */
     uint32_t accept_error; /* ... or with -EMFILE, the connection waiting on */
     uint32_t open_error;   /* sock_open() answers -EMFILE */
+    uint32_t alloc;        /* an allocation in a turn fails */
     uint32_t turn_stall;   /* the loop's thread is held up before a turn */
     uint64_t turn_stall_max_ns;
     uint64_t op_delay_max_ns;   /* from ready to completed */

@@ -38,7 +38,9 @@ void sim_destroy(struct sim *s)
 
 void *sim_alloc(struct sim *s, size_t bytes)
 {
+    s->allocating = true;
     struct sim_block *b = calloc(1, sizeof *b + bytes);
+    s->allocating = false;
     CHECK(b);
     b->next = s->blocks;
     s->blocks = b;

@@ -37,6 +37,8 @@ struct sim {
     uint32_t sequence;
     uint64_t events; /* run so far */
     uint64_t covered[COVER_COUNT];
+    uint32_t alloc_failures;  /* in a thousand, of the stages' (alloc_sim.c) */
+    volatile bool allocating; /* its own; volatile: calloc() is thought not to read it */
     struct sim_block *blocks; /* memory that lives as long as the world */
     uint64_t trace_hash;
     uint64_t trace_count;

@@ -1,11 +1,55 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* core/ring/sock.h on the virtual network. */
+/* Descriptors, and core/ring/sock.h on the virtual network. */
 #include "core/ring/sock.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
 #include "core/base/check.h"
 #include "tests/sim/ring_sim.h"
+
+/* ---- descriptors ------------------------------------------------------------------------------
+ */
+
+#define VFD_FIRST 1000 /* clear of the process's own */
+
+void ring_sim_init(struct ring_sim *r, struct sim *s, struct net *n)
+{
+    *r = (struct ring_sim){ .sim = s, .net = n };
+    r->source = net_addr(1, 0);
+}
+
+void ring_sim_destroy(struct ring_sim *r)
+{
+    CHECK(r->fds_open == 0);
+    free(r->fds);
+}
+
+int vfd_new(struct ring_sim *r, enum vfd_kind kind, int family)
+{
+    if (r->fds_count == r->fds_max) {
+        r->fds_max = r->fds_max ? r->fds_max * 2 : 64;
+        r->fds = realloc(r->fds, r->fds_max * sizeof *r->fds);
+        CHECK(r->fds);
+    }
+    struct vfd *v = sim_alloc(r->sim, sizeof *v);
+    *v = (struct vfd){ .ring = r, .kind = kind, .family = family };
+    list_init(&v->flights);
+    r->fds[r->fds_count] = v;
+    r->fds_open++;
+    return VFD_FIRST + (int)r->fds_count++;
+}
+
+struct vfd *vfd_get(struct ring_sim *r, int fd)
+{
+    CHECK(fd >= VFD_FIRST && (uint32_t)(fd - VFD_FIRST) < r->fds_count);
+    struct vfd *v = r->fds[fd - VFD_FIRST];
+    CHECK(v->kind != VFD_CLOSED);
+    return v;
+}
+
+/* ---- sock.h
+ * -------------------------------------------------------------------------------------- */
 
 /* sock.h's functions ask a kernel, of which there is one: so it is here. One world at a time. */
 static struct ring_sim *installed;

@@ -7,6 +7,7 @@
 
 #include "core/base/check.h"
 #include "core/ring/sock.h"
+#include "tests/sim/alloc_sim.h"
 #include "tests/sim/client.h"
 #include "tests/sim/server.h"
 
@@ -87,7 +88,7 @@ static void make_worker(struct world *w, uint16_t index)
     ww->drain.run = drain_worker;
     bool made = worker_init(&ww->worker, ww->loop, &w->plan.config, index, &ww->counters, &ww->log);
     CHECK(made);
-    int fd = sock_listen(&w->listen_addr, 16, SOCK_LISTEN_REUSEPORT, NULL);
+    int fd = sock_listen(&w->listen_addr, (int)w->plan.backlog, SOCK_LISTEN_REUSEPORT, NULL);
     CHECK(fd >= 0);
     made = worker_listen(&ww->worker, &w->plan.config.listeners[0], fd);
     CHECK(made);
@@ -106,6 +107,21 @@ static void on_drain_time(void *arg, uint64_t n)
     }
 }
 
+/* Between turns: buffers belong to exchanges, idle connections hold none. */
+static void on_look(void *arg, uint64_t n)
+{
+    struct world *w = arg;
+    for (uint32_t i = 0; i < w->plan.workers; i++) {
+        struct world_worker *ww = &w->workers[i];
+        const struct sim_loop *l = (const struct sim_loop *)ww->loop;
+        if (!ww->drained && ww->worker.exchanges.live == 0 && l->ready_count == 0 &&
+            ww->loop->bufs.lent > 0)
+            sim_fail(&w->sim, "%u buffers are held, and there is no exchange", ww->loop->bufs.lent);
+    }
+    if (w->clients_done < w->plan.clients)
+        sim_after(&w->sim, sim_range(&w->sim, 1, 100 * SIM_MS), on_look, w, n);
+}
+
 static void build(struct world *w)
 {
     struct plan *p = &w->plan;
@@ -113,8 +129,8 @@ static void build(struct world *w)
     ring_sim_init(&w->ring, &w->sim, &w->net);
     w->ring.faults = p->faults;
     ring_sim_install(&w->ring);
-    w->listen_addr = net_addr(1, 80);
-    p->config.listeners[0] = (struct listener_config){ w->listen_addr, "10.0.0.1:80" };
+    w->listen_addr = p->ipv6 ? net_addr6(1, 80) : net_addr(1, 80);
+    p->config.listeners[0] = (struct listener_config){ w->listen_addr, "the proxy" };
     p->config.listeners_count = 1;
     make_servers(w);
     p->config.backend.servers = w->server_configs;
@@ -126,6 +142,8 @@ static void build(struct world *w)
     w->clients = sim_alloc(&w->sim, p->clients * sizeof *w->clients);
     for (uint32_t i = 0; i < p->clients; i++)
         w->clients[i] = client_make(w, i);
+    alloc_watch(&w->sim);
+    sim_after(&w->sim, SIM_S, on_look, w, 0);
     if (p->drain_at_ns)
         sim_after(&w->sim, p->drain_at_ns, on_drain_time, w, 0);
 }
@@ -221,6 +239,7 @@ bool world_run(uint64_t seed, const char *profile, bool trace, struct world_resu
     out->asks = w->asks_count;
     out->profile = w->plan.profile;
     running = NULL;
+    alloc_watch(NULL);
     net_destroy(&w->net);
     sim_destroy(&w->sim);
     free(w);

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Connections of scripted clients and servers: what they say and hear. */
 #include <errno.h>
-#include <fcntl.h>
+#include <linux/inet_diag.h>
+#include <linux/netlink.h>
+#include <linux/sock_diag.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -220,32 +223,56 @@ void sayf(struct conn *c, const char *format, ...)
     say_bytes(c, text, (size_t)n);
 }
 
-/* Bytes that the other end of a TCP connection has received but its process has not read; -1: the
- * connection is not there any more. */
-static long unread_by_peer(struct conn *c)
+/* Asks the kernel about one TCP socket, by its two ends. */
+static int ask_diag(int netlink, const struct addr *own, const struct addr *peer)
+{
+    struct {
+        struct nlmsghdr head;
+        struct inet_diag_req_v2 req;
+    } ask = {
+        .head = { .nlmsg_len = sizeof ask,
+                  .nlmsg_type = SOCK_DIAG_BY_FAMILY,
+                  .nlmsg_flags = NLM_F_REQUEST },
+        .req = { .sdiag_family = AF_INET,
+                 .sdiag_protocol = IPPROTO_TCP,
+                 .idiag_states = ~0U,
+                 .id = { .idiag_sport = own->v4.sin_port,
+                         .idiag_dport = peer->v4.sin_port,
+                         .idiag_src = { own->v4.sin_addr.s_addr },
+                         .idiag_dst = { peer->v4.sin_addr.s_addr },
+                         .idiag_cookie = { INET_DIAG_NOCOOKIE, INET_DIAG_NOCOOKIE } } },
+    };
+    return send(netlink, &ask, sizeof ask, 0) == (ssize_t)sizeof ask ? 0 : -1;
+}
+
+/* Bytes that the other end of a TCP connection has received but its process has not read; 0 too
+ * when the connection is not there any more. */
+static unsigned unread_by_peer(struct conn *c)
 {
     struct addr own = { .len = sizeof own - offsetof(struct addr, sa) }, peer = own;
     if (getsockname(c->fd, &own.sa, &own.len) != 0 || getpeername(c->fd, &peer.sa, &peer.len) != 0)
-        return -1;
+        return 0;
     assert_int_equal(own.sa.sa_family, AF_INET);
-    FILE *f = fopen("/proc/net/tcp", "re");
-    assert_non_null(f);
-    char line[256];
-    unsigned local, remote, sending, unread;
-    long found = -1;
-    while (found < 0 && fgets(line, sizeof line, f))
-        if (sscanf(line, " %*u: %*8x:%4x %*8x:%4x %*x %8x:%8x", &local, &remote, &sending,
-                   &unread) == 4 &&
-            local == ntohs(peer.v4.sin_port) && remote == ntohs(own.v4.sin_port))
-            found = (long)unread;
-    fclose(f);
-    return found;
+    int netlink = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+    assert_true(netlink >= 0);
+    assert_int_equal(ask_diag(netlink, &peer, &own), 0);
+    struct {
+        struct nlmsghdr head;
+        struct inet_diag_msg msg;
+        char attributes[4096];
+    } answer;
+    ssize_t n = recv(netlink, &answer, sizeof answer, 0);
+    close(netlink);
+    assert_true(n >= (ssize_t)sizeof answer.head);
+    return answer.head.nlmsg_type == SOCK_DIAG_BY_FAMILY ? answer.msg.idiag_rqueue : 0;
 }
 
 void wait_taken(struct conn *c)
 {
-    while (unread_by_peer(c) > 0)
+    while (unread_by_peer(c) > 0) {
         wire_left_ms(c->w);
+        sched_yield();
+    }
 }
 
 void say_slowly(struct conn *c, const char *text)

@@ -2,6 +2,8 @@
 /* The sluice process: starting it, its messages, its log, its end. */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -9,6 +11,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "tests/wire/wire.h"
@@ -28,6 +31,20 @@ static char *program(struct wire *w)
     return path;
 }
 
+static void refuse_io_uring(int error)
+{
+    struct sock_filter code[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_io_uring_setup, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (unsigned)error),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog filter = { .len = sizeof code / sizeof code[0], .filter = code };
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
+        prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) != 0)
+        _exit(126);
+}
+
 static void run_program(const struct wire *w, char **argv, int out_fd, int err_fd, pid_t parent)
 {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -39,9 +56,22 @@ static void run_program(const struct wire *w, char **argv, int out_fd, int err_f
         struct rlimit r = { w->descriptors_max, w->descriptors_max };
         setrlimit(RLIMIT_NOFILE, &r);
     }
+    if (w->io_uring_error)
+        refuse_io_uring(w->io_uring_error);
     execv(argv[0], argv);
     fprintf(stderr, "cannot run %s: %s\n", argv[0], strerror(errno));
     _exit(127);
+}
+
+/* The two ends of a terminal, ours first. */
+static void open_terminal(int fds[2])
+{
+    fds[0] = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+    assert_true(fds[0] >= 0);
+    assert_int_equal(grantpt(fds[0]), 0);
+    assert_int_equal(unlockpt(fds[0]), 0);
+    fds[1] = open(ptsname(fds[0]), O_RDWR | O_NOCTTY | O_CLOEXEC);
+    assert_true(fds[1] >= 0);
 }
 
 /* Starts sluice with arguments that are separated by spaces. */
@@ -55,7 +85,10 @@ static void launch(struct wire *w, struct process *p, const char *arguments)
     }
     wire_note(w, "sluice %s", arguments);
     int out[2], err[2];
-    assert_int_equal(pipe2(out, O_CLOEXEC), 0);
+    if (w->on_terminal)
+        open_terminal(out);
+    else
+        assert_int_equal(pipe2(out, O_CLOEXEC), 0);
     assert_int_equal(pipe2(err, O_CLOEXEC), 0);
     (void)fcntl(out[0], F_SETPIPE_SZ, LOG_PIPE_BYTES); /* a smaller one will usually do */
     pid_t parent = getpid();
@@ -152,7 +185,7 @@ void sluice_start(struct wire *w, const char *options, ...)
     va_end(args);
     char *line =
         wire_text(w, "proxy %s%s%s%s", given, strstr(given, "--from ") ? "" : " --from 127.0.0.1:0",
-                  strstr(given, "--log ") ? "" : " --log json:-",
+                  w->on_terminal || strstr(given, "--log ") ? "" : " --log json:-",
                   strstr(given, "--workers ") ? "" : " --workers 1");
     if (!strstr(given, "--to ")) {
         const char *separator = " --to ";
@@ -167,6 +200,16 @@ void sluice_start(struct wire *w, const char *options, ...)
 void sluice_limit_descriptors(struct wire *w, unsigned count)
 {
     w->descriptors_max = count;
+}
+
+void sluice_without_io_uring(struct wire *w, int error)
+{
+    w->io_uring_error = error;
+}
+
+void sluice_on_terminal(struct wire *w)
+{
+    w->on_terminal = true;
 }
 
 const char *sluice_address(struct wire *w, unsigned n)

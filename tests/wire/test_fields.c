@@ -352,9 +352,15 @@ static void a_client_that_wants_to_close_is_told_so(struct wire *w)
     struct origin *o = origin_open(w);
     sluice_start(w, " ");
     struct conn *c = client_dial(w);
-    struct message m = as_forwarded(c, o, "GET / HTTP/1.1\r\nHost: a\r\nConnection: CLOSE\r\n\r\n");
-    has_no_field(&m, "Connection");
+    say(c, "GET / HTTP/1.1\r\nHost: a\r\nConnection: CLOSE\r\n\r\n");
+    struct conn *s = origin_accept(o);
+    struct message m = hear_request(s);
+    has_no_field(&m, "Connection"); /* it says nothing about this connection */
+    say(s, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+    m = hear_answered(c, 200, "ok");
+    has_field(&m, "Connection", "close");
     hear_end(c);
+    get_and_answer(client_dial(w), o, s, "the server's goes on");
 }
 
 static void an_http_1_0_server_looks_like_1_1(struct wire *w)

@@ -147,6 +147,15 @@ static void human_is_for_people(struct wire *w)
     assert_null(strchr(all, '\033')); /* no colours in a file */
 }
 
+static void a_terminal_gets_it_in_colours_without_asking(struct wire *w)
+{
+    origin_answering(w, "A");
+    sluice_on_terminal(w);
+    sluice_start(w, " ");
+    get(w, "/shown", "");
+    matches(w, log_line(w), "^[0-9:.]+Z \033\\[32m200\033\\[0m GET example\\.com/shown ");
+}
+
 static void off_is_off(struct wire *w)
 {
     origin_answering(w, "A");
@@ -235,6 +244,7 @@ int main(void)
         TEST(json_is_json_whatever_comes),
         TEST(combined_is_what_tools_know),
         TEST(human_is_for_people),
+        TEST(a_terminal_gets_it_in_colours_without_asking),
         TEST(off_is_off),
         TEST(lines_are_appended),
         TEST(usr1_opens_the_file_anew),

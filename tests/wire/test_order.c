@@ -159,6 +159,25 @@ static void an_early_response_reaches_a_client_that_goes_on_sending(struct wire 
     hear_end(c);
 }
 
+/* A server that closes on a body resets its connection; its answer was there before. */
+static void a_refusal_passes_whose_server_hangs_up_on_the_body(struct wire *w)
+{
+    struct origin *o = origin_open(w);
+    sluice_start(w, " ");
+    for (unsigned i = 0; i < 10; i++) {
+        struct conn *c = client_dial(w);
+        sayf(c, POST "Content-Length: %llu\r\n\r\n", (unsigned long long)(32 * MIB));
+        stream_send(c, i, 32 * MIB, BY_LENGTH);
+        struct conn *s = origin_accept(o);
+        hear_head(s);
+        say(s, "HTTP/1.1 413 Too Much\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno");
+        hang_up(s);
+        hear_answered(c, 413, "no");
+        logged(w, "status=413 server_status=413 end=ok");
+        hang_up(c);
+    }
+}
+
 static void a_request_may_end_while_its_response_is_under_way(struct wire *w)
 {
     struct origin *o = origin_open(w);
@@ -223,7 +242,6 @@ static void pipelined_requests_are_answered_after_the_client_ended_its_side(stru
     end_sending(c);
     struct conn *s = origin_accept(o);
     hears_request(s, "GET /1 HTTP/1.1");
-    wait_taken(c);
     answer(s, "one");
     hear_answered(c, 200, "one");
     hears_request(s, "GET /2 HTTP/1.1");
@@ -276,6 +294,7 @@ int main(void)
         TEST(interim_and_final_responses_may_come_together),
         TEST(a_response_may_come_before_the_request_is_whole),
         TEST(an_early_response_reaches_a_client_that_goes_on_sending),
+        TEST(a_refusal_passes_whose_server_hangs_up_on_the_body),
         TEST(a_request_may_end_while_its_response_is_under_way),
         TEST(pipelined_requests_are_answered_in_order),
         TEST(a_thousand_pipelined_requests_are_answered_in_order),

@@ -255,7 +255,7 @@ static void a_server_that_does_not_answer_the_connect_is_given_up(struct wire *w
 {
     origin_full(w);
     origin_answering(w, "B");
-    sluice_start(w, "--timeout connect=100ms");
+    sluice_start(w, "--timeout connect=300ms");
     struct conn *c = client_dial(w);
     for (unsigned i = 0; i < 4; i++) {
         say(c, GET);
@@ -266,7 +266,7 @@ static void a_server_that_does_not_answer_the_connect_is_given_up(struct wire *w
 static void connects_that_all_take_too_long_are_a_504(struct wire *w)
 {
     origin_full(w);
-    sluice_start(w, "--timeout connect=100ms");
+    sluice_start(w, "--timeout connect=300ms");
     struct conn *c = client_dial(w);
     say(c, GET);
     hear_status(c, 504);

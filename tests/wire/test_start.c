@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Arguments, listening, signals, stopping. */
+#include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "tests/wire/wire.h"
 
@@ -98,6 +101,10 @@ static void a_port_in_use_is_named_and_ends_with_1(struct wire *w)
     assert_int_equal(r.code, 1);
     contains(w, r.err, o->name);
     contains(w, r.err, "Address already in use");
+    const char *port = strrchr(o->name, ':'); /* on every address, that one included */
+    r = sluice_run(w, "proxy --from %s --to 127.0.0.1:1", port);
+    assert_int_equal(r.code, 1);
+    contains(w, r.err, port);
 }
 
 static void two_proxies_do_not_share_a_port(struct wire *w)
@@ -122,6 +129,36 @@ static void a_log_that_cannot_be_opened_is_named_and_ends_with_1(struct wire *w)
     assert_int_equal(r.code, 1);
     contains(w, r.err, "/nowhere/access.log");
     contains(w, r.err, "No such file");
+}
+
+static void where_io_uring_is_refused_the_remedy_is_named(struct wire *w)
+{
+    static const int errors[] = { EPERM, ENOSYS };
+    for (size_t i = 0; i < sizeof errors / sizeof errors[0]; i++) {
+        sluice_without_io_uring(w, errors[i]);
+        struct outcome r = sluice_run(w, "proxy --from 127.0.0.1:0 --to 127.0.0.1:1");
+        assert_int_equal(r.code, 1);
+        contains(w, r.err, "io_uring");
+        contains(w, r.err, "seccomp profile");
+        contains(w, r.err, strerror(errors[i]));
+    }
+}
+
+static void it_has_a_worker_for_each_cpu_it_may_use(struct wire *w)
+{
+    cpu_set_t all, one;
+    assert_int_equal(sched_getaffinity(0, sizeof all, &all), 0);
+    sluice_start(w, "--to 127.0.0.1:1 --workers auto");
+    contains(w, w->sluice.err.p, wire_text(w, "sluice: %d worker", CPU_COUNT(&all)));
+    sluice_stop(w);
+    CPU_ZERO(&one);
+    for (int i = 0; CPU_COUNT(&one) == 0; i++)
+        if (CPU_ISSET(i, &all))
+            CPU_SET(i, &one);
+    assert_int_equal(sched_setaffinity(0, sizeof one, &one), 0); /* ours, and so its */
+    sluice_start(w, "--to 127.0.0.1:1 --workers auto");
+    assert_int_equal(sched_setaffinity(0, sizeof all, &all), 0);
+    contains(w, w->sluice.err.p, "sluice: 1 worker,");
 }
 
 static void it_listens_soon_and_says_what_to_try(struct wire *w)
@@ -186,6 +223,27 @@ static void it_serves_a_unix_socket_and_removes_it(struct wire *w)
     assert_int_equal(stat(path, &st), -1);
 }
 
+static void the_unix_socket_of_a_killed_proxy_is_replaced(struct wire *w)
+{
+    struct origin *o = origin_open(w);
+    const char *path = wire_path(w, "front");
+    sluice_start(w, "--from unix:%s", path);
+    sluice_signal(w, SIGKILL);
+    sluice_ends(w, 128 + SIGKILL);
+    sluice_start(w, "--from unix:%s", path);
+    serves(w, o, wire_text(w, "unix:%s", path), NULL);
+    struct outcome r = sluice_run(w, "proxy --from unix:%s --to 127.0.0.1:1", path);
+    assert_int_equal(r.code, 1); /* but not that of a living one */
+    contains(w, r.err, path);
+}
+
+static void abstract_unix_sockets_do_as_well(struct wire *w)
+{
+    struct origin *o = origin_open_at(w, wire_text(w, "unix:@sluice-back-%d", (int)getpid()));
+    sluice_start(w, "--from unix:@sluice-front-%d", (int)getpid());
+    serves(w, o, sluice_address(w, 0), NULL);
+}
+
 static void it_forwards_to_a_unix_socket(struct wire *w)
 {
     struct origin *o = origin_open_at(w, wire_text(w, "unix:%s", wire_path(w, "back")));
@@ -236,6 +294,7 @@ static void drains_on(struct wire *w, int signal_number)
     struct message m = hear_answered(c, 200, "last");
     has_field(&m, "Connection", "close");
     hear_end(c);
+    hang_up(c);
     sluice_ends(w, 0);
 }
 
@@ -295,12 +354,16 @@ int main(void)
         TEST(two_proxies_do_not_share_a_port),
         TEST(an_address_of_another_machine_is_named_and_ends_with_1),
         TEST(a_log_that_cannot_be_opened_is_named_and_ends_with_1),
+        TEST(where_io_uring_is_refused_the_remedy_is_named),
+        TEST(it_has_a_worker_for_each_cpu_it_may_use),
         TEST(it_listens_soon_and_says_what_to_try),
         TEST(it_serves_ipv4),
         TEST(it_serves_ipv6_and_only_that),
         TEST(a_bare_port_takes_both_families),
         TEST(it_serves_a_unix_socket_and_removes_it),
+        TEST(the_unix_socket_of_a_killed_proxy_is_replaced),
         TEST(it_forwards_to_a_unix_socket),
+        TEST(abstract_unix_sockets_do_as_well),
         TEST(it_listens_on_several_addresses),
         TEST(term_ends_an_idle_proxy),
         TEST(term_lets_requests_end_but_no_client_begin),

@@ -30,7 +30,7 @@ static void trickle_until_answered(struct conn *c, int pause_ms)
 static void a_client_that_says_nothing_is_closed(struct wire *w)
 {
     struct origin *o = origin_open(w);
-    sluice_start(w, "--timeout client_idle=50ms");
+    sluice_start(w, "--timeout client_idle=500ms");
     hear_end(client_dial(w));
     struct conn *c = client_dial(w);
     get_and_answer(c, o, NULL, "ok");
@@ -126,14 +126,14 @@ static void a_client_that_stops_reading_is_cut_off(struct wire *w)
 static void a_client_may_read_slowly(struct wire *w)
 {
     struct origin *o = origin_open(w);
-    sluice_start(w, "--timeout stall=200ms");
+    sluice_start(w, "--timeout stall=800ms");
     struct conn *c = client_dial(w);
     say(c, GET);
     struct conn *s = origin_accept(o);
     hear_request(s);
     say_too_much(s);
     hear_head(c);
-    let_pass(600); /* it is not the server that stalls */
+    let_pass(1600); /* it is not the server that stalls */
     stream_hear(c, 1, 64 * MIB, BY_LENGTH);
     streams_sent(w);
     logged(w, "end=ok");
@@ -144,7 +144,7 @@ static void a_client_may_read_slowly(struct wire *w)
 static void a_server_that_does_not_answer_is_a_504(struct wire *w)
 {
     struct origin *o = origin_open(w);
-    sluice_start(w, "--timeout first_byte=100ms");
+    sluice_start(w, "--timeout first_byte=500ms");
     struct conn *c = client_dial(w);
     say(c, GET);
     struct conn *s = origin_accept(o);
@@ -158,13 +158,13 @@ static void a_server_that_does_not_answer_is_a_504(struct wire *w)
 static void interim_responses_are_signs_of_life(struct wire *w)
 {
     struct origin *o = origin_open(w);
-    sluice_start(w, "--timeout first_byte=800ms");
+    sluice_start(w, "--timeout first_byte=1500ms");
     struct conn *c = client_dial(w);
     say(c, GET);
     struct conn *s = origin_accept(o);
     hear_request(s);
     for (unsigned i = 0; i < 4; i++) {
-        let_pass(300);
+        let_pass(500);
         say(s, "HTTP/1.1 102 Processing\r\n\r\n");
         assert_int_equal(hear_answer(c).status, 102);
     }
@@ -207,7 +207,7 @@ static void an_answer_may_take_long_if_it_gets_on(struct wire *w)
 static void a_server_that_stops_reading_is_a_504(struct wire *w)
 {
     struct origin *o = origin_open(w);
-    sluice_start(w, "--timeout stall=200ms --timeout client_body=50ms");
+    sluice_start(w, "--timeout stall=1500ms --timeout client_body=1s");
     struct conn *c = client_dial(w);
     sayf(c, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %llu\r\n\r\n",
          (unsigned long long)(64 * MIB));

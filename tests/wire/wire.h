@@ -73,6 +73,13 @@ void sluice_start(struct wire *w, const char *options, ...) PRINTF_LIKE(2, 3);
 /* Before sluice_start(): descriptors that sluice may have. */
 void sluice_limit_descriptors(struct wire *w, unsigned count);
 
+/* Before sluice_start() or sluice_run(): a seccomp filter answers io_uring_setup(2) with an error.
+ */
+void sluice_without_io_uring(struct wire *w, int error);
+
+/* Before sluice_start(): its stdout is a terminal, and it gets no --log. */
+void sluice_on_terminal(struct wire *w);
+
 /* The address after "listening on", of the n-th listener. */
 const char *sluice_address(struct wire *w, unsigned n);
 unsigned sluice_port(struct wire *w);
@@ -274,6 +281,8 @@ struct wire {
     struct text notes;
     struct process sluice;
     unsigned descriptors_max;
+    int io_uring_error; /* 0: it may be used */
+    bool on_terminal;
     const char *addresses[8];
     struct conn *conns;
     struct origin *origins;
