@@ -339,10 +339,17 @@ WOLFSSL *tls_context_accept(struct tls_context *c, const struct client_hello *he
     return with_alpn(c, wolfSSL_new(ecdsa ? p->ecdsa : p->other));
 }
 
-static bool is_address(const char *name)
+/* An address in the form in which wolfSSL writes those of certificates; false: it is none. */
+static bool write_address(const char *name, char out[INET6_ADDRSTRLEN])
 {
     unsigned char ip[16];
-    return inet_pton(AF_INET, name, ip) == 1 || inet_pton(AF_INET6, name, ip) == 1;
+    if (inet_pton(AF_INET, name, ip) == 1)
+        return inet_ntop(AF_INET, ip, out, INET6_ADDRSTRLEN);
+    if (inet_pton(AF_INET6, name, ip) != 1)
+        return false;
+    for (int i = 0; i < 8; i++)
+        sprintf(out + 5 * i, "%02X%02X%s", ip[2 * i], ip[2 * i + 1], i < 7 ? ":" : "");
+    return true;
 }
 
 WOLFSSL *tls_context_connect(struct tls_context *c, const char *server_name)
@@ -350,10 +357,15 @@ WOLFSSL *tls_context_connect(struct tls_context *c, const char *server_name)
     WOLFSSL *ssl = with_alpn(c, wolfSSL_new(c->fallback.other));
     if (!ssl)
         return NULL;
-    bool address = is_address(server_name);
-    if ((address || wolfSSL_UseSNI(ssl, WOLFSSL_SNI_HOST_NAME, server_name,
-                                   (unsigned short)strlen(server_name)) == WOLFSSL_SUCCESS) &&
-        (!c->verify_server || wolfSSL_check_domain_name(ssl, server_name) == WOLFSSL_SUCCESS))
+    char ip[INET6_ADDRSTRLEN];
+    bool address = write_address(server_name, ip);
+    int named = address ? WOLFSSL_SUCCESS
+                        : wolfSSL_UseSNI(ssl, WOLFSSL_SNI_HOST_NAME, server_name,
+                                         (unsigned short)strlen(server_name));
+    int checked = !c->verify_server ? WOLFSSL_SUCCESS
+                  : address         ? wolfSSL_check_ip_address(ssl, ip)
+                                    : wolfSSL_check_domain_name(ssl, server_name);
+    if (named == WOLFSSL_SUCCESS && checked == WOLFSSL_SUCCESS)
         return ssl;
     wolfSSL_free(ssl);
     return NULL;

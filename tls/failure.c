@@ -53,6 +53,7 @@ enum tls_failure tls_failure_of(int wolfssl_error)
     case UNKNOWN_ALPN_PROTOCOL_NAME_E:
         return TLS_NO_PROTOCOL;
     case DOMAIN_NAME_MISMATCH:
+    case IPADDR_MISMATCH:
         return TLS_NAME;
     case NO_PEER_CERT:
     case ASN_NO_SIGNER_E:

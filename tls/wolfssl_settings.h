@@ -97,6 +97,7 @@ extern int sluice_random_block(unsigned char *out, unsigned int bytes);
 #define WOLFSSL_CERT_GEN /* --tls self-signed */
 #define WOLFSSL_CERT_EXT
 #define WOLFSSL_ALT_NAMES
+#define WOLFSSL_IP_ALT_NAME
 #define WOLFSSL_KEY_GEN
 #define HAVE_PKCS8
 #define WOLFSSL_DER_TO_PEM

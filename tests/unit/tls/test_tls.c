@@ -275,6 +275,75 @@ static void the_servers_name_is_checked(void **state)
     world_end(&w);
 }
 
+static void an_address_is_checked_too(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        int err;
+    } cases[] = { { "127.0.0.1", 0 },
+                  { "::1", 0 },
+                  { "localhost", 0 },
+                  { "127.0.0.2", -EACCES },
+                  { "::2", -EACCES } };
+    struct world w;
+    world_begin(&w, (struct tls_server_config){ 0 }, (struct tls_client_config){ 0 });
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct end server, client;
+        pair_begin(&w, &server, &client, cases[i].name);
+        TURN_UNTIL(w.l, server.ready && client.ready);
+        if (client.ready_err != cases[i].err)
+            fail_msg("%s: %d, %s", cases[i].name, client.ready_err,
+                     tls_failure_text(client.failure));
+        close_end(w.l, &server);
+        close_end(w.l, &client);
+    }
+    world_end(&w);
+}
+
+/* Clients with the CA's certificate, with another's, with none. */
+static void clients_show_a_certificate(void **state)
+{
+    (void)state;
+    char why[256];
+    tls_library_init();
+    struct certificate *good = certificate_self_signed(STR("good.client"), why, sizeof why);
+    struct certificate *bad = certificate_self_signed(STR("bad.client"), why, sizeof why);
+    assert_true(good && bad);
+    static const enum tls_client_auth auths[] = { TLS_CLIENT_OFF, TLS_CLIENT_OPTIONAL,
+                                                  TLS_CLIENT_REQUIRED };
+    static const bool accepted[3][3] = { { true, true, true },
+                                         { true, false, true },
+                                         { true, false, false } };
+    for (int auth = 0; auth < 3; auth++) {
+        for (int which = 0; which < 3; which++) {
+            struct world w;
+            struct end server, client;
+            world_begin(
+                &w,
+                (struct tls_server_config){ .client_auth = auths[auth],
+                                            .client_ca = { good->chain, good->chain_bytes } },
+                (struct tls_client_config){ .certificate = which == 0   ? good
+                                                           : which == 1 ? bad
+                                                                        : NULL });
+            pair_begin(&w, &server, &client, "a.example");
+            TURN_UNTIL(w.l, server.ready && client.ready);
+            if (accepted[auth][which]) {
+                assert_int_equal(server.ready_err, 0);
+            } else {
+                assert_int_equal(server.ready_err, -EACCES);
+                assert_int_equal(server.failure, TLS_CERTIFICATE);
+            }
+            close_end(w.l, &server);
+            close_end(w.l, &client);
+            world_end(&w);
+        }
+    }
+    certificate_free(good);
+    certificate_free(bad);
+    tls_library_exit();
+}
+
 static void an_unknown_issuer_is_refused(void **state)
 {
     (void)state;
@@ -347,6 +416,8 @@ int main(void)
         cmocka_unit_test(carries_every_size),
         cmocka_unit_test(an_end_is_clean_with_close_notify_and_truncated_without),
         cmocka_unit_test(the_servers_name_is_checked),
+        cmocka_unit_test(an_address_is_checked_too),
+        cmocka_unit_test(clients_show_a_certificate),
         cmocka_unit_test(an_unknown_issuer_is_refused),
         cmocka_unit_test(no_common_protocol_is_refused),
         cmocka_unit_test(closes_at_any_moment),
