@@ -27,7 +27,7 @@ Verbs
   sim [OPTION...]       the simulator: --exchanges N --seed S
   fuzz TARGET SECONDS   TARGET as in tests/fuzz/fuzz_TARGET.c                   -> build-fuzz/
   demo [--once]         runs until Ctrl-C; --once ends by itself
-  bench quick           a table in some minutes; further arguments go to bench/quick.py
+  bench quick|tls       tables in some minutes; further arguments go to bench/quick.py or tls.py
   install [PREFIX]      default /usr/local
   clean [all]           remove the build directories; all: .deps too
   help                  this text
@@ -169,11 +169,13 @@ verb_demo() {
 }
 
 verb_bench() {
-    [ "${1:-}" = quick ] || die "usage: ./build.sh bench quick [OPTION...]"
-    shift
-    need "${BENCH_PACKAGES[@]}"
+    case "${1:-}" in
+    quick | tls) ;;
+    *) die "usage: ./build.sh bench quick|tls [OPTION...]" ;;
+    esac
+    need "${BENCH_PACKAGES[@]}" openssl
     compile_release programs
-    exec python3 bench/quick.py "$@"
+    exec python3 "bench/$1.py" "${@:2}"
 }
 
 verb_install() {

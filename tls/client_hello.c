@@ -30,7 +30,8 @@ struct reader {
 static struct reader take(struct reader *r, uint32_t bytes)
 {
     if (bytes > r->left) {
-        *r = (struct reader){ .bad = true };
+        r->left = 0;
+        r->bad = true;
         return *r;
     }
     struct reader part = { r->at, bytes, false };

@@ -46,6 +46,7 @@ void tls_wait(struct tls_session *s)
 
 void tls_session_fail(struct tls_session *s, enum tls_failure why, int cause)
 {
+    list_remove(&s->pending); /* what had come before does not matter any more */
     s->state = SESSION_FAILED;
     s->failure = (uint8_t)why;
     s->err = cause ? cause : tls_failure_err(why);
