@@ -29,7 +29,7 @@
 #define WORKERS_MAX 256
 #define LISTENERS_MAX 64
 #define CERTIFICATES_MAX 64 /* of this release's command line */
-#define SERVERS_MAX 256 /* of one backend (of this release's command line) */
+#define SERVERS_MAX 256     /* of one backend (of this release's command line) */
 #define SERVER_WEIGHT_MAX 256
 #define ATTEMPTS_MAX 3 /* per exchange, the first included */
 

@@ -39,7 +39,7 @@ struct record {
                                requests: UINT32_MAX */
     /* of TLS with the client; texts that stay for ever; NULL: there is none */
     const char *tls_version, *tls_cipher, *tls_failure;
-    struct str server_name; /* asked for in TLS */
+    struct str server_name;                     /* asked for in TLS */
     struct str method, authority, path, server; /* path as received, with the query */
     struct str referer, user_agent;             /* for `combined` */
 };
