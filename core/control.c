@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "core/base/check.h"
@@ -21,6 +22,8 @@
 #include "core/worker.h"
 
 #define LISTEN_BACKLOG 4096
+#define LISTEN_PATIENCE_MS 500
+#define LISTEN_PAUSE_MS 10
 /* What is logged last is written within this time, or lost. */
 #define LOG_STOP_MS 2000
 
@@ -140,6 +143,19 @@ static void on_up(struct worker_thread *t)
     }
 }
 
+/* What a killed process listened on is free only when the kernel has ended its io_uring, which took
+ * up to 20 ms after its death: who starts it again at once shall not fail. */
+static int listen_patiently(struct addr *addr, unsigned flags)
+{
+    const struct timespec pause = { .tv_nsec = LISTEN_PAUSE_MS * 1000000 };
+    int fd = sock_listen(addr, LISTEN_BACKLOG, flags, addr);
+    for (unsigned ms = 0; fd == -EADDRINUSE && ms < LISTEN_PATIENCE_MS; ms += LISTEN_PAUSE_MS) {
+        nanosleep(&pause, NULL);
+        fd = sock_listen(addr, LISTEN_BACKLOG, flags, addr);
+    }
+    return fd;
+}
+
 /* One socket per worker and TCP address (a SO_REUSEPORT group); a Unix socket is shared. */
 static bool bind_listener(struct control *c, uint32_t index)
 {
@@ -148,7 +164,7 @@ static bool bind_listener(struct control *c, uint32_t index)
     bool tcp = addr.sa.sa_family != AF_UNIX;
     for (uint32_t i = 0; i < c->threads_count; i++) {
         unsigned flags = tcp ? SOCK_LISTEN_REUSEPORT | (i == 0 ? SOCK_LISTEN_FIRST : 0) : 0;
-        int fd = tcp || i == 0 ? sock_listen(&addr, LISTEN_BACKLOG, flags, &addr)
+        int fd = tcp || i == 0 ? listen_patiently(&addr, flags)
                                : fcntl(c->threads[0].listen_fds[index], F_DUPFD_CLOEXEC, 0);
         if (fd < 0) {
             int err = tcp || i == 0 ? -fd : errno;

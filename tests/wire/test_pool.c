@@ -154,6 +154,39 @@ static void a_post_that_was_sent_is_not_sent_again(struct wire *w)
     origin_untouched(o);
 }
 
+/* What of a body has left is gone. */
+static void a_put_with_a_body_that_was_sent_is_not_sent_again(struct wire *w)
+{
+    struct origin *o = origin_open(w);
+    sluice_start(w, " ");
+    struct conn *c = client_dial(w);
+    hang_up(stale(c, o, "PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello"));
+    hear_status(c, 502);
+    logged(w, "end=server_stale status=502 tries=1 reused=true");
+    origin_untouched(o);
+}
+
+static void after_a_stale_connection_a_new_one_is_opened(struct wire *w)
+{
+    struct origin *o = origin_open(w);
+    sluice_start(w, " ");
+    struct conn *a = client_dial(w), *b = client_dial(w);
+    say(a, GET);
+    struct conn *sa = origin_accept(o);
+    hear_request(sa);
+    struct conn *sb = get_and_answer(b, o, NULL, "b"); /* now it is idle */
+    say(sa, OK_ANSWER);
+    hear_answered(a, 200, "ok"); /* and so is the other, more recently */
+    say(a, GET);
+    hear_request(sa);
+    hang_up_hard(sa);
+    struct conn *s = origin_accept(o);
+    hear_request(s);
+    hear_nothing(sb); /* who knows whether that one is not stale too */
+    say(s, OK_ANSWER);
+    hear_answered(a, 200, "ok");
+}
+
 static void a_get_is_not_sent_again_once_an_answer_began(struct wire *w)
 {
     struct origin *o = origin_open(w);
@@ -307,6 +340,8 @@ int main(void)
         TEST(a_get_on_a_stale_connection_is_sent_again),
         TEST(a_put_without_a_body_is_sent_again_too),
         TEST(a_post_that_was_sent_is_not_sent_again),
+        TEST(a_put_with_a_body_that_was_sent_is_not_sent_again),
+        TEST(after_a_stale_connection_a_new_one_is_opened),
         TEST(a_get_is_not_sent_again_once_an_answer_began),
         TEST(a_server_that_resets_a_new_connection_is_followed_by_another),
         TEST(one_dead_server_of_two_costs_no_error),

@@ -223,18 +223,27 @@ static void it_serves_a_unix_socket_and_removes_it(struct wire *w)
     assert_int_equal(stat(path, &st), -1);
 }
 
-static void the_unix_socket_of_a_killed_proxy_is_replaced(struct wire *w)
+static void what_a_killed_proxy_listened_on_can_be_had_at_once(struct wire *w)
 {
     struct origin *o = origin_open(w);
     const char *path = wire_path(w, "front");
-    sluice_start(w, "--from unix:%s", path);
+    sluice_start(w, "--from 127.0.0.1:0,unix:%s", path);
+    const char *tcp = sluice_address(w, 0);
     sluice_signal(w, SIGKILL);
     sluice_ends(w, 128 + SIGKILL);
-    sluice_start(w, "--from unix:%s", path);
+    sluice_start(w, "--from %s,unix:%s", tcp, path);
+    serves(w, o, tcp, "127.0.0.1");
     serves(w, o, wire_text(w, "unix:%s", path), NULL);
+}
+
+static void the_unix_socket_of_a_living_proxy_is_in_use(struct wire *w)
+{
+    const char *path = wire_path(w, "front");
+    sluice_start(w, "--from unix:%s --to 127.0.0.1:1", path);
     struct outcome r = sluice_run(w, "proxy --from unix:%s --to 127.0.0.1:1", path);
-    assert_int_equal(r.code, 1); /* but not that of a living one */
+    assert_int_equal(r.code, 1);
     contains(w, r.err, path);
+    client_dial_to(w, wire_text(w, "unix:%s", path));
 }
 
 static void abstract_unix_sockets_do_as_well(struct wire *w)
@@ -308,6 +317,26 @@ static void quit_does_the_same(struct wire *w)
     drains_on(w, SIGQUIT);
 }
 
+static void who_came_before_term_is_answered_once(struct wire *w)
+{
+    struct origin *o = origin_open(w);
+    sluice_start(w, " ");
+    struct conn *c = client_dial(w), *idle = client_dial(w);
+    struct conn *s = get_and_answer(idle, o, NULL, "first"); /* so both were accepted */
+    sluice_signal(w, SIGTERM);
+    hear_end(idle);
+    hear_end(s);
+    say(c, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    s = origin_accept(o);
+    hear_request(s);
+    say(s, "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nlast");
+    struct message m = hear_answered(c, 200, "last");
+    has_field(&m, "Connection", "close");
+    hear_end(c);
+    hang_up(c);
+    sluice_ends(w, 0);
+}
+
 static void the_drain_deadline_ends_what_does_not(struct wire *w)
 {
     struct origin *o = origin_open(w);
@@ -361,13 +390,15 @@ int main(void)
         TEST(it_serves_ipv6_and_only_that),
         TEST(a_bare_port_takes_both_families),
         TEST(it_serves_a_unix_socket_and_removes_it),
-        TEST(the_unix_socket_of_a_killed_proxy_is_replaced),
+        TEST(what_a_killed_proxy_listened_on_can_be_had_at_once),
+        TEST(the_unix_socket_of_a_living_proxy_is_in_use),
         TEST(it_forwards_to_a_unix_socket),
         TEST(abstract_unix_sockets_do_as_well),
         TEST(it_listens_on_several_addresses),
         TEST(term_ends_an_idle_proxy),
         TEST(term_lets_requests_end_but_no_client_begin),
         TEST(quit_does_the_same),
+        TEST(who_came_before_term_is_answered_once),
         TEST(the_drain_deadline_ends_what_does_not),
         TEST(a_second_term_ends_at_once),
         TEST(int_ends_at_once),
