@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* A Hash_DRBG per thread, seeded and reseeded by the kernel.
  *
- * wolfSSL's hook knows no context, so this is the one place with state of a thread. It lives in a
- * page that the kernel empties in a forked child, which then seeds its own. */
+ * wolfSSL's hook knows no context, so this is the one place with state of a thread. A forked child
+ * seeds its own: the page that it lives in is emptied there, by us after fork(2), and by the kernel
+ * whatever call it was. */
 #include "tls/random.h"
 
 #include <errno.h>
@@ -28,8 +29,16 @@ static void forget(void *page)
     munmap(page, sizeof(struct drbg));
 }
 
+static void empty_in_child(void)
+{
+    struct drbg *d = pthread_getspecific(key);
+    if (d)
+        explicit_bzero(d, sizeof *d);
+}
+
 static void make_key(void)
 {
+    CHECK(pthread_atfork(NULL, NULL, empty_in_child) == 0);
     CHECK(pthread_key_create(&key, forget) == 0);
 }
 
