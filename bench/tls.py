@@ -65,13 +65,13 @@ class TlsNginx(Nginx):
         super().__init__(files)
         self.certificate = certificate
 
-    def write_configuration(self, path, text):
-        super().write_configuration(path, text.replace(
+    def write_configuration(self, path, template, **values):
+        super().write_configuration(path, template.replace(
             "reuseport backlog=4096;",
             f"ssl reuseport backlog=4096;\n        ssl_certificate {self.certificate.chain};\n"
             f"        ssl_certificate_key {self.certificate.key};\n"
             "        ssl_protocols TLSv1.3;\n        ssl_ecdh_curve X25519;\n"
-            "        ssl_conf_command Ciphersuites TLS_AES_128_GCM_SHA256;"))
+            "        ssl_conf_command Ciphersuites TLS_AES_128_GCM_SHA256;"), **values)
 
 
 class TlsHaproxy(Haproxy):
@@ -79,11 +79,11 @@ class TlsHaproxy(Haproxy):
         super().__init__(files)
         self.certificate = certificate
 
-    def write_configuration(self, path, text):
-        super().write_configuration(path, text.replace(
+    def write_configuration(self, path, template, **values):
+        super().write_configuration(path, template.replace(
             "backlog 4096",
             f"backlog 4096 ssl crt {self.certificate.both} ssl-min-ver TLSv1.3 curves X25519 "
-            "ciphersuites TLS_AES_128_GCM_SHA256"))
+            "ciphersuites TLS_AES_128_GCM_SHA256"), **values)
 
 
 RUN_WRK = measure.run_wrk

@@ -224,6 +224,8 @@ bool transport_tls_facts(const struct transport *t, struct tls_facts *out)
                                .cipher = text(wolfSSL_get_cipher_name_iana_from_suite(
                                    (unsigned char)(suite >> 8), (unsigned char)suite)),
                                .group = text(wolfSSL_get_curve_name(s->ssl)),
+                               .minor = (uint8_t)(wolfSSL_version(s->ssl) - TLS1_VERSION),
+                               .suite = (uint16_t)suite,
                                .server_name = { s->name, s->name_len },
                                .resumed = wolfSSL_session_reused(s->ssl) };
     if (wolfSSL_ALPN_GetProtocol(s->ssl, &protocol, &protocol_len) == WOLFSSL_SUCCESS)

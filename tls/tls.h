@@ -49,6 +49,8 @@ struct tls_facts {
     const char *group;      /* "X25519MLKEM768"; "" when it is not known */
     struct str server_name; /* empty: none */
     struct str protocol;    /* by ALPN; empty: none */
+    uint8_t minor;          /* of the version: 2 or 3 */
+    uint16_t suite;         /* of the cipher, by IANA's number */
     bool resumed;
 };
 

@@ -55,14 +55,12 @@ static void put_record(struct exchange *ex)
     };
     struct tls_facts tls;
     if (transport_tls_facts(&c->t, &tls)) {
-        r.tls_version = tls.version;
-        r.tls_cipher = tls.cipher;
+        r.tls_minor = tls.minor;
+        r.tls_cipher = tls.suite;
         r.tls_resumed = tls.resumed;
         r.server_name = tls.server_name;
     }
-    enum tls_failure failure = transport_tls_failure(&c->t);
-    if (failure != TLS_FINE)
-        r.tls_failure = tls_failure_word(failure);
+    r.tls_failure = (uint8_t)transport_tls_failure(&c->t);
     if (ex->tries && ex->last_server)
         r.server = str_of(ex->last_server);
     log_put(w->log, &r);

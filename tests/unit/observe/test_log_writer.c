@@ -110,7 +110,7 @@ static void log_one(struct fixture *f)
 }
 
 /* More than two batches, fewer than the rings take. */
-#define MANY 3400
+#define MANY 3840
 
 static void log_many(struct fixture *f)
 {
