@@ -18,7 +18,7 @@ usage() {
   ./build.sh bench quick              CPU per request beside nginx and HAProxy
 
 Verbs
-  deps                  install packages and build liburing, nothing else
+  deps                  install packages, build liburing and wolfSSL, nothing else
   build                 release: -O3, link-time optimisation, jemalloc          -> build/
   debug                 -O0 -g                                                  -> build-debug/
   asan | tsan           AddressSanitizer with UBSan | ThreadSanitizer           -> build-asan/ build-tsan/
@@ -27,13 +27,13 @@ Verbs
   sim [OPTION...]       the simulator: --exchanges N --seed S
   fuzz TARGET SECONDS   TARGET as in tests/fuzz/fuzz_TARGET.c                   -> build-fuzz/
   demo [--once]         runs until Ctrl-C; --once ends by itself
-  bench quick           a table in some minutes; further arguments go to bench/quick.py
+  bench quick|tls       tables in some minutes; further arguments go to bench/quick.py or tls.py
   install [PREFIX]      default /usr/local
   clean [all]           remove the build directories; all: .deps too
   help                  this text
 
 Environment
-  SLUICE_DEPS_PREFIX    prefix of a liburing >= 2.9: none is built
+  SLUICE_DEPS_PREFIX    prefix of a liburing >= 2.9 and a wolfSSL: none is built
   SLUICE_NO_PACKAGES=1  install no packages
 Logs of every step are in build/logs.
 END
@@ -62,7 +62,8 @@ compile() {
     local dir=$1 target=$2
     shift 2
     need_liburing
-    local options=(-G Ninja "-DLIBURING_ROOT=$LIBURING_PREFIX" "$@")
+    need_wolfssl
+    local options=(-G Ninja "-DLIBURING_ROOT=$LIBURING_PREFIX" "-DWOLFSSL_ROOT=$WOLFSSL_PREFIX" "$@")
     if [ "$(cat "$dir/options" 2>/dev/null)" != "${options[*]}" ]; then
         step "configure-$dir" "configuring $dir/" cmake -S . -B "$dir" "${options[@]}"
         echo "${options[*]}" >"$dir/options"
@@ -168,11 +169,13 @@ verb_demo() {
 }
 
 verb_bench() {
-    [ "${1:-}" = quick ] || die "usage: ./build.sh bench quick [OPTION...]"
-    shift
-    need "${BENCH_PACKAGES[@]}"
+    case "${1:-}" in
+    quick | tls) ;;
+    *) die "usage: ./build.sh bench quick|tls [OPTION...]" ;;
+    esac
+    need "${BENCH_PACKAGES[@]}" openssl
     compile_release programs
-    exec python3 bench/quick.py "$@"
+    exec python3 "bench/$1.py" "${@:2}"
 }
 
 verb_install() {
@@ -197,6 +200,7 @@ case $verb in
 deps)
     need "${BUILD_PACKAGES[@]}" "${TEST_PACKAGES[@]}"
     need_liburing
+    need_wolfssl
     ;;
 build) compile_release programs ;;
 debug) compile_debug build-debug "" ;;

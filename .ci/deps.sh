@@ -2,17 +2,26 @@
 # shellcheck shell=bash
 # Sourced by build.sh: what sluice stands on, installed only when missing.
 #
-# A packager gives prefixes instead: SLUICE_DEPS_PREFIX (a liburing >= 2.9) keeps this from building
-# anything, SLUICE_NO_PACKAGES=1 from installing anything.
+# A packager gives prefixes instead: SLUICE_DEPS_PREFIX (a liburing >= 2.9 and a wolfSSL built with
+# tls/wolfssl_settings.h) keeps this from building anything, SLUICE_NO_PACKAGES=1 from installing
+# anything.
 
+# NAME_VERSION, _SHA256 (of the orig tar), _SUITE: Debian's source package.
 LIBURING_VERSION=2.9
 LIBURING_SHA256=57e9b36e4ac1e46b8e0351dfb1694dc59638fc25e384b4ba36d87b800b16db1a
 LIBURING_SUITE=trixie
-LIBURING_CFLAGS="-O3 -g1 -fno-plt -fstack-protector-strong"
+WOLFSSL_VERSION=5.9.2
+WOLFSSL_SHA256=2f4ef3d4fd387a9b3191d36a6316d69116c46ff69bb9583b6c82b36d7b8ca114
+WOLFSSL_SUITE=sid
+# When that one is gone: older, with Debian's patches, without X25519MLKEM768.
+WOLFSSL_FALLBACK_VERSION=5.7.2
+WOLFSSL_FALLBACK_SHA256=0f2ed82e345b833242705bbc4b08a2a2037a33f7bf9c610efae6464f6b10e305
+WOLFSSL_FALLBACK_SUITE=trixie
+DEPS_CFLAGS="-O3 -g1 -fPIC -fomit-frame-pointer -fno-plt -fstack-protector-strong"
 
 BUILD_PACKAGES=(gcc libc6-dev make cmake ninja-build pkg-config libjemalloc-dev libxxhash-dev
     libyaml-dev libpcre2-dev)
-TEST_PACKAGES=(libcmocka-dev python3 python3-yaml python3-jsonschema)
+TEST_PACKAGES=(libcmocka-dev openssl curl gnutls-bin python3 python3-yaml python3-jsonschema)
 DEMO_PACKAGES=(curl)
 BENCH_PACKAGES=(python3 nginx haproxy wrk apache2-utils curl)
 
@@ -79,69 +88,144 @@ need() {
     step "packages" "installing ${missing[*]}" apt_install_quietly "${missing[@]}"
 }
 
-# liburing's source out of Debian's source package: the machine's own mirror, through apt, with
-# private lists, so that nothing of the machine's configuration changes. The pinned checksum is what
-# we trust; a machine whose keyring is older than the suite may therefore skip apt's signature check.
-liburing_fetch() {
-    local tar=$1 apt=$2 mirrors mirror trust
-    mapfile -t mirrors < <(apt-get indextargets --format '$(REPO_URI)' \
-        'Created-By: Packages' 'Label: Debian' | sort -u)
+# debian_mirrors: the machine's own, one per line.
+debian_mirrors() {
+    apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Label: Debian' | sort -u
+}
+
+# debian_source PACKAGE SUITE TAR SHA256 [patched]: the orig tar of a source package, through apt
+# with private lists, so that nothing of the machine's configuration changes; with `patched` the
+# packager's changes (.dsc and what it names) come too, into the folder of TAR. The pinned checksum
+# is what we trust; a machine whose keyring is older than the suite may therefore skip apt's
+# signature check.
+debian_source() {
+    local package=$1 suite=$2 tar=$3 sha256=$4 patched=${5:-} apt=$PWD/.deps/apt mirrors mirror trust
+    ! checksum_is "$sha256" "$tar" 2>/dev/null || [ -n "$patched" ] || return 0
+    mkdir -p "$(dirname "$tar")"
+    mapfile -t mirrors < <(debian_mirrors)
     if [ "${#mirrors[@]}" -eq 0 ]; then
         as_root apt-get update
-        mapfile -t mirrors < <(apt-get indextargets --format '$(REPO_URI)' \
-            'Created-By: Packages' 'Label: Debian' | sort -u)
+        mapfile -t mirrors < <(debian_mirrors)
     fi
     for mirror in "${mirrors[@]}"; do
         for trust in "" "[trusted=yes]"; do
             rm -rf "$apt"
-            mkdir -p "$apt/lists/partial" "$apt/cache/archives/partial"
-            echo "deb-src $trust $mirror $LIBURING_SUITE main" >"$apt/sources.list"
+            mkdir -p "$apt/lists/partial" "$apt/cache/archives/partial" "$apt/source"
+            echo "deb-src $trust $mirror $suite main" >"$apt/sources.list"
             local options=(-o "Dir::Etc::sourcelist=$apt/sources.list" -o Dir::Etc::sourceparts=-
                 -o "Dir::State::Lists=$apt/lists" -o "Dir::Cache=$apt/cache"
                 -o APT::Sandbox::User=root)
+            local source=(source --download-only)
+            [ -n "$patched" ] || source+=(--tar-only)
             if apt-get "${options[@]}" update &&
-                (cd "$apt" && apt-get "${options[@]}" source --download-only --tar-only liburing) &&
-                liburing_check "$apt/$(basename "$tar")"; then
-                mv "$apt/$(basename "$tar")" "$tar"
+                (cd "$apt/source" && apt-get "${options[@]}" "${source[@]}" "$package") &&
+                checksum_is "$sha256" "$apt/source/$(basename "$tar")"; then
+                mv "$apt/source"/* "$(dirname "$tar")"
                 rm -rf "$apt"
                 return 0
             fi
         done
     done
-    echo "liburing $LIBURING_VERSION could not be fetched through apt (mirrors tried:" \
-        "${mirrors[*]:-none}). Put $(basename "$tar") of Debian's source package into" \
+    rm -rf "$apt"
+    echo "$(basename "$tar") could not be fetched through apt (mirrors tried:" \
+        "${mirrors[*]:-none}). Put that file of Debian's source package into" \
         "$(dirname "$tar"), or give SLUICE_DEPS_PREFIX."
     return 1
 }
 
-liburing_check() {
-    echo "$LIBURING_SHA256  $1" | sha256sum --check --status
+checksum_is() {
+    echo "$1  $2" | sha256sum --check --status
+}
+
+# unpack TAR DIR: into a new DIR
+unpack() {
+    rm -rf "$2"
+    mkdir -p "$2"
+    tar -xzf "$1" -C "$2" --strip-components=1
 }
 
 liburing_build() {
-    local deps=$1 tar=$1/src/liburing_$LIBURING_VERSION.orig.tar.gz
-    mkdir -p "$deps/src"
-    liburing_check "$tar" 2>/dev/null || liburing_fetch "$tar" "$deps/apt" || return 1
-    rm -rf "$deps/liburing" "$deps/src/liburing"
-    mkdir "$deps/src/liburing"
-    tar -xzf "$tar" -C "$deps/src/liburing" --strip-components=1 &&
-        cd "$deps/src/liburing" &&
-        CFLAGS=$LIBURING_CFLAGS ./configure --prefix="$deps/liburing" &&
-        make -C src -j"$(nproc)" CFLAGS="$LIBURING_CFLAGS" ENABLE_SHARED=0 install
+    local prefix=$1 src=$PWD/.deps/src/liburing
+    local tar=$PWD/.deps/src/liburing_$LIBURING_VERSION.orig.tar.gz
+    debian_source liburing "$LIBURING_SUITE" "$tar" "$LIBURING_SHA256" || return 1
+    unpack "$tar" "$src" &&
+        cd "$src" &&
+        CFLAGS=$DEPS_CFLAGS ./configure --prefix="$prefix" &&
+        make -C src -j"$(nproc)" CFLAGS="$DEPS_CFLAGS" ENABLE_SHARED=0 install
+}
+
+# wolfssl_unpack DIR: the pinned one, or the fallback.
+wolfssl_unpack() {
+    local tars=$PWD/.deps/src
+    local tar=$tars/wolfssl_$WOLFSSL_VERSION.orig.tar.gz
+    if debian_source wolfssl "$WOLFSSL_SUITE" "$tar" "$WOLFSSL_SHA256"; then
+        unpack "$tar" "$1"
+        return
+    fi
+    echo "wolfSSL $WOLFSSL_VERSION is not to be had: falling back to $WOLFSSL_FALLBACK_VERSION"
+    tars=$tars/wolfssl-fallback
+    tar=$tars/wolfssl_$WOLFSSL_FALLBACK_VERSION.orig.tar.gz
+    need dpkg-dev
+    rm -rf "$1"
+    debian_source wolfssl "$WOLFSSL_FALLBACK_SUITE" "$tar" "$WOLFSSL_FALLBACK_SHA256" patched &&
+        dpkg-source --no-check -x "$tars"/wolfssl_*.dsc "$1"
+}
+
+# Without its configure: our settings file decides, and files that it makes empty cost nothing.
+# Of all, only the key schedule in aes.c is written with AES instructions in C; it is called after
+# asking the CPU.
+wolfssl_build() {
+    local prefix=$1 settings=$PWD/tls/wolfssl_settings.h src=$PWD/.deps/src/wolfssl
+    local objects=$src/objects
+    wolfssl_unpack "$src" || return 1
+    mkdir -p "$objects" "$prefix/include" "$prefix/lib" &&
+        cp "$settings" "$prefix/include/user_settings.h" &&
+        cp -r "$src/wolfssl" "$prefix/include/" &&
+        cd "$src" || return 1
+    local included='be compiled (separately|when using inline)|must not be compiled separately'
+    {
+        printf '%s\n' wolfcrypt/src/*.S
+        grep -LE "$included" src/*.c wolfcrypt/src/*.c
+        echo wolfcrypt/src/asn.c
+    } | grep -v '_x86_asm\.S$\|/evp\.c$' | sort -u |
+        CFLAGS="$DEPS_CFLAGS" xargs -P "$(nproc)" -I{} sh -c '
+            case {} in */aes.c) CFLAGS="$CFLAGS -maes" ;; esac
+            [ "$(uname -m)" = x86_64 ] || CFLAGS=$(echo "$CFLAGS" | sed "s/-maes//")
+            ${CC:-cc} $CFLAGS -DWOLFSSL_USER_SETTINGS -I"$0/include" -I. -c {} \
+                -o "$1/$(echo {} | tr / _).o" || exit 255' "$prefix" "$objects" &&
+        ar rcs "$prefix/lib/libwolfssl.a" "$objects"/*.o &&
+        rm -rf "$objects"
+}
+
+# static_library NAME TEXT PIN: built by NAME_build into .deps/NAME, once per pin.
+static_library() {
+    local name=$1 prefix=$PWD/.deps/$1
+    if [ "$(cat "$prefix/stamp" 2>/dev/null)" != "$3" ]; then
+        rm -rf "$prefix"
+        step "$name" "building $2 into .deps" "${name}_build" "$prefix"
+        echo "$3" >"$prefix/stamp"
+    fi
 }
 
 # Sets LIBURING_PREFIX: given, the system's (empty), or ours, built once per pin and flags.
 need_liburing() {
-    local deps=$PWD/.deps
-    local pin="$LIBURING_VERSION $LIBURING_SHA256 $LIBURING_CFLAGS"
     LIBURING_PREFIX=${SLUICE_DEPS_PREFIX:-}
     if [ -n "$LIBURING_PREFIX" ] ||
         pkg-config --atleast-version="$LIBURING_VERSION" liburing 2>/dev/null; then
         return 0
     fi
-    LIBURING_PREFIX=$deps/liburing
-    if [ "$(cat "$LIBURING_PREFIX/stamp" 2>/dev/null)" != "$pin" ]; then
-        step "liburing" "building liburing $LIBURING_VERSION into .deps" liburing_build "$deps"
-        echo "$pin" >"$LIBURING_PREFIX/stamp"
-    fi
+    LIBURING_PREFIX=$PWD/.deps/liburing
+    static_library liburing "liburing $LIBURING_VERSION" \
+        "$LIBURING_VERSION $LIBURING_SHA256 $DEPS_CFLAGS"
+}
+
+# Sets WOLFSSL_PREFIX likewise; the packaged wolfSSL is never used: it has no AES-NI code.
+need_wolfssl() {
+    WOLFSSL_PREFIX=${SLUICE_DEPS_PREFIX:-}
+    [ -z "$WOLFSSL_PREFIX" ] || return 0
+    WOLFSSL_PREFIX=$PWD/.deps/wolfssl
+    local settings
+    settings=$(cksum <tls/wolfssl_settings.h)
+    static_library wolfssl "wolfSSL $WOLFSSL_VERSION" \
+        "$WOLFSSL_VERSION $WOLFSSL_SHA256 $DEPS_CFLAGS settings $settings"
 }

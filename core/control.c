@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "core/base/check.h"
+#include "core/certificates.h"
 #include "core/config/load.h"
 #include "core/fleet.h"
 #include "core/keeper_socket.h"
@@ -48,6 +49,7 @@ struct control {
     uint64_t reloads_good, reloads_bad;
     bool reload_good;
     uint64_t start_ns, start_wall_us, applied_wall_us;
+    struct certificates certificates; /* of the command line */
 };
 
 static struct control *control_of(struct fleet *f)
@@ -117,10 +119,12 @@ static void print_banner(struct control *c)
     fprintf(stderr, "sluice: %u worker%s, %u route%s, %u server%s\n", c->fleet.workers,
             c->fleet.workers == 1 ? "" : "s", routes, routes == 1 ? "" : "s", servers,
             servers == 1 ? "" : "s");
+    const char *scheme = c->certificates.count ? "-k https" : "http";
     if (example[0])
-        fprintf(stderr, "sluice: try  curl -i http://%s/\n", example);
+        fprintf(stderr, "sluice: try  curl -i %s://%s/\n", scheme, example);
     else
-        fprintf(stderr, "sluice: try  curl -i --unix-socket %s http://localhost/\n", text + 5);
+        fprintf(stderr, "sluice: try  curl -i --unix-socket %s %s://localhost/\n", text + 5,
+                scheme);
 }
 
 /* --- reloads --- */
@@ -455,7 +459,11 @@ int control_run(struct config *config, const char *path, int keeper)
         *c = (struct control){ .path = path,
                                .exit_code = EXIT_FAILED,
                                .fleet.listen.keeper = keeper };
-    if (c && set_up(c, why, sizeof why)) {
+    if (c && !certificates_load(&c->certificates, &config->tls)) {
+        c->exit_code = EXIT_CONFIG; /* the cause is said */
+        config_free(config);
+    } else if (c && set_up(c, why, sizeof why)) {
+        c->fleet.tls = c->certificates.count ? &c->certificates.server : NULL;
         run(c, config);
     } else {
         fprintf(stderr, "sluice: cannot start: %s\n", why);
@@ -469,6 +477,7 @@ int control_run(struct config *config, const char *path, int keeper)
         if (c->loop)
             loop_destroy(c->loop);
         fleet_destroy(&c->fleet);
+        certificates_free(&c->certificates);
         free(c);
     }
     return code;

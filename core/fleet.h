@@ -33,7 +33,8 @@ struct fleet {
     enum fleet_state state;
     bool stopping; /* leaving means: at once */
     struct listen_set listen;
-    struct gate *gate; /* made with the first plan */
+    const struct tls_server_config *tls; /* NULL: listeners speak plain HTTP */
+    struct gate *gate;                   /* made with the first plan */
     struct plan *plan, *next;
     uint32_t workers;      /* that run the plan */
     uint32_t next_workers; /* that the next one wants */

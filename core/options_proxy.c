@@ -215,6 +215,29 @@ static bool read_log(struct parse *p, const char *value)
     return true;
 }
 
+/* "CERT,KEY" or "self-signed" */
+static bool read_tls(struct parse *p, const char *value)
+{
+    struct tls_config *t = &p->c->tls;
+    if (t->certificates_count == CERTIFICATES_MAX)
+        return complain("--tls: more than %d certificates", CERTIFICATES_MAX);
+    struct certificate_config *c = &t->certificates[t->certificates_count++];
+    if (strcmp(value, "self-signed") == 0) {
+        *c = (struct certificate_config){ 0 };
+        return true;
+    }
+    const char *comma = strchr(value, ',');
+    if (!comma || comma == value || !comma[1] || strchr(comma + 1, ','))
+        return complain("--tls: '%s' is neither self-signed nor CERT,KEY: two files in PEM form",
+                        value);
+    char *chain = room(p, (size_t)(comma - value) + 1);
+    memcpy(chain, value, (size_t)(comma - value));
+    chain[comma - value] = '\0';
+    c->chain = chain;
+    c->key = comma + 1;
+    return true;
+}
+
 static bool read_workers(struct parse *p, const char *value)
 {
     unsigned long n;
@@ -308,6 +331,11 @@ static const struct option options[] = {
       "FILE '-' is standard output; 'off' for none. Without --log:\n"
       "human on a terminal, else off",
       read_log },
+    { "--tls", "CERT,KEY",
+      "speak TLS 1.2 and 1.3 with clients: two files in PEM form, or\n"
+      "'self-signed' to try it. Given again: chosen by the name that\n"
+      "clients ask for",
+      read_tls },
     { "--workers", "N", "threads, each with its own ring; auto (default): one per CPU",
       read_workers },
     { "--timeout", "NAME=DURATION",

@@ -191,6 +191,11 @@ static bool set_up(struct worker_thread *t)
         loop_destroy(t->loop);
         return false;
     }
+    if (t->tls && !worker_use_tls(&t->worker, t->tls, t->why, sizeof t->why)) {
+        worker_discard(&t->worker);
+        loop_destroy(t->loop);
+        return false;
+    }
     t->worker.gate = t->gate;
     t->loop->turn_times = &t->counters.turns;
     t->worker.on_plan_gone = on_plan_gone;

@@ -34,6 +34,7 @@ sluice_fuzz(tests/fuzz/fuzz_response_head.c LINK sluice_http)
 sluice_fuzz(tests/fuzz/fuzz_target.c LINK sluice_http)
 sluice_fuzz(tests/fuzz/fuzz_chunked.c LINK sluice_http)
 sluice_fuzz(tests/fuzz/fuzz_config.c LINK sluice_config)
+sluice_fuzz(tests/fuzz/fuzz_client_hello.c LINK sluice_tls sluice_random)
 if(SLUICE_FUZZ)
     return()
 endif()
@@ -103,7 +104,13 @@ sluice_unit_test(tests/unit/ring/test_sock.c LINK sluice_ring)
 sluice_unit_test(tests/unit/ring/test_mailbox.c LINK sluice_ring)
 sluice_unit_test(tests/unit/ring/test_splice.c LINK sluice_ring)
 
-sluice_unit_test(tests/unit/tls/test_plain.c LINK sluice_tls sluice_ring)
+sluice_unit_test(tests/unit/tls/test_plain.c LINK sluice_tls sluice_ring sluice_random)
+sluice_unit_test(tests/unit/tls/test_random.c LINK sluice_random)
+sluice_unit_test(tests/unit/tls/test_client_hello.c LINK sluice_tls sluice_random)
+sluice_unit_test(tests/unit/tls/test_certificate.c LINK sluice_tls sluice_ring sluice_random)
+sluice_unit_test(tests/unit/tls/test_tickets.c LINK sluice_tls sluice_random)
+sluice_unit_test(tests/unit/tls/test_hostile.c LINK sluice_tls sluice_ring sluice_random)
+sluice_unit_test(tests/unit/tls/test_tls.c LINK sluice_tls sluice_ring sluice_random)
 
 sluice_unit_test(tests/unit/http/test_field.c LINK sluice_http)
 sluice_unit_test(tests/unit/http/test_h1_head.c LINK sluice_http)
@@ -146,7 +153,7 @@ sluice_library(sluice_ring_sim LINK sluice_timer SOURCES
     tests/sim/sock_sim.c
 )
 sluice_unit_test(tests/unit/sim/test_ring.c LINK sluice_ring_sim)
-sluice_program(sim LINK sluice_proxy sluice_ring_sim SOURCES
+sluice_program(sim LINK sluice_proxy sluice_ring_sim sluice_random SOURCES
     tests/sim/main.c
     tests/sim/world.c
     tests/sim/plan.c
@@ -191,6 +198,7 @@ endfunction()
 
 sluice_wire_test(tests/wire/test_start.c)
 sluice_wire_test(tests/wire/test_config.c)
+sluice_wire_test(tests/wire/test_tls.c)
 sluice_wire_test(tests/wire/test_fields.c)
 sluice_wire_test(tests/wire/test_bodies.c)
 sluice_wire_test(tests/wire/test_order.c)

@@ -44,16 +44,19 @@ struct transport_ops {
     void (*close)(struct transport *t, bool reset);
 };
 
+struct tls_session;
+
 struct transport {
     const struct transport_ops *ops;
     const struct transport_user *user;
     struct loop *loop;
-    int fd;       /* -1: none (yet) */
-    bool reading; /* a delivery is asked for and has not come */
-    bool sending; /* a send is in flight */
-    bool ended;   /* on_end was called: reading again is a CHECK */
-    bool closing; /* transport_close() was called */
-    bool reset;   /* ... with RST */
+    struct tls_session *tls; /* NULL: plain */
+    int fd;                  /* -1: none (yet) */
+    bool reading;            /* a delivery is asked for and has not come */
+    bool sending;            /* a send is in flight */
+    bool ended;              /* on_end was called: reading again is a CHECK */
+    bool closing;            /* transport_close() was called */
+    bool reset;              /* ... with RST */
     struct op rx;
     struct op tx; /* also the connect */
     struct msghdr msg;

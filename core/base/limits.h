@@ -35,7 +35,8 @@
 /* workers */
 #define WORKERS_MAX 256
 #define LISTENERS_MAX 64
-#define SERVERS_MAX 256 /* of one backend (of this release's command line) */
+#define CERTIFICATES_MAX 64 /* of this release's command line */
+#define SERVERS_MAX 256     /* of one backend (of this release's command line) */
 #define SERVER_WEIGHT_MAX 256
 #define PREFIX_SEGMENTS_MAX 32 /* of the path that a route matches with all below it */
 #define TARGETS_MAX 32         /* backends of one route */

@@ -29,6 +29,11 @@ struct record {
     uint8_t version_minor;  /* the client's HTTP/1.x */
     uint8_t tries;          /* attempts begun */
     bool reused;            /* the last attempt's connection came from the pool */
+    /* of TLS with the client */
+    bool tls_resumed;
+    uint8_t tls_minor;   /* 2: TLS 1.2, 3: TLS 1.3, 0: none, or it failed */
+    uint8_t tls_failure; /* enum tls_failure */
+    uint16_t tls_cipher; /* suite, by IANA's number */
     uint8_t end_reason;
     uint64_t bytes_in, bytes_out; /* of this exchange on the client's connection, heads included */
     /* microseconds since start; UINT32_MAX: did not happen */
@@ -38,6 +43,7 @@ struct record {
     uint32_t total_us;      /* first byte of the request -> last byte handed to the kernel */
     uint32_t accept_us;     /* connection accepted -> first byte of its first request; later
                                requests: UINT32_MAX */
+    struct str server_name; /* asked for in TLS */
     struct str method, authority, path, server; /* path as received, with the query */
     struct str referer, user_agent;             /* for `combined` */
     struct str request_id;                      /* a trusted one; empty: those numbers */

@@ -367,6 +367,18 @@ struct bind_config {
     const struct listener_config *listener;
 };
 
+/* ---- TLS: of `sluice proxy` ------------------------------------------------------------------ */
+
+struct certificate_config {
+    const char *chain; /* files in PEM form; NULL: a self-signed one is made */
+    const char *key;
+};
+
+struct tls_config {
+    struct certificate_config certificates[CERTIFICATES_MAX];
+    uint32_t certificates_count; /* 0: listeners speak plain HTTP; the first is the default */
+};
+
 /* ---- All of it ------------------------------------------------------------------------------ */
 
 enum trust { TRUST_NEVER, TRUST_PROXIES, TRUST_ALWAYS };
@@ -391,6 +403,7 @@ struct config {
     struct networks trusted_proxies;
     struct request_id_config request_id;
     struct timeouts timeouts; /* `defaults`, with drain_ms */
+    struct tls_config tls;    /* of all binds */
 
     struct bind_config *binds; /* of all listeners */
     uint32_t binds_count;      /* at most LISTENERS_MAX */

@@ -144,6 +144,36 @@ static void json_request_id(struct out *o, const struct record *r)
     }
 }
 
+static const char *const failure_words[] = {
+    "ok",
+#define FAILURE(name, word, err, text) word,
+#include "tls/failures.def"
+#undef FAILURE
+};
+
+/* Those that tls/context.c offers. */
+static struct str cipher_name(uint16_t suite)
+{
+    static const struct {
+        uint16_t suite;
+        const char *name;
+    } names[] = {
+        { 0x1301, "TLS_AES_128_GCM_SHA256" },
+        { 0x1302, "TLS_AES_256_GCM_SHA384" },
+        { 0x1303, "TLS_CHACHA20_POLY1305_SHA256" },
+        { 0xc02b, "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256" },
+        { 0xc02c, "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384" },
+        { 0xc02f, "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256" },
+        { 0xc030, "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384" },
+        { 0xcca8, "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256" },
+        { 0xcca9, "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256" },
+    };
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        if (names[i].suite == suite)
+            return str_of(names[i].name);
+    return STR("unknown");
+}
+
 static void json_line(struct out *o, const struct log_config *log, const struct record *r)
 {
     const struct end_reason_info *end = end_reason_info(r->end_reason);
@@ -164,6 +194,15 @@ static void json_line(struct out *o, const struct log_config *log, const struct 
     json_str(o, "backend", r->backend);
     if (r->user.len)
         json_str(o, "user", r->user);
+    if (r->tls_minor) {
+        json_str(o, "tls", r->tls_minor == 3 ? STR("TLSv1.3") : STR("TLSv1.2"));
+        json_str(o, "cipher", cipher_name(r->tls_cipher));
+        json_str(o, "server_name", r->server_name);
+        json_key(o, "resumed");
+        out_str(o, r->tls_resumed ? STR("true") : STR("false"));
+    }
+    if (r->tls_failure)
+        json_str(o, "tls_failure", str_of(failure_words[r->tls_failure]));
     json_str(o, "method", r->method);
     json_str(o, "authority", r->authority);
     json_str(o, "path", r->path);

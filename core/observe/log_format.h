@@ -12,9 +12,9 @@
 #include "core/base/record.h"
 #include "core/config/config.h"
 
-/* No line is longer, its line end included: each of twelve strings may need six times its length,
+/* No line is longer, its line end included: each of thirteen strings may need six times its length,
  * and the names of captured headers are bounded. */
-#define LOG_LINE_BYTES_MAX (12 * 6 * RECORD_STR_MAX + LOG_CAPTURES_BYTES_MAX + 2048)
+#define LOG_LINE_BYTES_MAX (13 * 6 * RECORD_STR_MAX + LOG_CAPTURES_BYTES_MAX + 2048)
 #define LOG_CAPTURES_BYTES_MAX (16 * 1024)
 
 /* LOG_JSON: an object a line. What did not happen or is not known is absent: a phase, a status, a

@@ -159,7 +159,7 @@ static void write_head(struct exchange *ex, const struct target *t, struct out *
         .method = STR("GET"),
         .framing = FRAME_NONE,
         .peer_ip = { c->ip_text, c->ip_text_len },
-        .scheme = STR("http"),
+        .scheme = request_scheme(ex),
         .request_id = request_id(ex, id),
         .host = ex->target.authority,
         .peer_trusted = ex->peer_trusted,

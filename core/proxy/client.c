@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "core/proxy/client.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "core/base/check.h"
@@ -15,6 +16,7 @@ static const struct transport_user transport_user;
 
 static void on_timer(struct timer *t, uint64_t now_ns);
 static void process(struct client *c);
+static void handshake_failed(struct client *c, enum end_reason why);
 
 /* --- deadlines --- */
 
@@ -32,6 +34,9 @@ static uint64_t deadline(const struct client *c, enum end_reason *why)
     uint64_t at = TIMER_NEVER;
     *why = END_OK;
     switch ((enum client_state)c->state) {
+    case CLIENT_HANDSHAKE:
+        *why = END_TLS_TIMEOUT;
+        return c->since_ns + ms_to_ns(t->client_head_ms);
     case CLIENT_IDLE:
         return c->since_ns + ms_to_ns(c->limited ? t->client_head_ms : t->client_idle_ms);
     case CLIENT_HEAD:
@@ -75,6 +80,9 @@ static void on_timer(struct timer *timer, uint64_t now_ns)
         return;
     }
     switch ((enum client_state)c->state) {
+    case CLIENT_HANDSHAKE:
+        handshake_failed(c, why);
+        return;
     case CLIENT_IDLE:
     case CLIENT_LINGER:
         client_close(c, false);
@@ -113,7 +121,17 @@ void client_accept(struct listener *l, int fd)
     l->refs++;
     c->connection = ++w->connections;
     c->accepted_ns = c->since_ns = w->loop->now_ns;
-    transport_init_plain(&c->t, w->loop, &transport_user, fd);
+    c->state = CLIENT_IDLE;
+    if (!w->tls_server) {
+        transport_init_plain(&c->t, w->loop, &transport_user, fd);
+    } else if (transport_init_tls_server(&c->t, &w->tls, &transport_user, w->tls_server, fd)) {
+        c->state = CLIENT_HANDSHAKE;
+    } else {
+        sock_close(fd, true);
+        counter_add(&w->counters->accept_errors, 1);
+        slab_give(&w->clients, c);
+        return;
+    }
     timer_init(&c->timer, on_timer);
     list_push_back(&w->client_list, &c->node);
     counter_add(&w->counters->clients_accepted, 1);
@@ -127,13 +145,13 @@ void client_accept(struct listener *l, int fd)
         memcpy(c->ip_text, text, n);
         c->ip_text_len = (uint8_t)n;
     }
-    c->state = CLIENT_IDLE;
     if (l->site->connection_limit && !gate_connection(c)) {
         listener_count_error(l);
         client_close(c, true);
         return;
     }
-    transport_read(&c->t);
+    if (c->state == CLIENT_IDLE)
+        transport_read(&c->t);
     client_arm(c);
 }
 
@@ -322,6 +340,8 @@ void client_checked(struct client *c)
 static void process(struct client *c)
 {
     switch ((enum client_state)c->state) {
+    case CLIENT_HANDSHAKE:
+        CHECK(false);
     case CLIENT_IDLE:
         if (!begin_exchange(c)) {
             client_close(c, true);
@@ -396,10 +416,33 @@ void client_pump_body(struct client *c)
 
 /* --- from the transport --- */
 
+/* No request came, but the log says why. */
+static void handshake_failed(struct client *c, enum end_reason why)
+{
+    if (begin_exchange(c)) {
+        c->state = CLIENT_BUSY;
+        exchange_abandon(c->ex, why);
+    }
+    client_close(c, false);
+}
+
 static void on_ready(struct transport *t, int err)
 {
-    (void)t;
-    CHECK(err == 0);
+    struct client *c = container_of(t, struct client, t);
+    CHECK(c->state == CLIENT_HANDSHAKE);
+    c->state = CLIENT_IDLE;
+    c->since_ns = t->loop->now_ns;
+    if (err == 0) {
+        transport_read(t);
+        client_arm(c);
+    } else if (err == -EPROTOTYPE && begin_exchange(c)) {
+        c->state = CLIENT_BUSY;
+        exchange_refuse(c->ex, END_TLS_PLAIN_HTTP);
+    } else if (transport_tls_failure(t) == TLS_TRUNCATED) {
+        client_close(c, false); /* it went before it said anything, as probes of a port do */
+    } else {
+        handshake_failed(c, END_TLS_HANDSHAKE);
+    }
 }
 
 static void on_data(struct transport *t, struct buf_slice data)
@@ -417,6 +460,8 @@ static void on_end(struct transport *t, int err)
     struct client *c = container_of(t, struct client, t);
     c->eof = true;
     switch ((enum client_state)c->state) {
+    case CLIENT_HANDSHAKE:
+        CHECK(false);
     case CLIENT_IDLE:
     case CLIENT_LINGER:
         client_close(c, false);

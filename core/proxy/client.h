@@ -18,12 +18,13 @@ struct listener;
 struct worker;
 
 enum client_state {
-    CLIENT_IDLE,    /* ex == NULL; nothing received waits; a receive is armed */
-    CLIENT_HEAD,    /* ex collects a partial head; a receive is armed; the head deadline runs */
-    CLIENT_BUSY,    /* ex runs; what is received is its body, or waits in `in` for its turn */
-    CLIENT_LINGER,  /* ex == NULL; all is sent and our side shut; what comes is dropped until the
-                       client closes, LINGER_BYTES_MAX, or the deadline */
-    CLIENT_CLOSING, /* transport_close() was called; ex may still be held for its memory */
+    CLIENT_HANDSHAKE, /* ex == NULL; TLS is being agreed; its deadline runs */
+    CLIENT_IDLE,      /* ex == NULL; nothing received waits; a receive is armed */
+    CLIENT_HEAD,      /* ex collects a partial head; a receive is armed; the head deadline runs */
+    CLIENT_BUSY,      /* ex runs; what is received is its body, or waits in `in` for its turn */
+    CLIENT_LINGER,    /* ex == NULL; all is sent and our side shut; what comes is dropped until the
+                         client closes, LINGER_BYTES_MAX, or the deadline */
+    CLIENT_CLOSING,   /* transport_close() was called; ex may still be held for its memory */
 };
 
 struct client {

@@ -108,6 +108,14 @@ static void put_record(struct exchange *ex, const struct log_config *log)
         .backend = name_or_none(ex->backend ? ex->backend->config->name : NULL),
         .captured = all_captured(ex, log, captured),
     };
+    struct tls_facts tls;
+    if (transport_tls_facts(&c->t, &tls)) {
+        r.tls_minor = tls.minor;
+        r.tls_cipher = tls.suite;
+        r.tls_resumed = tls.resumed;
+        r.server_name = tls.server_name;
+    }
+    r.tls_failure = (uint8_t)transport_tls_failure(&c->t);
     if (ex->tries && ex->last_server)
         r.server = str_of(ex->last_server);
     struct str trusted = request_id(ex, id);

@@ -106,6 +106,11 @@ struct str request_id(const struct exchange *ex, char id[32])
     return (struct str){ id, 32 };
 }
 
+struct str request_scheme(const struct exchange *ex)
+{
+    return ex->client->t.tls ? STR("https") : STR("http");
+}
+
 static struct str str_or_empty(const char *s)
 {
     return s ? str_of(s) : (struct str){ 0 };
@@ -123,7 +128,7 @@ struct template_ctx request_template_ctx(struct exchange *ex, char id[32])
         .client_ip = ex->client_ip,
         .peer_ip = { c->ip_text, c->ip_text_len },
         .host = ex->host,
-        .scheme = STR("http"),
+        .scheme = request_scheme(ex),
         .request_id = request_id(ex, id),
         .listener = str_or_empty(bind->listener->name),
         .site = str_or_empty(ex->site->name),
@@ -272,7 +277,7 @@ void request_write_head(struct exchange *ex, struct out *o)
                                                     : FRAME_NONE,
         .length = ex->framing.length,
         .peer_ip = { ex->client->ip_text, ex->client->ip_text_len },
-        .scheme = STR("http"),
+        .scheme = request_scheme(ex),
         .request_id = request_id(ex, id),
         .host = host_to_send(ex),
         .peer_trusted = ex->peer_trusted,

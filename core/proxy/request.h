@@ -27,6 +27,9 @@ enum end_reason request_target(struct exchange *ex);
 /* Writes the head for the server. o->full tells that it did not fit. */
 void request_write_head(struct exchange *ex, struct out *o);
 
+/* "http" or "https": how the client asked. */
+struct str request_scheme(const struct exchange *ex);
+
 /* What variables stand for, in this exchange. */
 struct template_ctx request_template_ctx(struct exchange *ex, char id[32]);
 

@@ -5,6 +5,7 @@
 
 #include "core/proxy/edit.h"
 #include "core/proxy/exchange.h"
+#include "core/proxy/request.h"
 
 /* A rewritten value is made here; longer ones are passed on unchanged. */
 #define VALUE_BYTES_MAX 4096
@@ -96,7 +97,8 @@ static bool rewrite_location(struct field_edits *e, const struct exchange *ex,
         write_rewritten(&v, rule, value);
     } else if (p->location_own && ex->last_server &&
                str_eq(url_authority(value, &rest), str_of(ex->last_server))) {
-        out_lit(&v, "http://");
+        out_str(&v, request_scheme(ex));
+        out_lit(&v, "://");
         out_str(&v, ex->target.authority);
         out_str(&v, rest);
     } else {

@@ -29,6 +29,7 @@ bool worker_init(struct worker *w, struct loop *l, uint16_t index, struct counte
     slab_init(&w->exchanges, sizeof(struct exchange), 0);
     slab_init(&w->upstreams, sizeof(struct upstream), 0);
     slab_init(&w->body_pieces, sizeof(struct body_piece), 0);
+    tls_worker_init(&w->tls, l);
     list_init(&w->client_list);
     list_init(&w->upstream_list);
     for (size_t i = 0; i < WORKER_SERVER_LISTS; i++)
@@ -37,6 +38,13 @@ bool worker_init(struct worker *w, struct loop *l, uint16_t index, struct counte
     w->drained_task.run = run_drained;
     w->scratch = route_scratch_create();
     return w->scratch != NULL;
+}
+
+bool worker_use_tls(struct worker *w, const struct tls_server_config *config, char *why,
+                    uint32_t why_bytes)
+{
+    w->tls_server = tls_context_server(w->loop, config, why, why_bytes);
+    return w->tls_server;
 }
 
 static const struct listen_slot *find_slot(const struct listen_slot *slots, uint32_t count, int fd)
@@ -180,8 +188,16 @@ static void run_drained(struct task *t)
 void worker_destroy(struct worker *w)
 {
     CHECK(w->state == WORKER_DRAINED);
-    CHECK(w->exchanges.live == 0);
+    worker_discard(w);
+}
+
+void worker_discard(struct worker *w)
+{
+    CHECK(w->listeners_count == 0 && w->exchanges.live == 0);
     auth_basic_destroy(w);
+    if (w->tls_server)
+        tls_context_unref(w->tls_server);
+    tls_worker_destroy(&w->tls);
     slab_destroy(&w->clients);
     slab_destroy(&w->exchanges);
     slab_destroy(&w->upstreams);

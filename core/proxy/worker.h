@@ -17,6 +17,7 @@
 #include "core/proxy/limit.h"
 #include "core/proxy/server.h"
 #include "core/ring/loop.h"
+#include "tls/tls.h"
 
 struct auth_basic;
 struct gate;
@@ -46,6 +47,9 @@ struct worker {
     struct gate *gate;    /* set after worker_init(); NULL: no plan will ask for it */
     uint16_t index;
     enum worker_state state;
+
+    struct tls_worker tls;
+    struct tls_context *tls_server; /* for the listeners; NULL: they speak plain HTTP */
 
     struct slab clients, exchanges, upstreams, body_pieces;
     struct list client_list;   /* every client that is not freed */
@@ -79,6 +83,11 @@ struct listen_slot {
     int fd;
 };
 
+/* Before worker_commit(): the listeners speak TLS. False, and why in words: then there is nothing
+ * but worker_discard(). */
+bool worker_use_tls(struct worker *w, const struct tls_server_config *config, char *why,
+                    uint32_t why_bytes);
+
 /* Prepares a worker on its loop, without a plan. Counters and log port outlive it. False when out
  * of memory. */
 bool worker_init(struct worker *w, struct loop *l, uint16_t index, struct counters *counters,
@@ -102,6 +111,9 @@ void worker_stop(struct worker *w, void (*on_drained)(struct worker *w));
 
 /* After on_drained: frees the memory and CHECKs that nothing leaked. */
 void worker_destroy(struct worker *w);
+
+/* Frees a worker that never listened. */
+void worker_discard(struct worker *w);
 
 /* The stages call these when an object went: so the worker notices that it is drained. */
 void worker_object_gone(struct worker *w);

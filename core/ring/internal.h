@@ -41,6 +41,8 @@ struct ring_loop {
 
     struct task *tasks; /* deferred, oldest first */
     struct task **tasks_end;
+    struct task *tasks_next; /* deferred to the next turn, oldest first */
+    struct task **tasks_next_end;
 
     struct mailbox mailbox;
 };

@@ -89,6 +89,7 @@ struct loop *loop_create(const struct loop_config *config, char *why, uint32_t w
         return NULL;
     }
     r->tasks_end = &r->tasks;
+    r->tasks_next_end = &r->tasks_next;
     take_clock(r);
     timer_wheel_init(&r->loop.timers, r->loop.now_ns);
     int err = 0;
@@ -173,6 +174,12 @@ static void run_tasks(struct ring_loop *r)
         t->queued = false;
         t->run(t);
     }
+    if (unlikely(r->tasks_next)) {
+        r->tasks = r->tasks_next;
+        r->tasks_end = r->tasks_next_end;
+        r->tasks_next = NULL;
+        r->tasks_next_end = &r->tasks_next;
+    }
 }
 
 void loop_turn(struct loop *l, uint64_t wait_ns)
@@ -206,15 +213,24 @@ void loop_stop(struct loop *l)
     ring_of(l)->stopping = true;
 }
 
-void loop_defer(struct loop *l, struct task *t)
+static void queue_task(struct task *t, struct task ***end)
 {
-    struct ring_loop *r = ring_of(l);
     if (t->queued)
         return;
     t->queued = true;
     t->next = NULL;
-    *r->tasks_end = t;
-    r->tasks_end = &t->next;
+    **end = t;
+    *end = &t->next;
+}
+
+void loop_defer(struct loop *l, struct task *t)
+{
+    queue_task(t, &ring_of(l)->tasks_end);
+}
+
+void loop_defer_next(struct loop *l, struct task *t)
+{
+    queue_task(t, &ring_of(l)->tasks_next_end);
 }
 
 uint32_t loop_ops_in_flight(const struct loop *l)

@@ -68,6 +68,10 @@ void loop_stop(struct loop *l);
 /* Deferring a queued task again is without effect. */
 void loop_defer(struct loop *l, struct task *t);
 
+/* The same, for the next turn, which then does not wait: work that is cut into pieces lets others
+ * have their turn in between. A queued task stays where it is. */
+void loop_defer_next(struct loop *l, struct task *t);
+
 /* From any thread: m->run(m, l) on l's thread, in the order posted by one thread. The loop may be
  * destroyed once every message was run. */
 void loop_post(struct loop *l, struct msg *m);

@@ -32,6 +32,7 @@ struct loop *loop_create(const struct loop_config *config, char *why, uint32_t w
     list_init(&l->flights);
     list_init(&l->flights_free);
     l->tasks_tail = &l->tasks;
+    l->tasks_next_tail = &l->tasks_next;
     l->msgs_tail = &l->msgs;
     l->turn_at_ns = TIMER_NEVER;
     sim_loop_wake(l); /* the first turn finds timers and messages set before it */
@@ -125,6 +126,12 @@ static void run_tasks(struct sim_loop *l)
         t->queued = false;
         t->run(t);
     }
+    if (l->tasks_next) {
+        l->tasks = l->tasks_next;
+        l->tasks_tail = l->tasks_next_tail;
+        l->tasks_next = NULL;
+        l->tasks_next_tail = &l->tasks_next;
+    }
 }
 
 static void run_turn(struct sim_loop *l)
@@ -147,7 +154,7 @@ static void run_turn(struct sim_loop *l)
     flights_verify(l);
     flights_feed(l);
     l->in_turn = false;
-    if (l->msgs)
+    if (l->msgs || l->tasks)
         sim_loop_wake(l);
     uint64_t timer_ns = timer_wheel_next_ns(&l->base.timers);
     if (timer_ns != TIMER_NEVER)
@@ -227,6 +234,18 @@ void loop_defer(struct loop *loop, struct task *t)
     t->next = NULL;
     *l->tasks_tail = t;
     l->tasks_tail = &t->next;
+    sim_loop_wake(l);
+}
+
+void loop_defer_next(struct loop *loop, struct task *t)
+{
+    struct sim_loop *l = (struct sim_loop *)loop;
+    if (t->queued)
+        return;
+    t->queued = true;
+    t->next = NULL;
+    *l->tasks_next_tail = t;
+    l->tasks_next_tail = &t->next;
     sim_loop_wake(l);
 }
 

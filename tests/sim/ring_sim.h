@@ -86,6 +86,7 @@ struct sim_loop {
     struct completion *running; /* the turn's own array */
     uint32_t running_max;
     struct task *tasks, **tasks_tail;
+    struct task *tasks_next, **tasks_next_tail;
     struct msg *msgs, **msgs_tail;
     bool *clean; /* by buffer index: holds the poison of released buffers */
     bool in_turn, stopped;

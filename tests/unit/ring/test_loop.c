@@ -100,6 +100,30 @@ static void a_deferred_task_runs_without_waiting(void **state)
     loop_destroy(l);
 }
 
+static void defer_next(struct task *t)
+{
+    struct diary *d = container_of(t, struct diary, task);
+    put(d, 'n');
+    if (d->pages < 3)
+        loop_defer_next(d->loop, &d->task);
+}
+
+static void a_task_for_the_next_turn_runs_in_that_one_without_waiting(void **state)
+{
+    (void)state;
+    struct loop *l = new_loop((struct loop_config){ 0 });
+    struct diary d = { .loop = l };
+    d.task.run = defer_next;
+    loop_defer(l, &d.task);
+    for (unsigned turns = 1; turns <= 3; turns++) {
+        loop_turn(l, TIMER_NEVER);
+        assert_int_equal(d.pages, turns);
+    }
+    loop_turn(l, 0);
+    assert_string_equal(d.text, "nnn");
+    loop_destroy(l);
+}
+
 static void a_turn_waits_no_longer_than_told_or_than_a_timer(void **state)
 {
     (void)state;
@@ -332,6 +356,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_turn_runs_completions_timers_messages_and_tasks_in_this_order),
         cmocka_unit_test(a_deferred_task_runs_without_waiting),
+        cmocka_unit_test(a_task_for_the_next_turn_runs_in_that_one_without_waiting),
         cmocka_unit_test(a_turn_waits_no_longer_than_told_or_than_a_timer),
         cmocka_unit_test(runs_until_stopped_and_again),
         cmocka_unit_test(a_turn_is_one_system_call),

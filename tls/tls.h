@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Transports that speak TLS, and what is to be known about one. Their owner sees on_ready(0) when
+ * the handshake is done; its deadline is the owner's. */
+#ifndef SLUICE_TLS_TLS_H
+#define SLUICE_TLS_TLS_H
+
+#include "core/base/list.h"
+#include "core/base/slab.h"
+#include "tls/context.h"
+#include "tls/transport.h"
+
+/* Why a connection failed, as text for a log and with the -errno that on_ready or on_end gets. */
+enum tls_failure {
+    TLS_FINE,
+#define FAILURE(name, word, err, text) TLS_##name,
+#include "tls/failures.def"
+#undef FAILURE
+};
+
+/* What the TLS connections of a worker share. */
+struct tls_worker {
+    struct loop *loop;
+    struct slab sessions;
+    struct list pending; /* sessions with a handshake step to do, oldest first */
+    struct task task;
+    uint64_t handshakes, resumed, failed; /* done */
+};
+
+void tls_worker_init(struct tls_worker *w, struct loop *l);
+/* CHECKs that no connection is left. */
+void tls_worker_destroy(struct tls_worker *w);
+
+/* A server's transport on an accepted descriptor, which becomes its own: the handshake begins.
+ * on_ready(-EPROTOTYPE): a plain HTTP request came instead; then the transport has become a plain
+ * one, with that request's first bytes dropped, so that an answer can be sent. False without
+ * memory: the descriptor stays the caller's. */
+bool transport_init_tls_server(struct transport *t, struct tls_worker *w,
+                               const struct transport_user *user, struct tls_context *c, int fd);
+
+/* A client's transport; transport_connect() comes next. The server's certificate is to be for
+ * server_name (also sent as SNI unless it is an address). False without memory. */
+bool transport_init_tls_client(struct transport *t, struct tls_worker *w,
+                               const struct transport_user *user, struct tls_context *c,
+                               struct str server_name);
+
+struct tls_facts {
+    const char *version;    /* "TLSv1.3"; these three are kept for ever */
+    const char *cipher;     /* "TLS_AES_128_GCM_SHA256" */
+    const char *group;      /* "X25519MLKEM768"; "" when it is not known */
+    struct str server_name; /* empty: none */
+    struct str protocol;    /* by ALPN; empty: none */
+    uint8_t minor;          /* of the version: 2 or 3 */
+    uint16_t suite;         /* of the cipher, by IANA's number */
+    bool resumed;
+};
+
+/* Of an open connection; valid while it is. False: it is a plain one, or not open. */
+bool transport_tls_facts(const struct transport *t, struct tls_facts *out);
+
+/* Why on_ready or on_end told an error; TLS_FINE on a plain transport. */
+enum tls_failure transport_tls_failure(const struct transport *t);
+
+const char *tls_failure_word(enum tls_failure f);
+const char *tls_failure_text(enum tls_failure f);
+
+#endif
