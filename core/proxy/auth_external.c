@@ -214,9 +214,10 @@ static void connected(struct attempt *a)
 
 /* --- the answer --- */
 
-static bool interim(struct attempt *a, const struct http_head *h)
+static enum end_reason interim(struct attempt *a, const struct http_head *h)
 {
-    return h->status != 101 && ++exchange_of(a)->interim_count <= INTERIM_RESPONSES_MAX;
+    bool one_too_many = ++exchange_of(a)->interim_count > INTERIM_RESPONSES_MAX;
+    return h->status == 101 || one_too_many ? END_RESPONSE_INTERIM : END_OK;
 }
 
 static bool listed(const struct strings *names, struct str name)
