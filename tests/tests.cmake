@@ -132,9 +132,9 @@ sluice_unit_test(tests/unit/balance/test_backoff.c LINK sluice_balance)
 sluice_unit_test(tests/unit/observe/test_log_format.c LINK sluice_observe)
 sluice_unit_test(tests/unit/observe/test_log_writer.c LINK sluice_observe sluice_ring)
 sluice_unit_test(tests/unit/observe/test_log_sinks.c LINK sluice_observe sluice_ring)
-sluice_unit_test(tests/unit/observe/test_metrics.c LINK sluice_observe sluice_proxy sluice_ring)
+sluice_unit_test(tests/unit/observe/test_metrics.c LINK sluice_observe sluice_proxy sluice_ring sluice_random)
 sluice_unit_test(tests/unit/observe/test_config_text.c LINK sluice_observe sluice_ring)
-sluice_program(bench_count LINK sluice_proxy sluice_ring SOURCES
+sluice_program(bench_count LINK sluice_proxy sluice_ring sluice_random SOURCES
     tests/unit/proxy/bench_count.c
 )
 

@@ -34,7 +34,7 @@ static void set_usable(struct fixture *f, uint32_t i, bool usable)
 static void begin(struct fixture *f, const uint32_t *weights, uint32_t count, uint64_t version,
                   uint32_t worker)
 {
-    struct server_info servers[N_MAX];
+    struct server_info servers[N_MAX] = { 0 };
     char names[N_MAX][32];
     *f = (struct fixture){ .count = count };
     f->ctx.usable = f->usable;
