@@ -163,11 +163,12 @@ static _Noreturn void be_server(struct keeper *k, int socket, pid_t keeper_pid)
     for (uint32_t i = 0; i < k->held_count; i++)
         close(k->held[i].fd);
     free(k->held);
-    /* Without the keeper nobody would pass signals on. */
-    prctl(PR_SET_PDEATHSIG, SIGTERM);
     sigprocmask(SIG_SETMASK, &k->signals_before, NULL);
     int code = EXIT_FAILED;
-    if (getppid() != keeper_pid || !drop_privileges(k->config->user))
+    bool dropped = drop_privileges(k->config->user);
+    /* Without the keeper nobody would pass signals on. After the drop, which would undo it. */
+    prctl(PR_SET_PDEATHSIG, SIGTERM);
+    if (!dropped || getppid() != keeper_pid)
         config_free(k->config);
     else
         code = control_run(k->config, k->path, socket);

@@ -117,8 +117,6 @@ void client_accept(struct listener *l, int fd)
     }
     memset(c, 0, sizeof *c);
     c->w = w;
-    c->listener = l;
-    l->refs++;
     c->connection = ++w->connections;
     c->accepted_ns = c->since_ns = w->loop->now_ns;
     c->state = CLIENT_IDLE;
@@ -128,10 +126,12 @@ void client_accept(struct listener *l, int fd)
         c->state = CLIENT_HANDSHAKE;
     } else {
         sock_close(fd, true);
-        counter_add(&w->counters->accept_errors, 1);
+        listener_count_error(l);
         slab_give(&w->clients, c);
         return;
     }
+    c->listener = l;
+    l->refs++;
     timer_init(&c->timer, on_timer);
     list_push_back(&w->client_list, &c->node);
     counter_add(&w->counters->clients_accepted, 1);

@@ -74,6 +74,9 @@ static void the_server_process_has_no_privileges(struct wire *w)
     struct conn *c = client_dial(w);
     say(c, GET);
     hear_answered(c, 200, "one");
+    sluice_signal(w, SIGKILL); /* still ends with its keeper, whom it could not signal */
+    hear_end(c);
+    sluice_ends(w, 128 + SIGKILL);
 }
 
 static void the_server_process_ends_with_its_keeper(struct wire *w)
