@@ -299,7 +299,8 @@ static void drain(struct control *c)
 {
     const struct plan *p = c->fleet.plan;
     if (p)
-        fprintf(stderr, "sluice: draining, %u s at most\n", p->config->timeouts.drain_ms / 1000);
+        fprintf(stderr, "sluice: draining, %.3g s at most\n",
+                p->config->timeouts.drain_ms / 1000.0);
     fleet_drain(&c->fleet);
 }
 

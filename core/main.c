@@ -4,47 +4,25 @@
 #include <string.h>
 
 #include "core/base/check.h"
-#include "core/control.h"
 #include "core/options.h"
-#include "core/options_route.h"
 
-static int run_proxy(int argc, char **argv)
-{
-    struct config *config = config_new_proxy();
-    if (!config) {
-        fputs("sluice: out of memory\n", stderr);
-        return EXIT_FAILED;
-    }
-    int code = options_proxy(argc, argv, config);
-    if (code == 0)
-        return control_run(config, NULL, -1);
-    config_free(config);
-    return code < 0 ? EXIT_OK : code;
-}
-
-static int print_version(int argc, char **argv)
-{
-    (void)argc;
-    (void)argv;
-    puts("sluice " SLUICE_VERSION);
-    return EXIT_OK;
-}
-
+/* What people type by habit. */
 static const struct {
-    const char *name;
-    int (*run)(int argc, char **argv);
-} verbs[] = {
-    { "proxy", run_proxy },       { "run", options_run },         { "check", options_check },
-    { "reload", options_reload }, { "route", route_main },        { "help", options_help },
-    { "--help", options_help },   { "-h", options_help },         { "schema", options_schema },
-    { "version", print_version }, { "--version", print_version },
-};
+    const char *name, *command;
+} aliases[] = { { "--help", "help" }, { "-h", "help" }, { "--version", "version" } };
 
 int main(int argc, char **argv)
 {
+    const char *name = argc >= 2 ? argv[1] : NULL;
     signal(SIGPIPE, SIG_IGN);
-    for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
-        if (argc >= 2 && strcmp(argv[1], verbs[i].name) == 0)
-            return verbs[i].run(argc - 1, argv + 1);
-    return options_unknown(argc >= 2 ? argv[1] : NULL);
+    for (size_t i = 0; name && i < ARRAY_LEN(aliases); i++)
+        if (strcmp(name, aliases[i].name) == 0)
+            name = aliases[i].command;
+    const struct command *c = name ? command_find(name) : NULL;
+    if (c)
+        return c->run(argc - 1, argv + 1);
+    if (name)
+        fprintf(stderr, "sluice: '%s' is not a command\n", name);
+    command_print_all(stderr);
+    return EXIT_USAGE;
 }

@@ -1,108 +1,76 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "core/options.h"
 
-#include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "core/base/check.h"
+#include "core/base/end_reason.h"
 #include "core/config/load.h"
 #include "core/config/schema.h"
 #include "core/keeper.h"
 
-/* The arguments of the verbs that read a configuration. */
-struct file_options {
-    const char *path;
-    bool json;
-};
-
-static void print_help(FILE *to)
+bool options_read_config(void *file_options, const char *value)
 {
-    fputs(
-        "sluice, a reverse proxy on io_uring.\n\n"
-        "  sluice proxy --from :8080 --to 127.0.0.1:9000     proxy one server, without a file\n"
-        "  sluice proxy --from :8080 --to HOST:PORT,...      spread over several\n"
-        "  sluice proxy --help                               all its options\n\n"
-        "  sluice run [-c FILE]                              serve what a file says\n"
-        "  sluice check [-c FILE] [--format json]            say all that is wrong with it\n"
-        "  sluice reload [-c FILE]                           have the running one read it again\n"
-        "  sluice route GET http://example.com/              which route a request would meet\n"
-        "  sluice help KEY                                   what a key of the file means\n"
-        "  sluice help keys                                  all keys\n"
-        "  sluice schema                                     the file's JSON Schema, for editors\n"
-        "  sluice --version\n\n"
-        "FILE is " OPTIONS_DEFAULT_PATH " unless given; '-' is standard input.\n",
-        to);
+    struct file_options *o = file_options;
+    o->path = value;
+    return true;
 }
 
-static int usage(const char *verb, const char *what, const char *argument)
+bool options_read_format(void *file_options, const char *value)
 {
-    bool check = strcmp(verb, "check") == 0;
-    fprintf(stderr, "sluice %s: %s%s%s\nusage: sluice %s [-c FILE]%s\n", verb, what,
-            argument ? " " : "", argument ? argument : "", verb,
-            check ? " [--format json|text]" : "");
-    return EXIT_USAGE;
+    struct file_options *o = file_options;
+    o->json = strcmp(value, "json") == 0;
+    if (o->json || strcmp(value, "text") == 0)
+        return true;
+    fprintf(stderr, "sluice: --format is text or json, not '%s'\n", value);
+    return false;
 }
 
-/* "--name=value", or "--name" and the value in the next argument; NULL: it is another option, or
- * has no value. *used, 1 before: how many arguments it takes. */
-static const char *value_of(const char *name, const char *argument, const char *next, int *used)
-{
-    size_t n = strlen(name);
-    if (strncmp(argument, name, n) != 0 || (argument[n] != '=' && argument[n] != '\0'))
-        return NULL;
-    if (argument[n] == '=')
-        return argument + n + 1;
-    *used = next ? 2 : 1;
-    return next;
-}
-
-/* Gives 0, EXIT_USAGE after a message, or -1 when help was asked for and printed. */
-static int read_file_options(int argc, char **argv, struct file_options *o)
-{
-    bool check = strcmp(argv[0], "check") == 0;
-    *o = (struct file_options){ .path = OPTIONS_DEFAULT_PATH };
-    for (int i = 1, used; i < argc; i += used) {
-        used = 1;
-        const char *next = i + 1 < argc ? argv[i + 1] : NULL, *value;
-        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
-            print_help(stdout);
-            return -1;
-        }
-        if ((value = value_of("-c", argv[i], next, &used)) ||
-            (value = value_of("--config", argv[i], next, &used))) {
-            o->path = value;
-        } else if (check && (value = value_of("--format", argv[i], next, &used))) {
-            o->json = strcmp(value, "json") == 0;
-            if (!o->json && strcmp(value, "text") != 0)
-                return usage(argv[0], "--format is json or text, not", value);
-        } else {
-            return usage(argv[0], "not an option, or without its value:", argv[i]);
-        }
-    }
-    return 0;
-}
-
-static bool colour(void)
+bool options_colour(void)
 {
     const char *no = getenv("NO_COLOR");
     return isatty(STDERR_FILENO) && !(no && no[0]);
 }
 
-int options_run(int argc, char **argv)
+/* ---- run ------------------------------------------------------------------------------------ */
+
+static int run(int argc, char **argv)
 {
-    struct file_options o;
+    struct file_options o = { .path = OPTIONS_DEFAULT_PATH };
     struct config_report report;
-    int code = read_file_options(argc, argv, &o);
+    int code = command_parse(&command_run, argc, argv, &o);
     if (code)
         return code < 0 ? EXIT_OK : code;
     config_report_init(&report);
     struct config *config = config_load(o.path, &report);
-    config_report_print(&report, stderr, colour());
+    config_report_print(&report, stderr, options_colour());
     config_report_free(&report);
     return config ? keeper_run(config, o.path) : EXIT_CONFIG;
 }
+
+static const struct option run_options[] = { OPTION_CONFIG, { 0 } };
+static const struct example run_examples[] = {
+    { "sluice run [-c FILE]", "serve what a file says" },
+    { "generate | sluice run -c -", "from standard input" },
+    { NULL, NULL },
+};
+const struct command command_run = {
+    .name = "run",
+    .synopsis = "[-c FILE]",
+    .doc =
+        "Serves what the configuration says, until a signal ends it. A small keeper process binds "
+        "the sockets and reads the files, starts the server process as the configured user, and "
+        "again if it dies. What is wrong with the configuration is said, all of it, before "
+        "anything starts: exit code 78.",
+    .examples = run_examples,
+    .options = run_options,
+    .run = run,
+};
+
+/* ---- check ---------------------------------------------------------------------------------- */
 
 static void print_summary(const char *path, const struct config *c)
 {
@@ -125,11 +93,11 @@ static void print_summary(const char *path, const struct config *c)
     putchar('\n');
 }
 
-int options_check(int argc, char **argv)
+static int check(int argc, char **argv)
 {
-    struct file_options o;
+    struct file_options o = { .path = OPTIONS_DEFAULT_PATH };
     struct config_report report;
-    int code = read_file_options(argc, argv, &o);
+    int code = command_parse(&command_check, argc, argv, &o);
     if (code)
         return code < 0 ? EXIT_OK : code;
     config_report_init(&report);
@@ -137,7 +105,7 @@ int options_check(int argc, char **argv)
     if (o.json)
         config_report_print_json(&report, stdout);
     else
-        config_report_print(&report, stderr, colour());
+        config_report_print(&report, stderr, options_colour());
     if (config && !o.json)
         print_summary(o.path, config);
     code = config ? EXIT_OK : EXIT_CONFIG;
@@ -146,38 +114,133 @@ int options_check(int argc, char **argv)
     return code;
 }
 
-int options_help(int argc, char **argv)
+static const struct option check_options[] = { OPTION_CONFIG, OPTION_FORMAT, { 0 } };
+static const struct example check_examples[] = {
+    { "sluice check [-c FILE] [--format json]", "say all that is wrong with it" },
+    { "generate | sluice check -c -", "from standard input" },
+    { NULL, NULL },
+};
+const struct command command_check = {
+    .name = "check",
+    .synopsis = "[-c FILE] [--format text|json]",
+    .doc = "Reads a configuration and says every mistake at once, with file, line, column and what "
+           "was probably meant; warnings too: routes that are never reached, backends that nobody "
+           "uses, names that do not resolve now. Exit code 0: valid (there may be warnings), 78: "
+           "not.",
+    .examples = check_examples,
+    .options = check_options,
+    .run = check,
+};
+
+/* ---- help ----------------------------------------------------------------------------------- */
+
+static bool take_topic(void *to, const char *at)
 {
-    if (argc <= 1) {
-        print_help(stdout);
-        return EXIT_OK;
+    const char **topic = to;
+    if (*topic) {
+        fputs("sluice help: one key at a time\n", stderr);
+        return false;
     }
-    if (argc > 2) {
-        fputs("sluice help: one key at a time\nusage: sluice help [KEY]\n", stderr);
-        return EXIT_USAGE;
-    }
-    if (strcmp(argv[1], "keys") == 0) {
-        schema_print_keys(stdout);
-        return EXIT_OK;
-    }
-    return schema_print_help(stdout, stderr, argv[1]) ? EXIT_OK : EXIT_USAGE;
+    *topic = at;
+    return true;
 }
 
-int options_schema(int argc, char **argv)
+/* "connect_refused": what the access log says of how a request ended. */
+static bool print_end_reason(const char *word)
 {
-    (void)argv;
-    if (argc > 1) {
-        fputs("sluice schema: it has no options\nusage: sluice schema\n", stderr);
-        return EXIT_USAGE;
+    for (int i = 0; i < END_REASON_COUNT; i++) {
+        const struct end_reason_info *r = end_reason_info((enum end_reason)i);
+        if (strcmp(r->word, word) != 0)
+            continue;
+        printf("%s (how a request ended, in the log's 'end')\n\n  %s\n\n", r->word, r->text);
+        printf("  Broken by: %s\n", r->who == WHO_NONE ? "nobody" : end_who_word(r->who));
+        if (r->status)
+            printf("  Answered:  %d, if nothing had been sent yet\n", r->status);
+        return true;
     }
+    return false;
+}
+
+static int help(int argc, char **argv)
+{
+    const char *topic = NULL;
+    int code = command_parse(&command_help, argc, argv, &topic);
+    if (code)
+        return code < 0 ? EXIT_OK : code;
+    const struct command *c = topic ? command_find(topic) : NULL;
+    if (!topic)
+        command_print_all(stdout);
+    else if (c)
+        command_print_help(c, stdout);
+    else if (strcmp(topic, "keys") == 0)
+        schema_print_keys(stdout);
+    else if (!print_end_reason(topic) && !schema_print_help(stdout, stderr, topic))
+        return EXIT_USAGE;
+    return EXIT_OK;
+}
+
+static const struct example help_examples[] = {
+    { "sluice help KEY", "what a key of the file means" },
+    { "sluice help routes.to", "by its last parts, as many as are needed" },
+    { "sluice help keys", "all keys" },
+    { "sluice help connect_refused", "how a request ended, as the log says it" },
+    { "sluice help reload", "a command" },
+    { NULL, NULL },
+};
+const struct command command_help = {
+    .name = "help",
+    .synopsis = "[COMMAND | KEY | END | keys]",
+    .doc = "Explains a command, a key of the configuration, or a word of the log's field 'end'. "
+           "Without a word: all commands.",
+    .examples = help_examples,
+    .argument = take_topic,
+    .complete = COMPLETE_KEY,
+    .words = "keys",
+    .run = help,
+};
+
+/* ---- schema, version ------------------------------------------------------------------------ */
+
+static int schema(int argc, char **argv)
+{
+    int code = command_parse(&command_schema, argc, argv, NULL);
+    if (code)
+        return code < 0 ? EXIT_OK : code;
     schema_print_json(stdout);
     return EXIT_OK;
 }
 
-int options_unknown(const char *verb)
+static const struct example schema_examples[] = {
+    { "sluice schema", "the file's JSON Schema, for editors" },
+    { NULL, NULL },
+};
+const struct command command_schema = {
+    .name = "schema",
+    .synopsis = "",
+    .doc =
+        "Prints the JSON Schema (draft 2020-12) of the configuration: editors complete and check "
+        "with it. It knows names, shapes and forms; 'sluice check' knows all.",
+    .examples = schema_examples,
+    .run = schema,
+};
+
+static int version(int argc, char **argv)
 {
-    if (verb)
-        fprintf(stderr, "sluice: '%s' is not a command\n", verb);
-    print_help(stderr);
-    return EXIT_USAGE;
+    int code = command_parse(&command_version, argc, argv, NULL);
+    if (code)
+        return code < 0 ? EXIT_OK : code;
+    puts("sluice " SLUICE_VERSION);
+    return EXIT_OK;
 }
+
+static const struct example version_examples[] = {
+    { "sluice version", "the version; --version, too" },
+    { NULL, NULL },
+};
+const struct command command_version = {
+    .name = "version",
+    .synopsis = "",
+    .doc = "Prints the version.",
+    .examples = version_examples,
+    .run = version,
+};

@@ -10,25 +10,15 @@
 
 #include "balance/balance.h"
 #include "core/base/check.h"
+#include "core/control.h"
 
 #define TIMEOUT_MAX_MS (24 * 3600 * 1000) /* a day */
-#define USAGE "usage: sluice proxy --from ADDR[,ADDR...] --to ADDR[,ADDR...] [OPTION...]"
 
 struct parse {
     struct config *c;
     struct backend_config *b;  /* its only one; room for SERVERS_MAX servers */
     struct handling *handling; /* of its only route */
     bool log_given;
-};
-
-/* Reads one value; on failure prints and gives false. */
-typedef bool (*option_fn)(struct parse *p, const char *value);
-
-struct option {
-    const char *name;
-    const char *value; /* its placeholder; NULL: takes none */
-    const char *help;
-    option_fn read;
 };
 
 static bool complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -77,8 +67,9 @@ static bool read_number(const char *text, unsigned long max, unsigned long *out)
     return *end == '\0' && *out <= max;
 }
 
-static bool read_from(struct parse *p, const char *value)
+static bool read_from(void *to, const char *value)
 {
+    struct parse *p = to;
     struct str rest = str_of(value), piece;
     while (next_piece(&rest, &piece)) {
         struct config *c = p->c;
@@ -128,8 +119,9 @@ static bool read_server(struct parse *p, struct str piece)
     return true;
 }
 
-static bool read_to(struct parse *p, const char *value)
+static bool read_to(void *to, const char *value)
 {
+    struct parse *p = to;
     struct str rest = str_of(value), piece;
     while (next_piece(&rest, &piece))
         if (!read_server(p, piece))
@@ -157,8 +149,9 @@ static bool read_key(struct backend_config *b, const char *key)
     return true;
 }
 
-static bool read_balance(struct parse *p, const char *value)
+static bool read_balance(void *to, const char *value)
 {
+    struct parse *p = to;
     struct backend_config *b = p->b;
     const char *colon = strchr(value, ':');
     struct str name = { value, colon ? (size_t)(colon - value) : strlen(value) };
@@ -191,8 +184,9 @@ static void log_to(struct parse *p, enum log_format format, const char *path)
     p->handling->log = p->c->sites[0].handling.log = log;
 }
 
-static bool read_log(struct parse *p, const char *value)
+static bool read_log(void *to, const char *value)
 {
+    struct parse *p = to;
     static const struct {
         const char *word;
         enum log_format format;
@@ -216,8 +210,9 @@ static bool read_log(struct parse *p, const char *value)
 }
 
 /* "CERT,KEY" or "self-signed" */
-static bool read_tls(struct parse *p, const char *value)
+static bool read_tls(void *to, const char *value)
 {
+    struct parse *p = to;
     struct tls_config *t = &p->c->tls;
     if (t->certificates_count == CERTIFICATES_MAX)
         return complain("--tls: more than %d certificates", CERTIFICATES_MAX);
@@ -238,8 +233,9 @@ static bool read_tls(struct parse *p, const char *value)
     return true;
 }
 
-static bool read_workers(struct parse *p, const char *value)
+static bool read_workers(void *to, const char *value)
 {
+    struct parse *p = to;
     unsigned long n;
     if (strcmp(value, "auto") == 0) {
         p->c->workers = 0;
@@ -272,8 +268,9 @@ static bool read_duration(const char *text, uint32_t *ms)
     return false;
 }
 
-static bool read_timeout(struct parse *p, const char *value)
+static bool read_timeout(void *to, const char *value)
 {
+    struct parse *p = to;
     static const struct {
         const char *name;
         size_t offset;
@@ -304,103 +301,16 @@ static bool read_timeout(struct parse *p, const char *value)
     return false;
 }
 
-static bool read_via(struct parse *p, const char *value)
+static bool read_via(void *to, const char *value)
 {
     (void)value;
-    return p->handling->via = true;
+    return ((struct parse *)to)->handling->via = true;
 }
 
-static bool read_forwarded(struct parse *p, const char *value)
+static bool read_forwarded(void *to, const char *value)
 {
     (void)value;
-    return p->handling->forwarded = true;
-}
-
-static const struct option options[] = {
-    { "--from", "ADDR[,ADDR...]",
-      "where to listen: 127.0.0.1:8080, [::1]:8080, :8080 (all\n"
-      "addresses, IPv4 and IPv6), unix:/path; port 0: a free one",
-      read_from },
-    { "--to", "ADDR[,ADDR...]", "the servers; ADDR@WEIGHT gives one a larger share", read_to },
-    { "--balance", "POLICY[:KEY]",
-      "round_robin (default), or maglev:KEY with KEY one of\n"
-      "client_ip, uri, header:NAME, cookie:NAME",
-      read_balance },
-    { "--log", "[FORMAT:]FILE",
-      "access log: FORMAT is json (default), human or combined;\n"
-      "FILE '-' is standard output; 'off' for none. Without --log:\n"
-      "human on a terminal, else off",
-      read_log },
-    { "--tls", "CERT,KEY",
-      "speak TLS 1.2 and 1.3 with clients: two files in PEM form, or\n"
-      "'self-signed' to try it. Given again: chosen by the name that\n"
-      "clients ask for",
-      read_tls },
-    { "--workers", "N", "threads, each with its own ring; auto (default): one per CPU",
-      read_workers },
-    { "--timeout", "NAME=DURATION",
-      "may be repeated, with units: connect=200ms; NAME is one of\n"
-      "client_head (10s), client_body (30s), client_idle (60s),\n"
-      "client_write (30s), connect (2s), first_byte (60s), stall\n"
-      "(60s), upstream_idle (4s), drain (30s)",
-      read_timeout },
-    { "--via", NULL, "add Via (RFC 9110 7.6.3) both ways", read_via },
-    { "--forwarded", NULL, "add Forwarded (RFC 7239) to requests", read_forwarded },
-};
-
-void options_print_proxy_help(FILE *to)
-{
-    fputs("Put sluice before HTTP servers, in one line:\n\n"
-          "  sluice proxy --from :8080 --to 127.0.0.1:9000\n"
-          "  sluice proxy --from :8080 --to 127.0.0.1:9000,127.0.0.1:9001@2\n"
-          "  sluice proxy --from :8080 --to 127.0.0.1:9000,127.0.0.1:9001 --balance maglev:uri\n"
-          "  sluice proxy --from :8080 --to unix:/run/app.sock --log "
-          "json:/var/log/access.json\n\n" USAGE "\n\n",
-          to);
-    for (size_t i = 0; i < ARRAY_LEN(options); i++) {
-        const struct option *o = &options[i];
-        char left[64];
-        snprintf(left, sizeof left, "%s%s%s", o->name, o->value ? " " : "",
-                 o->value ? o->value : "");
-        fprintf(to, "  %-26s ", left);
-        for (const char *h = o->help; *h; h++)
-            fputs(*h == '\n' ? "\n                             " : (char[]){ *h, 0 }, to);
-        fputc('\n', to);
-    }
-    fputs("\nTERM or QUIT: finish what runs, then end (30 s at most). INT, or a second TERM: end\n"
-          "at once. USR1: open the log file anew.\n",
-          to);
-}
-
-static int usage(void)
-{
-    fputs(USAGE "\n       sluice proxy --help for all options\n", stderr);
-    return EXIT_USAGE;
-}
-
-/* "--name value" or "--name=value"; *used counts the arguments taken, 0: usage error. */
-static const struct option *match(int argc, char **argv, int i, const char **value, int *used)
-{
-    for (size_t k = 0; k < ARRAY_LEN(options); k++) {
-        const struct option *o = &options[k];
-        size_t n = strlen(o->name);
-        if (strncmp(argv[i], o->name, n) != 0 || (argv[i][n] != '\0' && argv[i][n] != '='))
-            continue;
-        bool inline_value = argv[i][n] == '=';
-        *used = 0;
-        if (!o->value && inline_value) {
-            complain("%s takes no value", o->name);
-        } else if (o->value && !inline_value && i + 1 >= argc) {
-            complain("%s wants a value: %s", o->name, o->value);
-        } else {
-            *value = inline_value ? argv[i] + n + 1 : o->value ? argv[i + 1] : NULL;
-            *used = o->value && !inline_value ? 2 : 1;
-        }
-        return o;
-    }
-    complain("'%s' is not an option of sluice proxy", argv[i]);
-    *used = 0;
-    return NULL;
+    return ((struct parse *)to)->handling->forwarded = true;
 }
 
 /* What stands for all is looked up where it applies. */
@@ -413,31 +323,93 @@ static void spread_timeouts(struct config *c)
     c->backends[0].timeouts = c->timeouts;
 }
 
+static const struct option options[] = {
+    { "--from", NULL, "ADDR[,ADDR...]",
+      "where to listen: 127.0.0.1:8080, [::1]:8080, :8080 (all\n"
+      "addresses, IPv4 and IPv6), unix:/path; port 0: a free one",
+      read_from, COMPLETE_NOTHING, NULL },
+    { "--to", NULL, "ADDR[,ADDR...]", "the servers; ADDR@WEIGHT gives one a larger share", read_to,
+      COMPLETE_NOTHING, NULL },
+    { "--balance", NULL, "POLICY[:KEY]",
+      "round_robin (default), or maglev:KEY with KEY one of\n"
+      "client_ip, uri, header:NAME, cookie:NAME",
+      read_balance, COMPLETE_WORDS,
+      "round_robin maglev:client_ip maglev:uri maglev:header: maglev:cookie:" },
+    { "--log", NULL, "[FORMAT:]FILE",
+      "access log: FORMAT is json (default), human or combined;\n"
+      "FILE '-' is standard output; 'off' for none. Without --log:\n"
+      "human on a terminal, else off",
+      read_log, COMPLETE_FILE, NULL },
+    { "--tls", NULL, "CERT,KEY",
+      "speak TLS 1.2 and 1.3 with clients: two files in PEM form, or\n"
+      "'self-signed' to try it. Given again: chosen by the name that\n"
+      "clients ask for",
+      read_tls, COMPLETE_FILE, NULL },
+    { "--workers", NULL, "N", "threads, each with its own ring; auto (default): one per CPU",
+      read_workers, COMPLETE_WORDS, "auto" },
+    { "--timeout", NULL, "NAME=DURATION",
+      "may be repeated, with units: connect=200ms; NAME is one of\n"
+      "client_head (10s), client_body (30s), client_idle (60s),\n"
+      "client_write (30s), connect (2s), first_byte (60s), stall\n"
+      "(60s), upstream_idle (4s), drain (30s)",
+      read_timeout, COMPLETE_TIMEOUT, NULL },
+    { "--via", NULL, NULL, "add Via (RFC 9110 7.6.3) both ways", read_via, COMPLETE_NOTHING, NULL },
+    { "--forwarded", NULL, NULL, "add Forwarded (RFC 7239) to requests", read_forwarded,
+      COMPLETE_NOTHING, NULL },
+    { 0 },
+};
+static const struct example examples[] = {
+    { "sluice proxy --from :8080 --to 127.0.0.1:9000", "proxy one server, without a file" },
+    { "sluice proxy --from :8080 --to 127.0.0.1:9000,127.0.0.1:9001@2",
+      "two servers; the second gets twice as much" },
+    { "sluice proxy --from :8080 --to 127.0.0.1:9000,127.0.0.1:9001 --balance maglev:uri",
+      "the same path, the same server" },
+    { "sluice proxy --from :8443 --to unix:/run/app.sock --tls site.pem,site.key",
+      "TLS towards clients" },
+    { "sluice proxy --from :8080 --to 127.0.0.1:9000 --log json:/var/log/access.json",
+      "with an access log" },
+    { NULL, NULL },
+};
+
+static int run(int argc, char **argv)
+{
+    struct config *config = config_new_proxy();
+    if (!config) {
+        fputs("sluice: out of memory\n", stderr);
+        return EXIT_FAILED;
+    }
+    int code = options_proxy(argc, argv, config);
+    if (code == 0)
+        return control_run(config, NULL, -1);
+    config_free(config);
+    return code < 0 ? EXIT_OK : code;
+}
+
+const struct command command_proxy = {
+    .name = "proxy",
+    .synopsis = "--from ADDR[,ADDR...] --to ADDR[,ADDR...] [OPTION...]",
+    .doc = "Puts sluice before HTTP servers, in one line. TERM or QUIT: finish what runs, then end "
+           "(30 s at most). INT, or a second TERM: end at once. USR1: open the log file anew.",
+    .examples = examples,
+    .options = options,
+    .run = run,
+};
+
 int options_proxy(int argc, char **argv, struct config *c)
 {
     struct parse p = { .c = c, .b = &c->backends[0], .handling = &c->sites[0].routes[0].handling };
     p.b->servers = room(&p, SERVERS_MAX * sizeof *p.b->servers);
-    for (int i = 1, used; i < argc; i += used) {
-        const char *value = NULL;
-        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
-            options_print_proxy_help(stdout);
-            return -1;
-        }
-        const struct option *o = match(argc, argv, i, &value, &used);
-        if (!used || !o->read(&p, value))
-            return usage();
-    }
+    int code = command_parse(&command_proxy, argc, argv, &p);
+    if (code)
+        return code;
     bool any_weight = false;
     for (uint32_t i = 0; i < p.b->servers_count; i++)
         any_weight |= p.b->servers[i].weight > 0;
-    if (c->binds_count == 0 || p.b->servers_count == 0) {
-        complain("%s is missing", c->binds_count ? "--to" : "--from");
-        return usage();
-    }
-    if (!any_weight) {
-        complain("--to: every server has weight 0: nobody could be served");
-        return usage();
-    }
+    if (c->binds_count == 0 || p.b->servers_count == 0)
+        return command_usage(&command_proxy, "%s is missing", c->binds_count ? "--to" : "--from");
+    if (!any_weight)
+        return command_usage(&command_proxy,
+                             "--to: every server has weight 0: nobody could be served");
     if (!p.log_given && isatty(STDOUT_FILENO))
         log_to(&p, LOG_HUMAN, "-");
     spread_timeouts(c);

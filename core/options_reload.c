@@ -15,45 +15,14 @@
 #define ANSWER_BYTES_MAX ((size_t)4 << 20)
 
 struct reload_options {
-    const char *path;   /* of the configuration */
+    struct file_options file;
     const char *socket; /* NULL: as the configuration says */
-    bool json;
 };
 
-/* "--name value" or "--name=value"; NULL: it is another option. */
-static const char *value_of(const char *name, int argc, char **argv, int *i)
+static bool read_socket(void *to, const char *value)
 {
-    size_t n = strlen(name);
-    if (strncmp(argv[*i], name, n) != 0)
-        return NULL;
-    if (argv[*i][n] == '=')
-        return argv[*i] + n + 1;
-    return argv[*i][n] == '\0' && *i + 1 < argc ? argv[++*i] : NULL;
-}
-
-static bool read_options(int argc, char **argv, struct reload_options *o)
-{
-    *o = (struct reload_options){ .path = OPTIONS_DEFAULT_PATH };
-    for (int i = 1; i < argc; i++) {
-        const char *argument = argv[i], *value;
-        bool format = false;
-        if ((value = value_of("-c", argc, argv, &i)) ||
-            (value = value_of("--config", argc, argv, &i)))
-            o->path = value;
-        else if ((value = value_of("--socket", argc, argv, &i)))
-            o->socket = value;
-        else if ((value = value_of("--format", argc, argv, &i)))
-            format = true;
-        if (format)
-            o->json = strcmp(value, "json") == 0;
-        if (!value || (format && !o->json && strcmp(value, "text") != 0)) {
-            fprintf(stderr,
-                    "sluice reload: not an option, or without its value: %s\n"
-                    "usage: sluice reload [-c FILE | --socket PATH] [--format json|text]\n",
-                    argument);
-            return false;
-        }
-    }
+    struct reload_options *o = to;
+    o->socket = value;
     return true;
 }
 
@@ -69,9 +38,9 @@ static char *find_socket(const struct reload_options *o, int *code)
     if (!report)
         return NULL;
     config_report_init(report);
-    struct config *config = config_load(o->path, report);
+    struct config *config = config_load(o->file.path, report);
     if (!config) {
-        if (o->json)
+        if (o->file.json)
             config_report_print_json(report, stdout);
         else
             config_report_print(report, stderr, false);
@@ -81,7 +50,7 @@ static char *find_socket(const struct reload_options *o, int *code)
         fprintf(stderr,
                 "sluice reload: %s has no admin socket; add 'admin: /run/sluice/admin.sock', or "
                 "send the process SIGHUP\n",
-                o->path);
+                o->file.path);
     } else {
         socket = strdup(config->admin_socket);
     }
@@ -135,12 +104,13 @@ static int print_answer(const char *text, size_t len, bool json)
     return good ? EXIT_OK : h.status == 422 ? EXIT_CONFIG : EXIT_FAILED;
 }
 
-int options_reload(int argc, char **argv)
+static int reload(int argc, char **argv)
 {
-    struct reload_options o;
-    int code = EXIT_FAILED;
-    if (!read_options(argc, argv, &o))
-        return EXIT_USAGE;
+    struct reload_options o = { .file.path = OPTIONS_DEFAULT_PATH };
+    int code = command_parse(&command_reload, argc, argv, &o);
+    if (code)
+        return code < 0 ? EXIT_OK : code;
+    code = EXIT_FAILED;
     char *socket = find_socket(&o, &code);
     if (!socket)
         return code;
@@ -154,9 +124,9 @@ int options_reload(int argc, char **argv)
         return EXIT_FAILED;
     }
     size_t len = 0;
-    char *answer = send_request(fd, o.json) ? read_answer(fd, &len) : NULL;
+    char *answer = send_request(fd, o.file.json) ? read_answer(fd, &len) : NULL;
     if (answer)
-        code = print_answer(answer, len, o.json);
+        code = print_answer(answer, len, o.file.json);
     else
         fprintf(stderr, "sluice reload: no answer from %s\n", socket);
     free(answer);
@@ -164,3 +134,28 @@ int options_reload(int argc, char **argv)
     free(socket);
     return code;
 }
+
+static const struct option options[] = {
+    OPTION_CONFIG,
+    { "--socket", NULL, "PATH", "the admin socket, in place of the configuration's", read_socket,
+      COMPLETE_FILE, NULL },
+    OPTION_FORMAT,
+    { 0 },
+};
+static const struct example examples[] = {
+    { "sluice reload [-c FILE]", "have the running one read it again" },
+    { "sluice reload --socket /run/sluice/admin.sock", "whatever the file says" },
+    { NULL, NULL },
+};
+const struct command command_reload = {
+    .name = "reload",
+    .synopsis = "[-c FILE | --socket PATH] [--format text|json]",
+    .doc =
+        "Asks the running sluice, through its admin socket, to read its configuration again, and "
+        "waits for the result. No connection is touched, but those of listeners that are gone: "
+        "they drain. Exit code 0: in force; 78: it has errors, which are said, and everything "
+        "stays as it was; 1: nobody could be asked.",
+    .examples = examples,
+    .options = options,
+    .run = reload,
+};

@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "core/options_route.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,13 +14,9 @@
 #include "core/proxy/route.h"
 #include "core/proxy/template.h"
 
-#define USAGE                                                                                      \
-    "usage: sluice route [-c FILE] [--from ADDR] METHOD URL [-H 'Name: value'...]\n"               \
-    "  sluice route GET http://www.example.com/api/users\n"                                        \
-    "  sluice route -c site.yaml --from 192.0.2.7 POST /login -H 'Host: example.com'\n"
-
 struct question {
-    const char *file, *from, *method, *url;
+    struct file_options file;
+    const char *from, *method, *url;
     const char *headers[HEAD_FIELDS_MAX];
     int headers_count;
 };
@@ -42,44 +36,36 @@ struct asked {
     uint32_t port;
 };
 
-static int usage(const char *why)
+static bool read_from(void *to, const char *value)
 {
-    fprintf(stderr, "sluice route: %s\n" USAGE, why);
-    return EXIT_USAGE;
+    struct question *q = to;
+    q->from = value;
+    return true;
 }
 
-static bool read_arguments(int argc, char **argv, struct question *q, const char **why)
+static bool read_header(void *to, const char *value)
 {
-    q->file = "/etc/sluice/sluice.yaml";
-    q->from = "127.0.0.1";
-    for (int i = 1; i < argc; i++) {
-        const char *a = argv[i];
-        bool takes = strcmp(a, "-c") == 0 || strcmp(a, "--from") == 0 || strcmp(a, "-H") == 0;
-        if (takes && i + 1 == argc) {
-            *why = "an option wants a value";
-            return false;
-        }
-        if (strcmp(a, "-c") == 0) {
-            q->file = argv[++i];
-        } else if (strcmp(a, "--from") == 0) {
-            q->from = argv[++i];
-        } else if (strcmp(a, "-H") == 0) {
-            if (q->headers_count == HEAD_FIELDS_MAX) {
-                *why = "too many headers";
-                return false;
-            }
-            q->headers[q->headers_count++] = argv[++i];
-        } else if (!q->method) {
-            q->method = a;
-        } else if (!q->url) {
-            q->url = a;
-        } else {
-            *why = "more than a method and a URL";
-            return false;
-        }
+    struct question *q = to;
+    if (q->headers_count == HEAD_FIELDS_MAX) {
+        fputs("sluice route: too many headers\n", stderr);
+        return false;
     }
-    *why = "a method and a URL are wanted";
-    return q->url != NULL;
+    q->headers[q->headers_count++] = value;
+    return true;
+}
+
+static bool take_argument(void *to, const char *at)
+{
+    struct question *q = to;
+    if (!q->method) {
+        q->method = at;
+    } else if (!q->url) {
+        q->url = at;
+    } else {
+        fprintf(stderr, "sluice route: '%s': more than a method and a URL\n", at);
+        return false;
+    }
+    return true;
 }
 
 /* Writes the request as a client would, so that the same parser decides. */
@@ -266,24 +252,26 @@ static void print_answer(const struct config *c, struct asked *a)
     }
 }
 
-int route_main(int argc, char **argv)
+static int route(int argc, char **argv)
 {
-    struct question q = { 0 };
+    struct question q = { .file.path = OPTIONS_DEFAULT_PATH, .from = "127.0.0.1" };
     const char *why;
-    if (!read_arguments(argc, argv, &q, &why))
-        return usage(why);
+    int code = command_parse(&command_route, argc, argv, &q);
+    if (code)
+        return code < 0 ? EXIT_OK : code;
+    if (!q.url)
+        return command_usage(&command_route, "a method and a URL are wanted");
     struct asked *a = calloc(1, sizeof *a);
     if (!a)
         return EXIT_FAILED;
-    int code = EXIT_OK;
     struct config_report report;
     config_report_init(&report);
     struct config *config = NULL;
     if (!understand(&q, a, &why)) {
-        code = usage(why);
+        code = command_usage(&command_route, "%s", why);
     } else {
-        config = config_load(q.file, &report);
-        config_report_print(&report, stderr, isatty(STDERR_FILENO) && !getenv("NO_COLOR"));
+        config = config_load(q.file.path, &report);
+        config_report_print(&report, stderr, options_colour());
         code = config ? EXIT_OK : EXIT_CONFIG;
     }
     if (config)
@@ -294,3 +282,31 @@ int route_main(int argc, char **argv)
     free(a);
     return code;
 }
+
+static const struct option options[] = {
+    OPTION_CONFIG,
+    { "--from", NULL, "ADDR", "the client's address; default 127.0.0.1", read_from,
+      COMPLETE_NOTHING, NULL },
+    { "--header", "-H", "'NAME: VALUE'", "a header field of the request; may be repeated",
+      read_header, COMPLETE_NOTHING, NULL },
+    { 0 },
+};
+static const struct example examples[] = {
+    { "sluice route GET http://example.com/", "which route a request would meet" },
+    { "sluice route -c site.yaml --from 192.0.2.7 POST /login -H 'Host: example.com'",
+      "from another file, from that client, with a header" },
+    { NULL, NULL },
+};
+const struct command command_route = {
+    .name = "route",
+    .synopsis = "[-c FILE] [--from ADDR] METHOD URL [-H 'NAME: VALUE'...]",
+    .doc =
+        "Says offline which route a request would meet on each listener, why the earlier ones do "
+        "not match, and what would change on the way to the server and back.",
+    .examples = examples,
+    .options = options,
+    .argument = take_argument,
+    .complete = COMPLETE_WORDS,
+    .words = "GET HEAD POST PUT PATCH DELETE OPTIONS",
+    .run = route,
+};

@@ -440,7 +440,7 @@ bool admin_listen(struct admin *a, const char *path, char *why, uint32_t why_byt
             err = open_endpoint(e);
         }
         if (err) {
-            snprintf(why, why_bytes, "admin_socket %s: %s", path, strerror(-err));
+            snprintf(why, why_bytes, "admin: %s: %s", path, strerror(-err));
             if (e && e->fd >= 0)
                 sock_close(e->fd, false);
             free(copy);

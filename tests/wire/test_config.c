@@ -99,12 +99,30 @@ static void bad_arguments_end_with_2_and_their_usage(struct wire *w)
     }
 }
 
+static void every_command_has_help(struct wire *w)
+{
+    static const char *const commands[] = { "proxy", "run",  "check",  "reload",
+                                            "route", "help", "schema", "version" };
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
+        struct outcome o = sluice_run(w, "%s --help", commands[i]);
+        assert_int_equal(o.code, 0);
+        assert_string_equal(o.err, "");
+        contains(w, o.out, wire_text(w, "usage: sluice %s", commands[i]));
+        const char *direct = o.out;
+        o = sluice_run(w, "help %s", commands[i]);
+        assert_string_equal(o.out, direct);
+    }
+}
+
 static void help_explains_keys(struct wire *w)
 {
     struct outcome o = sluice_run(w, "help timeouts.connect");
     assert_int_equal(o.code, 0);
     contains(w, o.out, "sites.NAME.routes[].timeouts.connect\n");
     contains(w, o.out, "Default: 2s\n");
+    o = sluice_run(w, "help connect_refused");
+    assert_int_equal(o.code, 0);
+    contains(w, o.out, "Answered:  502");
     o = sluice_run(w, "help keys");
     assert_int_equal(o.code, 0);
     contains(w, o.out, "backends.NAME.balance.policy");
@@ -123,6 +141,7 @@ int main(void)
         TEST(check_of_a_bad_file_says_all_mistakes_and_ends_with_78),
         TEST(run_of_a_bad_file_ends_with_78),
         TEST(bad_arguments_end_with_2_and_their_usage),
+        TEST(every_command_has_help),
         TEST(help_explains_keys),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
