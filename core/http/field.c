@@ -21,46 +21,63 @@ static const struct str names[FIELD_ID_COUNT] = {
 };
 
 /* A perfect hash: each known name has a slot of its own (a test says so for every name). */
-#define SLOTS 64
+#define SLOTS 128
 
 static const uint8_t slots[SLOTS] = {
-    [0] = FIELD_UPGRADE,
-    [2] = FIELD_FORWARDED,
-    [3] = FIELD_LOCATION,
-    [5] = FIELD_KEEP_ALIVE,
-    [6] = FIELD_TE,
-    [7] = FIELD_CONTENT_LENGTH,
-    [8] = FIELD_PROXY_AUTHORIZATION,
-    [12] = FIELD_COOKIE,
-    [13] = FIELD_CONTENT_TYPE,
-    [16] = FIELD_REFERER,
-    [20] = FIELD_VIA,
-    [24] = FIELD_SERVER,
-    [26] = FIELD_X_FORWARDED_PORT,
-    [29] = FIELD_X_REQUEST_ID,
-    [31] = FIELD_MAX_FORWARDS,
-    [35] = FIELD_X_FORWARDED_HOST,
-    [39] = FIELD_PROXY_CONNECTION,
-    [40] = FIELD_SET_COOKIE,
-    [41] = FIELD_AUTHORIZATION,
-    [42] = FIELD_PROXY_AUTHENTICATE,
-    [44] = FIELD_DATE,
-    [46] = FIELD_CONNECTION,
-    [47] = FIELD_HOST,
-    [49] = FIELD_HTTP2_SETTINGS,
-    [52] = FIELD_X_FORWARDED_FOR,
-    [53] = FIELD_TRANSFER_ENCODING,
-    [54] = FIELD_TRAILER,
-    [55] = FIELD_X_FORWARDED_PROTO,
-    [57] = FIELD_PROXY_AUTHENTICATION_INFO,
-    [59] = FIELD_USER_AGENT,
-    [60] = FIELD_EXPECT,
+    [0] = FIELD_PRIORITY,
+    [6] = FIELD_PROXY_CONNECTION,
+    [9] = FIELD_PROXY_AUTHORIZATION,
+    [10] = FIELD_PROXY_AUTHENTICATE,
+    [11] = FIELD_SET_COOKIE,
+    [19] = FIELD_REFERER,
+    [22] = FIELD_VARY,
+    [31] = FIELD_SERVER,
+    [32] = FIELD_UPGRADE,
+    [33] = FIELD_TRANSFER_ENCODING,
+    [37] = FIELD_PROXY_AUTHENTICATION_INFO,
+    [39] = FIELD_USER_AGENT,
+    [40] = FIELD_ACCEPT_ENCODING,
+    [43] = FIELD_VIA,
+    [45] = FIELD_TRAILER,
+    [46] = FIELD_TE,
+    [53] = FIELD_EXPECT,
+    [55] = FIELD_COOKIE,
+    [60] = FIELD_X_FORWARDED_PORT,
+    [61] = FIELD_MAX_FORWARDS,
+    [64] = FIELD_AUTHORIZATION,
+    [67] = FIELD_CONTENT_ENCODING,
+    [69] = FIELD_RANGE,
+    [72] = FIELD_PRAGMA,
+    [74] = FIELD_LOCATION,
+    [75] = FIELD_LAST_MODIFIED,
+    [76] = FIELD_HTTP2_SETTINGS,
+    [78] = FIELD_X_REQUEST_ID,
+    [83] = FIELD_IF_RANGE,
+    [86] = FIELD_X_FORWARDED_HOST,
+    [87] = FIELD_CONNECTION,
+    [90] = FIELD_CACHE_CONTROL,
+    [93] = FIELD_CONTENT_LENGTH,
+    [94] = FIELD_CDN_CACHE_CONTROL,
+    [96] = FIELD_DATE,
+    [102] = FIELD_AGE,
+    [106] = FIELD_EXPIRES,
+    [107] = FIELD_IF_MATCH,
+    [109] = FIELD_X_FORWARDED_FOR,
+    [112] = FIELD_IF_NONE_MATCH,
+    [113] = FIELD_X_FORWARDED_PROTO,
+    [115] = FIELD_CONTENT_TYPE,
+    [116] = FIELD_IF_MODIFIED_SINCE,
+    [117] = FIELD_KEEP_ALIVE,
+    [118] = FIELD_IF_UNMODIFIED_SINCE,
+    [121] = FIELD_FORWARDED,
+    [122] = FIELD_HOST,
+    [127] = FIELD_ETAG,
 };
 
 static unsigned slot_of(struct str name)
 {
-    return (unsigned)(11 * name.len + 19 * (uint8_t)ascii_lower(name.ptr[0]) +
-                      9 * (uint8_t)ascii_lower(name.ptr[name.len - 2])) %
+    return (unsigned)(name.len + 13 * (uint8_t)ascii_lower(name.ptr[0]) +
+                      26 * (uint8_t)ascii_lower(name.ptr[name.len - 2])) %
            SLOTS;
 }
 

@@ -55,19 +55,12 @@ void forward_interim_head(struct out *o, const struct http_head *h, bool via)
 
 /* RFC 9110 6.5.1: framing, routing, authentication, request modifiers, response control and what
  * is needed to understand the content may not come after it. The fields known by id are all of
- * these kinds; these are the others. */
+ * these kinds but two validators; these are the others. */
 static bool may_be_trailer(struct str name)
 {
     static const struct str never[] = {
-        { "age", 3 },
-        { "cache-control", 13 },
-        { "content-encoding", 16 },
         { "content-range", 13 },
-        { "expires", 7 },
-        { "pragma", 6 },
-        { "range", 5 },
         { "retry-after", 11 },
-        { "vary", 4 },
         { "warning", 7 },
         { "www-authenticate", 16 },
     };
@@ -80,7 +73,9 @@ static bool may_be_trailer(struct str name)
 
 void forward_trailers(struct out *o, const struct http_head *trailers)
 {
-    struct dropped d = { .ids = ~UINT64_C(0), .underscores = true, .x_forwarded = true };
+    struct dropped d = { .ids = ~(FIELD_BIT(ETAG) | FIELD_BIT(LAST_MODIFIED)),
+                         .underscores = true,
+                         .x_forwarded = true };
     for (uint32_t i = 0; i < trailers->fields_count; i++)
         if (!may_be_trailer(head_str(trailers, trailers->fields[i].name)))
             d.named[i / 64] |= UINT64_C(1) << i % 64;

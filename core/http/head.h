@@ -59,7 +59,24 @@ bool http_method_idempotent(enum http_method m);
     FIELD(REFERER, "referer")                                                                      \
     FIELD(USER_AGENT, "user-agent")                                                                \
     FIELD(SET_COOKIE, "set-cookie")                                                                \
-    FIELD(LOCATION, "location")
+    FIELD(LOCATION, "location")                                                                    \
+    FIELD(CACHE_CONTROL, "cache-control")                                                          \
+    FIELD(CDN_CACHE_CONTROL, "cdn-cache-control")                                                  \
+    FIELD(AGE, "age")                                                                              \
+    FIELD(EXPIRES, "expires")                                                                      \
+    FIELD(ETAG, "etag")                                                                            \
+    FIELD(LAST_MODIFIED, "last-modified")                                                          \
+    FIELD(VARY, "vary")                                                                            \
+    FIELD(IF_MATCH, "if-match")                                                                    \
+    FIELD(IF_NONE_MATCH, "if-none-match")                                                          \
+    FIELD(IF_MODIFIED_SINCE, "if-modified-since")                                                  \
+    FIELD(IF_UNMODIFIED_SINCE, "if-unmodified-since")                                              \
+    FIELD(IF_RANGE, "if-range")                                                                    \
+    FIELD(RANGE, "range")                                                                          \
+    FIELD(ACCEPT_ENCODING, "accept-encoding")                                                      \
+    FIELD(CONTENT_ENCODING, "content-encoding")                                                    \
+    FIELD(PRAGMA, "pragma")                                                                        \
+    FIELD(PRIORITY, "priority")
 
 enum http_field_id {
     FIELD_OTHER,
