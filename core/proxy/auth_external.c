@@ -266,7 +266,6 @@ static struct body_sink *refuse(struct exchange *ex, const struct http_head *h,
 {
     struct framing none = { .kind = BODY_NONE, .keep_alive = f->keep_alive };
     bool bodiless = ex->head.method_id == METHOD_HEAD && f->kind != BODY_NONE;
-    struct client *c = ex->client;
     reset_attempt(ex);
     ex->refused_elsewhere = true;
     ex->reason = END_AUTH_DENIED;
@@ -275,8 +274,7 @@ static struct body_sink *refuse(struct exchange *ex, const struct http_head *h,
     if (!sink || !bodiless)
         return sink;
     upstream_abort(&ex->attempt);
-    out_flush(&ex->out);
-    client_arm(c);
+    ex->down->flush(ex);
     return NULL;
 }
 

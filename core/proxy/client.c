@@ -179,7 +179,7 @@ static void on_closed(struct transport *t)
     struct client *c = container_of(t, struct client, t);
     struct worker *w = c->w;
     if (c->ex) {
-        out_release(&c->ex->out);
+        out_release(&c->ex->h1_out);
         drop_exchange(c);
     }
     gate_connection_gone(c);
@@ -261,10 +261,10 @@ void client_exchange_finished(struct client *c)
 
 static bool begin_exchange(struct client *c)
 {
-    c->ex = exchange_create(c);
+    c->ex = exchange_create(c, &h1_downstream_ops);
     if (!c->ex)
         return false;
-    c->requests++;
+    h1_downstream_init(c->ex);
     c->state = CLIENT_HEAD;
     return true;
 }
@@ -385,7 +385,7 @@ void client_pump_body(struct client *c)
         return; /* the body waits for a connection */
     if (ex->body_in.state == IN_BODY && c->in.buf) {
         uint64_t taken = ex->body_in.taken_bytes;
-        in_pump(&ex->body_in, &c->in);
+        in_pump(&ex->h1_in, &c->in);
         if (ex->body_in.state == IN_BAD) {
             exchange_request_broken(ex, (enum end_reason)ex->body_in.why);
             return;
@@ -408,9 +408,7 @@ void client_pump_body(struct client *c)
     if (ex->state == EX_BUFFERING) {
         exchange_buffered(ex);
     } else if (ex->attempt.up && ex->state >= EX_WAITING) {
-        struct upstream *up = ex->attempt.up;
-        out_flush(&up->out);
-        upstream_arm(up);
+        upstream_flush(&ex->attempt);
     }
 }
 
@@ -491,7 +489,7 @@ static void on_end(struct transport *t, int err)
 static void on_sent(struct transport *t, int err, uint64_t sent_bytes)
 {
     struct client *c = container_of(t, struct client, t);
-    out_sent(&c->ex->out, err, sent_bytes);
+    out_sent(&c->ex->h1_out, err, sent_bytes);
     client_arm(c);
 }
 

@@ -77,4 +77,8 @@ void client_stop(struct client *c);
 /* After something changed that a deadline depends on. */
 void client_arm(struct client *c);
 
+/* Its exchanges' side towards the client (h1_downstream.c). */
+extern const struct downstream_ops h1_downstream_ops;
+void h1_downstream_init(struct exchange *ex);
+
 #endif

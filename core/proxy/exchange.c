@@ -21,9 +21,7 @@
 
 static const struct body_source_ops request_source_ops;
 
-static void response_sent(struct h1_out *out, int err);
-
-struct exchange *exchange_create(struct client *c)
+struct exchange *exchange_create(struct client *c, const struct downstream_ops *down)
 {
     struct worker *w = c->w;
     struct exchange *ex = slab_take(&w->exchanges);
@@ -40,6 +38,8 @@ struct exchange *exchange_create(struct client *c)
     ex->answer_ns = 0;
     ex->w = w;
     ex->client = c;
+    ex->down = down;
+    ex->number = ++c->requests;
     ex->refs = 1;
     ex->state = EX_HEAD;
     ex->body_source.ops = &request_source_ops;
@@ -54,7 +54,6 @@ struct exchange *exchange_create(struct client *c)
     ex->head.fields_count = 0;
     memset(ex->head.first, 0, sizeof ex->head.first);
     arena_init(&ex->arena, ex->first, sizeof ex->first, EXCHANGE_ARENA_EXTRA_BYTES_MAX);
-    out_init(&ex->out, &c->t, &ex->arena, response_sent);
     ex->attempt.ops = &exchange_attempt_ops;
     ex->attempt.arena = &ex->arena;
     return ex;
@@ -70,7 +69,7 @@ void exchange_unref(struct exchange *ex)
     CHECK(ex->refs > 0);
     if (--ex->refs)
         return;
-    CHECK(ex->state == EX_ENDED && !ex->attempt.up && ex->out.count == 0);
+    CHECK(ex->state == EX_ENDED && !ex->attempt.up);
     arena_reset(&ex->arena);
     plan_use_unref(ex->use);
     slab_give(&ex->w->exchanges, ex);
@@ -79,23 +78,10 @@ void exchange_unref(struct exchange *ex)
 static void request_resume(struct body_source *s)
 {
     struct exchange *ex = container_of(s, struct exchange, body_source);
-    if (ex->client)
-        client_pump_body(ex->client);
+    ex->down->pump_body(ex);
 }
 
 static const struct body_source_ops request_source_ops = { request_resume };
-
-static void response_sent(struct h1_out *out, int err)
-{
-    struct exchange *ex = container_of(out, struct exchange, out);
-    struct client *c = ex->client;
-    if (err) {
-        exchange_abandon(ex, END_CLIENT_RESET);
-        client_close(c, true);
-        return;
-    }
-    exchange_finished(ex);
-}
 
 void exchange_end(struct exchange *ex, enum end_reason why)
 {
@@ -117,7 +103,7 @@ void exchange_abandon(struct exchange *ex, enum end_reason why)
     }
     if (ex->attempt.up)
         upstream_abort(&ex->attempt);
-    out_abort(&ex->out);
+    ex->down->abort(ex);
     exchange_end(ex, why);
 }
 
@@ -126,7 +112,7 @@ void exchange_finished(struct exchange *ex)
     CHECK(ex->state == EX_RESPONDING || ex->state == EX_REPLYING);
     CHECK(!ex->attempt.up);
     exchange_end(ex, (enum end_reason)ex->reason);
-    client_exchange_finished(ex->client);
+    ex->down->finished(ex);
 }
 
 bool exchange_may_keep(const struct exchange *ex)
@@ -146,14 +132,12 @@ void exchange_reply(struct exchange *ex, enum end_reason why)
         ex->close_after = true;
     ex->reason = (uint8_t)why;
     if (!reply_write(ex, why)) {
-        struct client *c = ex->client;
         exchange_abandon(ex, END_OVERLOADED);
-        client_close(c, true);
+        ex->down->close(ex);
         return;
     }
     ex->state = EX_REPLYING;
-    out_flush(&ex->out);
-    client_arm(ex->client);
+    ex->down->flush(ex);
 }
 
 void exchange_refuse(struct exchange *ex, enum end_reason why)
@@ -199,12 +183,13 @@ void exchange_checked(struct exchange *ex, enum end_reason why)
 {
     CHECK(ex->state == EX_CHECKING);
     ex->state = EX_HEAD;
-    struct client *c = ex->client;
+    exchange_ref(ex);
     if (why != END_OK)
         exchange_reply(ex, why);
     else
         pass_gates(ex);
-    client_checked(c);
+    ex->down->checked(ex);
+    exchange_unref(ex);
 }
 
 void exchange_start(struct exchange *ex)
@@ -212,7 +197,7 @@ void exchange_start(struct exchange *ex)
     CHECK(ex->state == EX_HEAD);
     ex->head_ns = ex->w->loop->now_ns;
     enum end_reason why = request_check(ex);
-    in_init(&ex->body_in, &ex->arena, &ex->framing, NULL);
+    ex->down->body_begins(ex);
     if (why != END_OK && why != END_REPLIED) {
         exchange_refuse(ex, why);
         return;

@@ -17,6 +17,7 @@
 #include "core/http/head.h"
 #include "core/http/target.h"
 #include "core/proxy/attempt.h"
+#include "core/proxy/downstream.h"
 #include "core/proxy/h1_in.h"
 #include "core/proxy/h1_out.h"
 #include "core/proxy/route.h"
@@ -44,8 +45,9 @@ enum exchange_gate { GATE_BASIC_AUTH, GATE_EXTERNAL_AUTH, GATES_PASSED };
 
 struct exchange {
     struct worker *w;
-    struct client *client;
-    struct attempt attempt; /* the current one; up == NULL: none */
+    struct client *client;             /* the connection it came by: what is known of its peer */
+    const struct downstream_ops *down; /* the client's side of this exchange */
+    struct attempt attempt;            /* the current one; up == NULL: none */
     uint32_t refs;          /* the client, and each upstream that still sends from the arena */
     uint8_t state;          /* enum exchange_state */
     uint8_t reason;         /* enum end_reason, once ended or replying */
@@ -80,12 +82,19 @@ struct exchange {
     struct framing framing; /* of the request */
     struct target target;
     struct head_collect collect;
-    struct h1_in body_in;           /* the request body, out of its framing ... */
-    struct body_source body_source; /* ... read by the client's stage */
+    union { /* the request body, out of its framing ... */
+        struct message_in body_in;
+        struct h1_in h1_in;
+    };
+    struct body_source body_source;                       /* ... read by the client's stage */
     struct body_buffer *request_buffer, *response_buffer; /* NULL: bodies stream */
-    struct h1_out out;                                    /* to the client */
+    union {                                               /* to the client */
+        struct message_out out;
+        struct h1_out h1_out;
+    };
 
     uint64_t id_hi, id_lo;
+    uint32_t number;   /* among those of its connection, from 1 */
     uint64_t bytes_in; /* head; the body counts in body_in */
     uint64_t start_wall_us;
     /* loop time of the phases; 0: did not happen */
@@ -97,8 +106,8 @@ struct exchange {
     _Alignas(16) char first[EXCHANGE_ARENA_FIRST_BYTES];
 };
 
-/* A new exchange with one reference, the client's; NULL when out of memory. */
-struct exchange *exchange_create(struct client *c);
+/* A new exchange with one reference, the client's, who prepares `out`; NULL when out of memory. */
+struct exchange *exchange_create(struct client *c, const struct downstream_ops *down);
 
 void exchange_ref(struct exchange *ex);
 void exchange_unref(struct exchange *ex);

@@ -3,7 +3,6 @@
 #include "core/base/check.h"
 #include "core/base/limits.h"
 #include "core/proxy/body_buffer.h"
-#include "core/proxy/client.h"
 #include "core/proxy/exchange.h"
 #include "core/proxy/request.h"
 #include "core/proxy/response.h"
@@ -44,7 +43,6 @@ void exchange_attempt(struct exchange *ex, enum end_reason none)
 
 void exchange_buffer_request(struct exchange *ex)
 {
-    static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
     uint64_t max = ex->handling->request_buffer_bytes;
     ex->request_buffer = body_buffer_create(ex->w, &ex->arena, max);
     if (!ex->request_buffer) {
@@ -56,11 +54,11 @@ void exchange_buffer_request(struct exchange *ex)
     ex->state = EX_BUFFERING;
     if (ex->framing.expect_continue) {
         ex->framing.expect_continue = false; /* the server is not to be asked any more */
-        bool queued = out_raw(&ex->out, go_on, sizeof go_on - 1, NULL);
+        bool queued = ex->down->head(ex, STR("HTTP/1.1 100 Continue\r\n\r\n"), NULL);
         CHECK(queued);
-        out_flush(&ex->out);
+        ex->down->flush(ex);
     }
-    client_pump_body(ex->client);
+    ex->down->pump_body(ex);
 }
 
 void exchange_buffered(struct exchange *ex)
@@ -101,19 +99,18 @@ static void connected(struct attempt *a)
         exchange_reply(ex, why);
         return;
     }
-    struct body_sink *sink = &a->up->out.sink;
     enum body_framing framing = ex->framing.kind == BODY_CHUNKED  ? FRAME_CHUNKED
                                 : ex->framing.kind == BODY_LENGTH ? FRAME_LENGTH
                                                                   : FRAME_NONE;
-    upstream_send(a, head, framing, b ? &b->source : &ex->body_source);
+    struct body_sink *sink = upstream_send(a, head, framing, b ? &b->source : &ex->body_source);
     if (b) {
         b->keep = b->ended; /* whole: it can be sent again */
         body_buffer_give_to(b, sink);
     } else {
-        in_init(&ex->body_in, &ex->arena, &ex->framing, sink);
+        ex->body_in.sink = sink;
     }
     if (framing != FRAME_NONE)
-        client_pump_body(ex->client); /* flushes; may end the attempt: the body may be malformed */
+        ex->down->pump_body(ex); /* flushes; may end the attempt: the body may be malformed */
 }
 
 /* What is still to come of the request's body is read and dropped. */
@@ -165,11 +162,9 @@ static struct body_sink *respond(struct attempt *a, const struct http_head *h,
 static void progress(struct attempt *a)
 {
     struct exchange *ex = exchange_of(a);
-    struct client *c = ex->client; /* the flush may end the exchange */
     if (ex->response_buffer)
         body_buffer_drain(ex->response_buffer);
-    out_flush(&ex->out);
-    client_arm(c);
+    ex->down->flush(ex);
 }
 
 static void received(struct attempt *a)
@@ -186,18 +181,16 @@ static void broken(struct attempt *a, enum end_reason why)
 void exchange_response_broken(struct exchange *ex, enum end_reason why)
 {
     CHECK(!ex->attempt.up && ex->state == EX_RESPONDING);
-    if (out_take_back(&ex->out)) {
+    if (ex->down->take_back(ex)) {
         body_buffer_clear(ex->response_buffer);
         ex->response_buffer = NULL;
         ex->state = EX_WAITING;
         exchange_reply(ex, why);
         return;
     }
-    struct client *c = ex->client;
-    out_abort(&ex->out);
+    ex->down->abort(ex);
     exchange_end(ex, why);
-    /* A reset where the end of the connection would read as the end of the body. */
-    client_close(c, ex->out.framing == FRAME_CLOSE);
+    ex->down->cut(ex);
 }
 
 /* --- the next one --- */

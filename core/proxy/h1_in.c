@@ -60,35 +60,35 @@ enum h1_result head_collect_feed(struct head_collect *c, struct arena *arena, st
 
 void in_init(struct h1_in *in, struct arena *arena, const struct framing *f, struct body_sink *sink)
 {
-    in->sink = sink;
+    in->m.sink = sink;
     in->arena = arena;
     in->left = f->length;
-    in->taken_bytes = in->body_bytes = 0;
+    in->m.taken_bytes = in->m.body_bytes = 0;
     in->trailers = NULL;
     in->trailers_len = 0;
     in->kind = (uint8_t)f->kind;
-    in->state = f->kind == BODY_NONE ? IN_DONE : IN_BODY;
-    in->why = END_OK;
+    in->m.state = f->kind == BODY_NONE ? IN_DONE : IN_BODY;
+    in->m.why = END_OK;
     if (f->kind == BODY_CHUNKED)
         h1_chunked_init(&in->chunked);
 }
 
 static void finish(struct h1_in *in, const struct http_head *trailers)
 {
-    in->state = IN_DONE;
-    if (in->sink)
-        in->sink->ops->end(in->sink, trailers);
+    in->m.state = IN_DONE;
+    if (in->m.sink)
+        in->m.sink->ops->end(in->m.sink, trailers);
 }
 
 static void fail(struct h1_in *in, enum end_reason why)
 {
-    in->state = IN_BAD;
-    in->why = (uint8_t)why;
+    in->m.state = IN_BAD;
+    in->m.why = (uint8_t)why;
 }
 
 static void take(struct h1_in *in, struct buf_slice *data, uint32_t n)
 {
-    in->taken_bytes += n;
+    in->m.taken_bytes += n;
     slice_consume(data, n);
 }
 
@@ -96,13 +96,13 @@ static void take(struct h1_in *in, struct buf_slice *data, uint32_t n)
 static void deliver(struct h1_in *in, const struct buf_slice *data, uint32_t skip, uint32_t len)
 {
     buf_ref(data->buf);
-    in->sink->ops->data(in->sink, (struct buf_slice){ data->buf, data->off + skip, len });
+    in->m.sink->ops->data(in->m.sink, (struct buf_slice){ data->buf, data->off + skip, len });
 }
 
 /* A sink that is not there has room for everything. */
 static bool has_room(const struct h1_in *in)
 {
-    return !in->sink || in->sink->room > 0;
+    return !in->m.sink || in->m.sink->room > 0;
 }
 
 static void pump_plain(struct h1_in *in, struct buf_slice *data)
@@ -111,8 +111,8 @@ static void pump_plain(struct h1_in *in, struct buf_slice *data)
         uint32_t n = data->len;
         if (in->kind == BODY_LENGTH && n > in->left)
             n = (uint32_t)in->left;
-        in->body_bytes += n;
-        if (in->sink)
+        in->m.body_bytes += n;
+        if (in->m.sink)
             deliver(in, data, 0, n);
         take(in, data, n);
         if (in->kind == BODY_LENGTH && (in->left -= n) == 0) {
@@ -151,7 +151,7 @@ static void finish_chunked(struct h1_in *in)
 
 static void pump_chunked(struct h1_in *in, struct buf_slice *data)
 {
-    while (data->len && in->state == IN_BODY && has_room(in)) {
+    while (data->len && in->m.state == IN_BODY && has_room(in)) {
         const char *p = (const char *)data->buf->data + data->off, *piece;
         size_t used, piece_len;
         switch (h1_chunked_next(&in->chunked, p, data->len, &used, &piece, &piece_len)) {
@@ -159,8 +159,8 @@ static void pump_chunked(struct h1_in *in, struct buf_slice *data)
             take(in, data, (uint32_t)used);
             break;
         case CHUNK_EVENT_DATA:
-            in->body_bytes += piece_len;
-            if (in->sink)
+            in->m.body_bytes += piece_len;
+            if (in->m.sink)
                 deliver(in, data, (uint32_t)(piece - p), (uint32_t)piece_len);
             take(in, data, (uint32_t)used);
             break;
@@ -190,7 +190,7 @@ static void pump_chunked(struct h1_in *in, struct buf_slice *data)
 
 void in_pump(struct h1_in *in, struct buf_slice *data)
 {
-    if (in->state != IN_BODY)
+    if (in->m.state != IN_BODY)
         return;
     if (in->kind == BODY_CHUNKED)
         pump_chunked(in, data);
@@ -200,7 +200,7 @@ void in_pump(struct h1_in *in, struct buf_slice *data)
 
 bool in_end_of_stream(struct h1_in *in)
 {
-    if (in->state == IN_BODY && in->kind == BODY_CLOSE)
+    if (in->m.state == IN_BODY && in->kind == BODY_CLOSE)
         finish(in, NULL);
-    return in->state == IN_DONE;
+    return in->m.state == IN_DONE;
 }

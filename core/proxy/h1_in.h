@@ -11,7 +11,7 @@
 #include "core/http/framing.h"
 #include "core/http/h1_chunked.h"
 #include "core/http/h1_head.h"
-#include "core/proxy/body.h"
+#include "core/proxy/message.h"
 
 /* Drops n bytes at the front of a slice; the buffer goes with the last of them. */
 static inline void slice_consume(struct buf_slice *s, uint32_t n)
@@ -48,24 +48,14 @@ enum h1_result head_collect_feed(struct head_collect *c, struct arena *arena, st
                                  head_parse_fn parse, struct http_head *h, uint32_t *head_bytes,
                                  enum end_reason *why);
 
-enum in_state {
-    IN_BODY, /* body bytes are still to come */
-    IN_DONE, /* the whole body was given to the sink, end() included */
-    IN_BAD,  /* malformed; `why` says how */
-};
-
 struct h1_in {
-    struct body_sink *sink; /* NULL: the body is read and dropped */
-    struct arena *arena;    /* collects the trailer section */
-    uint64_t left;          /* BODY_LENGTH: bytes to come */
-    uint64_t taken_bytes;   /* consumed so far, framing included */
-    uint64_t body_bytes;    /* of them: without the framing */
+    struct message_in m;
+    struct arena *arena; /* collects the trailer section */
+    uint64_t left;       /* BODY_LENGTH: bytes to come */
     struct h1_chunked chunked;
     char *trailers;
     uint32_t trailers_len;
-    uint8_t kind;  /* enum body_kind */
-    uint8_t state; /* enum in_state */
-    uint8_t why;   /* enum end_reason: END_BAD_CHUNK, END_BAD_TRAILER, END_OVERLOADED */
+    uint8_t kind; /* enum body_kind */
 };
 
 /* Prepares for a body of that framing. BODY_NONE: the state is IN_DONE and the sink is not told. */

@@ -14,12 +14,12 @@ static const struct body_sink_ops sink_ops;
 void out_init(struct h1_out *out, struct transport *t, struct arena *arena,
               void (*on_done)(struct h1_out *out, int err))
 {
-    out->sink = (struct body_sink){ .ops = &sink_ops };
+    out->m.sink = (struct body_sink){ .ops = &sink_ops };
     out->t = t;
     out->arena = arena;
-    out->source = NULL;
+    out->m.source = NULL;
     out->on_done = on_done;
-    out->sent_bytes = 0;
+    out->m.sent_bytes = 0;
     out->raw_room_end = NULL;
     out->queued_body_bytes = 0;
     out->state = OUT_OPEN;
@@ -32,7 +32,7 @@ static void update_room(struct h1_out *out)
     bool open = out->state == OUT_OPEN && out->framing != FRAME_NONE &&
                 out->count < OUT_SEGMENTS - OUT_SEGMENTS_SPARE &&
                 out->queued_body_bytes < BODY_WINDOW_BYTES;
-    out->sink.room = open ? BODY_WINDOW_BYTES - out->queued_body_bytes : 0;
+    out->m.sink.room = open ? BODY_WINDOW_BYTES - out->queued_body_bytes : 0;
 }
 
 static struct out_segment *last_unsent(struct h1_out *out)
@@ -60,7 +60,7 @@ bool out_raw(struct h1_out *out, const char *p, uint32_t len, char *room_end)
 void out_body(struct h1_out *out, enum body_framing framing, struct body_source *source)
 {
     out->framing = (uint8_t)framing;
-    out->source = source;
+    out->m.source = source;
     update_room(out);
 }
 
@@ -94,7 +94,7 @@ static bool append_small(struct h1_out *out, struct buf_slice data)
 
 static void sink_data(struct body_sink *s, struct buf_slice data)
 {
-    struct h1_out *out = container_of(s, struct h1_out, sink);
+    struct h1_out *out = container_of(s, struct h1_out, m.sink);
     CHECK(out->state == OUT_OPEN && data.len > 0 && s->room > 0);
     if (data.len <= SMALL_PIECE_BYTES && append_small(out, data)) {
         buf_unref(data.buf);
@@ -138,7 +138,7 @@ static void queue_last_chunk(struct h1_out *out, const struct http_head *trailer
 
 static void sink_end(struct body_sink *s, const struct http_head *trailers)
 {
-    struct h1_out *out = container_of(s, struct h1_out, sink);
+    struct h1_out *out = container_of(s, struct h1_out, m.sink);
     CHECK(out->state == OUT_OPEN);
     if (out->framing == FRAME_CHUNKED)
         queue_last_chunk(out, trailers);
@@ -148,7 +148,7 @@ static void sink_end(struct body_sink *s, const struct http_head *trailers)
 
 static void sink_flush(struct body_sink *s)
 {
-    out_flush(container_of(s, struct h1_out, sink));
+    out_flush(container_of(s, struct h1_out, m.sink));
 }
 
 static const struct body_sink_ops sink_ops = { sink_data, sink_end, sink_flush };
@@ -224,7 +224,7 @@ void out_sent(struct h1_out *out, int err, uint64_t sent_bytes)
 {
     drop_segments(out, 0, out->in_flight);
     out->in_flight = 0;
-    out->sent_bytes += sent_bytes;
+    out->m.sent_bytes += sent_bytes;
     if (out->state == OUT_FAILED)
         return;
     if (err) {
@@ -232,27 +232,27 @@ void out_sent(struct h1_out *out, int err, uint64_t sent_bytes)
         finish(out, err);
         return;
     }
-    bool was_full = out->sink.room == 0;
+    bool was_full = out->m.sink.room == 0;
     update_room(out);
     /* What waited leaves first: the source then adds to the next send. If that was the end, the
      * owner of `out` may be gone now. */
     bool open = out->state == OUT_OPEN;
     out_flush(out);
-    if (open && out->source && out->sink.room && (was_full || !out->in_flight))
-        out->source->ops->resume(out->source);
+    if (open && out->m.source && out->m.sink.room && (was_full || !out->in_flight))
+        out->m.source->ops->resume(out->m.source);
 }
 
 void out_abort(struct h1_out *out)
 {
     drop_segments(out, out->in_flight, out->count - out->in_flight);
     out->state = OUT_FAILED;
-    out->source = NULL;
+    out->m.source = NULL;
     update_room(out);
 }
 
 bool out_take_back(struct h1_out *out)
 {
-    if (out->in_flight || out->sent_bytes || out->state == OUT_FAILED)
+    if (out->in_flight || out->m.sent_bytes || out->state == OUT_FAILED)
         return false;
     drop_segments(out, 0, out->count);
     out_init(out, out->t, out->arena, out->on_done);
@@ -264,6 +264,6 @@ void out_release(struct h1_out *out)
     drop_segments(out, 0, out->count);
     out->in_flight = 0;
     out->state = OUT_FAILED;
-    out->source = NULL;
+    out->m.source = NULL;
     update_room(out);
 }

@@ -14,7 +14,7 @@
 #include "core/base/arena.h"
 #include "core/http/forward.h"
 #include "core/http/h1_chunked.h"
-#include "core/proxy/body.h"
+#include "core/proxy/message.h"
 #include "tls/transport.h"
 
 #define OUT_SEGMENTS 20
@@ -38,14 +38,12 @@ enum out_state {
 };
 
 struct h1_out {
-    struct body_sink sink;
+    struct message_out m;
     struct transport *t;
     struct arena *arena;
-    struct body_source *source; /* resumed when room returns; NULL: none */
     /* Everything was sent (err 0), or a send failed with -errno. Not called after out_abort(). */
     void (*on_done)(struct h1_out *out, int err);
-    uint64_t sent_bytes; /* taken by the kernel, all sends */
-    char *raw_room_end;  /* the last segment is raw and may grow up to here; NULL: not */
+    char *raw_room_end; /* the last segment is raw and may grow up to here; NULL: not */
     uint32_t queued_body_bytes;
     uint8_t state;
     uint8_t framing; /* enum body_framing */
@@ -64,7 +62,7 @@ void out_init(struct h1_out *out, struct transport *t, struct arena *arena,
  * to append a small body; NULL: none. False when there is no slot left. */
 bool out_raw(struct h1_out *out, const char *p, uint32_t len, char *room_end);
 
-/* How the body that follows is framed; sink.room opens. FRAME_NONE: only end() comes. */
+/* How the body that follows is framed; m.sink.room opens. FRAME_NONE: only end() comes. */
 void out_body(struct h1_out *out, enum body_framing framing, struct body_source *source);
 
 /* Sends what is queued unless a send is in flight (then it follows). */

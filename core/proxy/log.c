@@ -79,7 +79,7 @@ static void put_record(struct exchange *ex, const struct log_config *log)
         .peer = c->peer,
         .client = ex->client_addr.family ? ex->client_addr : c->peer,
         .connection = c->connection,
-        .request = c->requests,
+        .request = ex->number,
         .worker = w->index,
         .log = (uint16_t)(plan->log_first + (log - plan->config->logs)),
         .status = ex->status,
@@ -95,7 +95,7 @@ static void put_record(struct exchange *ex, const struct log_config *log)
         .first_byte_us =
             phase_us(ex->attempt.first_byte_ns ? ex->sent_ns : 0, ex->attempt.first_byte_ns),
         .total_us = phase_us(ex->start_ns, w->loop->now_ns),
-        .accept_us = c->requests == 1 ? phase_us(c->accepted_ns, ex->start_ns) : UINT32_MAX,
+        .accept_us = ex->number == 1 ? phase_us(c->accepted_ns, ex->start_ns) : UINT32_MAX,
         .method = head_str(h, h->method),
         .authority = ex->target.authority,
         .path = head_str(h, h->target),

@@ -261,10 +261,10 @@ bool reply_write(struct exchange *ex, enum end_reason why)
     struct out o = out_into(mem, HEAD_ROOM_BYTES);
     write_head(&o, &r, ex);
     arena_trim(&ex->arena, mem + HEAD_ROOM_BYTES, o.at);
-    if (o.full || !out_raw(&ex->out, mem, (uint32_t)out_len(&o), NULL))
+    if (o.full || !ex->down->head(ex, (struct str){ mem, out_len(&o) }, NULL))
         return false;
     bool body = may_have_body(r.status) && r.body.len && ex->head.method_id != METHOD_HEAD;
-    if (body && !out_raw(&ex->out, r.body.ptr, (uint32_t)r.body.len, NULL))
+    if (body && !ex->down->text(ex, r.body))
         return false;
     ex->out.sink.ops->end(&ex->out.sink, NULL);
     return true;

@@ -40,11 +40,10 @@ enum end_reason exchange_interim(struct exchange *ex, const struct http_head *h)
         if (!o.full)
             forward_interim_head(&o, h, ex->handling->via);
     }
-    if (o.full || !out_raw(&ex->out, o.start, (uint32_t)out_len(&o), NULL))
+    if (o.full || !ex->down->head(ex, (struct str){ o.start, out_len(&o) }, NULL))
         return END_OVERLOADED;
     ex->arena.at = o.at;
-    out_flush(&ex->out);
-    client_arm(ex->client);
+    ex->down->flush(ex);
     return END_OK;
 }
 
@@ -108,7 +107,7 @@ static struct body_sink *open_body(struct exchange *ex, enum body_framing framin
     if (max && f->kind != BODY_NONE)
         ex->response_buffer = body_buffer_create(ex->w, &ex->arena, max);
     struct body_buffer *b = ex->response_buffer; /* without memory for it the body streams */
-    out_body(&ex->out, framing, b ? &b->source : source);
+    ex->down->body(ex, framing, b ? &b->source : source);
     if (!b)
         return &ex->out.sink;
     b->from = source;
@@ -134,16 +133,15 @@ struct body_sink *exchange_respond(struct exchange *ex, const struct http_head *
         if (!o.full)
             write_response_head(ex, &o, h, f, framing);
     }
-    if (o.full || !out_raw(&ex->out, o.start, (uint32_t)out_len(&o), NULL)) {
+    size_t room = (size_t)(o.end - o.at);
+    if (room > BODY_ROOM_BYTES)
+        room = BODY_ROOM_BYTES;
+    if (o.full || !ex->down->head(ex, (struct str){ o.start, out_len(&o) }, o.at + room)) {
         upstream_abort(&ex->attempt);
         exchange_reply(ex, o.start ? END_RESPONSE_HEAD_TOO_LARGE : END_OVERLOADED);
         return NULL;
     }
-    size_t room = (size_t)(o.end - o.at);
-    if (room > BODY_ROOM_BYTES)
-        room = BODY_ROOM_BYTES;
     ex->arena.at = o.at + room;
-    ex->out.raw_room_end = ex->arena.at;
     ex->status = h->status;
     ex->state = EX_RESPONDING;
     struct body_sink *sink = open_body(ex, framing, f, source);

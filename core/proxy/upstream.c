@@ -59,7 +59,7 @@ static uint64_t deadline(const struct upstream *up, enum end_reason *why)
     return at;
 }
 
-void upstream_arm(struct upstream *up)
+static void arm(struct upstream *up)
 {
     enum end_reason why;
     loop_timer_set(up->t.loop, &up->timer, deadline(up, &why));
@@ -142,7 +142,7 @@ static struct attempt *detach(struct upstream *up)
     CHECK(a && a->up == up);
     a->up = NULL;
     up->a = NULL;
-    up->body_in.sink = NULL;
+    up->body_in.m.sink = NULL;
     a->ops->detached(a);
     if (!out_idle(&up->out)) {
         a->ops->hold(a);
@@ -188,7 +188,7 @@ static void give_back(struct upstream *up, const struct attempt *a)
     s->idle_count++;
     server_count(s, pooled);
     list_push_front(&s->idle, &up->idle_node);
-    upstream_arm(up);
+    arm(up);
 }
 
 /* --- the request --- */
@@ -204,8 +204,8 @@ static void begin_request(struct upstream *up)
     up->a->ops->connected(up->a);
 }
 
-void upstream_send(struct attempt *a, struct str head, enum body_framing framing,
-                   struct body_source *body)
+struct body_sink *upstream_send(struct attempt *a, struct str head, enum body_framing framing,
+                                struct body_source *body)
 {
     struct upstream *up = a->up;
     bool queued = out_raw(&up->out, head.ptr, (uint32_t)head.len, NULL);
@@ -213,10 +213,17 @@ void upstream_send(struct attempt *a, struct str head, enum body_framing framing
     out_body(&up->out, framing, body);
     transport_read(&up->t);
     if (framing == FRAME_NONE) {
-        up->out.sink.ops->end(&up->out.sink, NULL);
+        up->out.m.sink.ops->end(&up->out.m.sink, NULL);
         out_flush(&up->out);
     }
-    upstream_arm(up);
+    arm(up);
+    return &up->out.m.sink;
+}
+
+void upstream_flush(struct attempt *a)
+{
+    out_flush(&a->up->out);
+    arm(a->up);
 }
 
 void upstream_go(struct attempt *a)
@@ -227,7 +234,7 @@ void upstream_go(struct attempt *a)
         return;
     }
     /* The timer first: the transport may have failed before it began. */
-    upstream_arm(up);
+    arm(up);
     transport_connect(&up->t, &up->server->addr);
 }
 
@@ -244,14 +251,15 @@ static void on_request_sent(struct h1_out *out, int err)
         if (up->a)
             up->a->request_taken_ns = up->since_ns;
     }
-    upstream_arm(up);
+    arm(up);
 }
 
 /* --- the response --- */
 
 static void fail_attempt(struct upstream *up, enum end_reason why)
 {
-    bool untouched = up->state == UP_CONNECTING || (up->request_failed && up->out.sent_bytes == 0);
+    bool untouched =
+        up->state == UP_CONNECTING || (up->request_failed && up->out.m.sent_bytes == 0);
     struct attempt *a = detach(up);
     close_connection(up, why != END_SERVER_STALE);
     a->ops->failed(a, why, untouched);
@@ -275,7 +283,7 @@ static void response_received(struct upstream *up)
 /* in_pump()'s reasons are a request's. */
 static enum end_reason bad_body(const struct h1_in *in)
 {
-    switch ((enum end_reason)in->why) {
+    switch ((enum end_reason)in->m.why) {
     case END_BAD_CHUNK:
         return END_RESPONSE_CHUNK;
     case END_BAD_TRAILER:
@@ -290,7 +298,7 @@ static void pump(struct upstream *up)
     in_pump(&up->body_in, &up->in);
     if (!up->in.buf)
         up->in = (struct buf_slice){ 0 };
-    switch (up->body_in.state) {
+    switch (up->body_in.m.state) {
     case IN_DONE:
         if (!up->in.buf)
             transport_read(&up->t);
@@ -306,7 +314,7 @@ static void pump(struct upstream *up)
         up->since_ns = up->t.loop->now_ns;
         transport_read(&up->t);
     }
-    upstream_arm(up);
+    arm(up);
     up->a->ops->progress(up->a);
 }
 
@@ -368,7 +376,7 @@ static void read_head(struct upstream *up)
         up->since_ns = up->t.loop->now_ns;
     }
     transport_read(&up->t);
-    upstream_arm(up);
+    arm(up);
 }
 
 /* --- from the transport --- */
@@ -449,7 +457,7 @@ static void on_sent(struct transport *t, int err, uint64_t sent_bytes)
 {
     struct upstream *up = container_of(t, struct upstream, t);
     out_sent(&up->out, err, sent_bytes);
-    upstream_arm(up);
+    arm(up);
 }
 
 static void on_closed(struct transport *t)
@@ -475,7 +483,7 @@ static void on_timer(struct timer *timer, uint64_t now_ns)
     struct upstream *up = container_of(timer, struct upstream, timer);
     enum end_reason why;
     if (deadline(up, &why) > now_ns) {
-        upstream_arm(up);
+        arm(up);
         return;
     }
     switch ((enum upstream_state)up->state) {

@@ -60,15 +60,16 @@ bool upstream_begin(struct worker *w, struct attempt *a, struct server *s, bool 
 void upstream_go(struct attempt *a);
 
 /* From a->ops->connected: sends the head, which lies in the attempt's arena; a body may follow,
- * into a->up->out.sink. Without one, all is sent. body: resumed when there is room for more. */
-void upstream_send(struct attempt *a, struct str head, enum body_framing framing,
-                   struct body_source *body);
+ * into the sink that is returned. Without one, all is sent. body: resumed when there is room for
+ * more. */
+struct body_sink *upstream_send(struct attempt *a, struct str head, enum body_framing framing,
+                                struct body_source *body);
 
 /* The owner gives the slot up before its end: the connection is closed. Clears a->up. */
 void upstream_abort(struct attempt *a);
 
-/* After something changed that a deadline depends on. */
-void upstream_arm(struct upstream *up);
+/* After something was given to that sink: sends it, and sees to deadlines. */
+void upstream_flush(struct attempt *a);
 
 /* Closes a connection that no attempt holds (idle, or for a stopping worker). */
 void upstream_close_idle(struct upstream *up);
