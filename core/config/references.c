@@ -85,16 +85,26 @@ static void read_log(struct loader *l, const struct schema_key *k, const struct 
 }
 
 const struct value_type value_backend = {
-    "backend", "the name of a backend", "\"type\":\"string\"", sizeof(void *), read_backend, NULL,
+    .name = "backend",
+    .form = "the name of a backend",
+    .json = "\"type\":\"string\"",
+    .bytes = sizeof(void *),
+    .read = read_backend,
+    .example = "app",
 };
 const struct value_type value_site = {
-    "site", "the name of a site", "\"type\":\"string\"", sizeof(void *), read_site, NULL,
+    .name = "site",
+    .form = "the name of a site",
+    .json = "\"type\":\"string\"",
+    .bytes = sizeof(void *),
+    .read = read_site,
+    .example = "www",
 };
 const struct value_type value_log = {
-    "log",
-    "the name of a log, or off",
-    "\"anyOf\":[{\"type\":\"string\"},{\"const\":false}]",
-    sizeof(void *),
-    read_log,
-    NULL,
+    .name = "log",
+    .form = "the name of a log, or off",
+    .json = "\"anyOf\":[{\"type\":\"string\"},{\"const\":false}]",
+    .bytes = sizeof(void *),
+    .read = read_log,
+    .example = "access",
 };

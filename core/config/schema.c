@@ -12,7 +12,7 @@
 /* ---- Listeners ------------------------------------------------------------------------------ */
 
 static const struct schema_key listener_keys[] = {
-    { KEY("bind"), LIST(value_bind), .required = true, .take = take_bind,
+    { KEY("bind"), EXAMPLE("\":80\""), LIST(value_bind), .required = true, .take = take_bind,
       .doc = "The address to listen on, or a list of them: \":80\" (all addresses, IPv4 and IPv6), "
              "\"127.0.0.1:8080\", \"[::1]:8080\", \"unix:/path\", \"unix:@name\" (abstract)." },
     { KEY("site"), VALUE(listener_config, site, value_site), .required = true,
@@ -33,12 +33,12 @@ static const struct word trust_words[] = {
 };
 
 static const struct schema_key worker_limits_keys[] = {
-    { KEY("clients"), VALUE(config, clients_max, value_number), .words = auto_words, DEFAULT(0),
-      BOUNDS(1, 10000000),
+    { KEY("clients"), EXAMPLE("20000"), VALUE(config, clients_max, value_number),
+      .words = auto_words, DEFAULT(0), BOUNDS(1, 10000000),
       .doc = "How many client connections a worker holds at a time; more are closed at once. "
              "auto: as many as there are descriptors." },
-    { KEY("buffers"), VALUE(config, buffers_max, value_number), .words = auto_words, DEFAULT(0),
-      BOUNDS(16, 10000000),
+    { KEY("buffers"), EXAMPLE("4096"), VALUE(config, buffers_max, value_number),
+      .words = auto_words, DEFAULT(0), BOUNDS(16, 10000000),
       .doc = "How many buffers of 16 KiB a worker has; without a free one it stops receiving. "
              "auto: as memory allows." },
 };
@@ -48,7 +48,8 @@ static const struct schema_object worker_limits = {
 };
 
 static const struct schema_key admin_keys[] = {
-    { KEY("socket"), VALUE(config, admin_socket, value_file), .required = true,
+    { KEY("socket"), EXAMPLE("/run/sluice/admin.sock"), VALUE(config, admin_socket, value_file),
+      .required = true,
       .doc = "The path of the Unix socket that serves /metrics, /healthz, /readyz and /config." },
 };
 static const struct schema_object admin = {
@@ -58,7 +59,8 @@ static const struct schema_object admin = {
 };
 
 static const struct schema_key request_id_keys[] = {
-    { KEY("header"), VALUE(request_id_config, header, value_header), .otherwise = "X-Request-Id",
+    { KEY("header"), EXAMPLE("X-Request-Id"), VALUE(request_id_config, header, value_header),
+      .otherwise = "X-Request-Id",
       .doc = "The header that carries the request's id to the server." },
     { KEY("trust"), VALUE(request_id_config, trust, value_word), .words = trust_words,
       DEFAULT(TRUST_PROXIES),
@@ -71,35 +73,41 @@ static const struct schema_object request_id = {
 
 /* In reading order: what is referred to comes before what refers to it. */
 static const struct schema_key root_keys[] = {
-    { KEY("include"), LIST(value_file), .take = take_nothing,
+    { KEY("include"), EXAMPLE("[conf.d/*.yaml]"), LIST(value_file), .take = take_nothing,
       .doc = "Files to read too, by name or pattern (conf.d/*.yaml), relative to this file. Their "
              "listeners, sites, backends and logs join those of this file." },
-    { KEY("workers"), VALUE(config, workers, value_number), .words = auto_words, DEFAULT(0),
-      BOUNDS(1, WORKERS_MAX),
+    { KEY("workers"), EXAMPLE("4"), VALUE(config, workers, value_number), .words = auto_words,
+      DEFAULT(0), BOUNDS(1, WORKERS_MAX),
       .doc = "How many threads serve, each with a ring of its own. auto: one per CPU that this "
              "process may use." },
-    { KEY("worker_limits"), OBJECT_AT(0, worker_limits), .doc = "What one worker may use." },
-    { KEY("user"), VALUE(config, user, value_string), .otherwise = "stays who it is",
-      .doc = "The user that serves, when started as root." },
-    { KEY("admin"), OBJECT_AT(0, admin), .otherwise = "no admin socket",
-      .doc = "The admin interface: HTTP on a Unix socket." },
-    { KEY("lame_duck"), VALUE(config, lame_duck_ms, value_duration), DEFAULT(0), BOUNDS(0, 3600000),
+    { KEY("worker_limits"), EXAMPLE("{ clients: 20000 }"), OBJECT_AT(0, worker_limits),
+      .doc = "What one worker may use." },
+    { KEY("user"), EXAMPLE("www-data"), VALUE(config, user, value_string),
+      .otherwise = "stays who it is", .doc = "The user that serves, when started as root." },
+    { KEY("admin"), EXAMPLE("/run/sluice/admin.sock"), OBJECT_AT(0, admin),
+      .otherwise = "no admin socket", .doc = "The admin interface: HTTP on a Unix socket." },
+    { KEY("lame_duck"), EXAMPLE("5s"), VALUE(config, lame_duck_ms, value_duration), DEFAULT(0),
+      BOUNDS(0, 3600000),
       .doc = "Before listeners close for good, /readyz fails for so long, so that balancers in "
              "front look elsewhere." },
-    { KEY("trusted_proxies"), NETWORKS(config, trusted_proxies), .otherwise = "nobody",
+    { KEY("trusted_proxies"), EXAMPLE("[10.0.0.0/8, \"fd00::/8\"]"),
+      NETWORKS(config, trusted_proxies), .otherwise = "nobody",
       .doc = "The proxies in front: X-Forwarded-For of these peers is believed, from the right up "
              "to the first address that is not among them; that is the client's." },
-    { KEY("request_id"), OBJECT(config, request_id, request_id),
+    { KEY("request_id"), EXAMPLE("{ trust: always }"), OBJECT(config, request_id, request_id),
       .doc = "Each request has an id; logs, error pages and servers see the same one." },
-    { KEY("logs"), MAP(config, logs, schema_log), .otherwise = "no access log",
+    { KEY("logs"), EXAMPLE("{ access: { to: /var/log/sluice/access.log } }"),
+      MAP(config, logs, schema_log), .otherwise = "no access log",
       .doc = "Access logs by name; sites and routes choose one with 'log'." },
-    { KEY("backends"), MAP(config, backends, schema_backend), .otherwise = "none",
+    { KEY("backends"), EXAMPLE("{ app: { servers: [\"127.0.0.1:9000\"] } }"),
+      MAP(config, backends, schema_backend), .otherwise = "none",
       .doc = "Groups of servers by name; routes choose them with 'to'." },
-    { KEY("defaults"), .shape = SHAPE_OBJECT, .object = &schema_defaults, .take = take_defaults,
-      .doc = "What sites begin with." },
-    { KEY("sites"), MAP(config, sites, schema_site), .required = true,
-      .doc = "Sites by name: which request is answered how." },
-    { KEY("listeners"), MAP(config, listeners, schema_listener), .required = true,
+    { KEY("defaults"), EXAMPLE("{ log: access, timeouts: { connect: 1s } }"), .shape = SHAPE_OBJECT,
+      .object = &schema_defaults, .take = take_defaults, .doc = "What sites begin with." },
+    { KEY("sites"), EXAMPLE("{ www: { routes: [{ to: app }] } }"), MAP(config, sites, schema_site),
+      .required = true, .doc = "Sites by name: which request is answered how." },
+    { KEY("listeners"), EXAMPLE("{ web: { bind: \":80\", site: www } }"),
+      MAP(config, listeners, schema_listener), .required = true,
       .doc = "Listeners by name: the addresses clients connect to." },
 };
 const struct schema_object schema_root = {

@@ -32,6 +32,7 @@ struct value_type {
     void (*read)(struct loader *l, const struct schema_key *k, const struct node *n, void *out);
     /* Of types that are numbers: the text for a number of it. */
     void (*format)(uint64_t value, char out[32]);
+    const char *example; /* in YAML, for keys that have none of their own */
 };
 
 enum shape {
@@ -64,6 +65,7 @@ struct schema_key {
     const char *otherwise; /* the default in words, where there is no number */
     const char *doc;
     const char *since;
+    const char *example; /* a value in YAML; NULL: made of the default, the words or the type's */
 };
 
 struct schema_object {
@@ -107,6 +109,11 @@ void schema_walk(void (*fn)(void *arg, const char *path, const struct schema_key
 
 /* The number as text, with its unit or as its word. */
 void schema_format(const struct schema_key *k, uint64_t value, char out[32]);
+
+/* Writes "KEY: VALUE", in YAML on one line, that may stand where the key stands. False: nothing is
+ * known for it, its row should have an example. */
+#define SCHEMA_EXAMPLE_MAX 256
+bool schema_example(const struct schema_key *k, char out[SCHEMA_EXAMPLE_MAX]);
 
 /* JSON Schema (draft 2020-12), for editors. */
 void schema_print_json(FILE *to);

@@ -92,6 +92,13 @@ static void print_default(FILE *to, const struct schema_key *k)
     }
 }
 
+static void print_example(FILE *to, const struct schema_key *k)
+{
+    char example[SCHEMA_EXAMPLE_MAX];
+    if (schema_example(k, example))
+        fprintf(to, "  Example: %s\n", example);
+}
+
 /* How long the first sentence is, without its full stop. */
 static size_t first_sentence(const char *text)
 {
@@ -211,6 +218,7 @@ static void print_found(FILE *to, const struct found *f)
     fputc('\n', to);
     print_bounds(to, f->key);
     print_default(to, f->key);
+    print_example(to, f->key);
     fprintf(to, "  Since:   %s\n", f->key->since);
     if (f->key->object)
         print_members(to, f->key->object);

@@ -7,6 +7,7 @@
 #include "core/config/inputs.h"
 
 #define KEY(key) .name = key, .since = "0.1"
+#define EXAMPLE(yaml) .example = yaml
 
 #define VALUE(type_name, member, value_type_)                                                      \
     .shape = SHAPE_VALUE, .offset = offsetof(struct type_name, member), .type = &(value_type_)

@@ -50,9 +50,10 @@ const struct schema_object schema_timeouts_backend = { TIMEOUTS(6, 12) };
 /* ---- Networks ------------------------------------------------------------------------------- */
 
 static const struct schema_key networks_keys[] = {
-    { KEY("networks"), LIST_IN(networks_input, networks, value_network),
+    { KEY("networks"), EXAMPLE("[10.0.0.0/8, 192.0.2.7, \"2001:db8::/32\"]"),
+      LIST_IN(networks_input, networks, value_network),
       .doc = "Networks and addresses: 10.0.0.0/8, 192.0.2.7, 2001:db8::/32." },
-    { KEY("file"), LIST_IN(networks_input, files, value_file),
+    { KEY("file"), EXAMPLE("[office.txt]"), LIST_IN(networks_input, files, value_file),
       .doc = "A file with one network a line ('#' begins a comment), or a list of such files." },
 };
 const struct schema_object schema_networks = {
@@ -75,15 +76,17 @@ static const struct schema_key log_keys[] = {
     { KEY("format"), VALUE(log_config, format, value_word), .words = format_words,
       DEFAULT(LOG_JSON),
       .doc = "json: an object a line; combined: Apache's; human: for terminals." },
-    { KEY("sample"), VALUE(log_config, sample_ppm, value_percent), DEFAULT(1000000),
+    { KEY("sample"), EXAMPLE("10%"), VALUE(log_config, sample_ppm, value_percent), DEFAULT(1000000),
       BOUNDS(0, 1000000),
       .doc = "The share of requests that is logged. What ends in an error is always logged." },
-    { KEY("redact"), STRINGS(log_config, redact, value_token), .otherwise = "none",
-      .doc = "Query arguments whose values are not written." },
-    { KEY("request_headers"), STRINGS(log_config, request_headers, value_header_lower),
-      .otherwise = "none", .doc = "Headers of the request to log (json only)." },
-    { KEY("response_headers"), STRINGS(log_config, response_headers, value_header_lower),
-      .otherwise = "none", .doc = "Headers of the response to log (json only)." },
+    { KEY("redact"), EXAMPLE("[token, password]"), STRINGS(log_config, redact, value_token),
+      .otherwise = "none", .doc = "Query arguments whose values are not written." },
+    { KEY("request_headers"), EXAMPLE("[accept-language]"),
+      STRINGS(log_config, request_headers, value_header_lower), .otherwise = "none",
+      .doc = "Headers of the request to log (json only)." },
+    { KEY("response_headers"), EXAMPLE("[x-cache]"),
+      STRINGS(log_config, response_headers, value_header_lower), .otherwise = "none",
+      .doc = "Headers of the response to log (json only)." },
 };
 const struct schema_object schema_log = { OBJECT_OF("log", log_config, log_keys) };
 
@@ -93,9 +96,10 @@ static const struct schema_key server_keys[] = {
     { KEY("address"), VALUE_WHOLE(value_server_address), .required = true,
       .doc = "127.0.0.1:9000, \"[::1]:9000\", app.internal:9000 (resolved when the configuration "
              "is read) or unix:/path." },
-    { KEY("weight"), VALUE(server_config, weight, value_number), DEFAULT(1),
+    { KEY("weight"), EXAMPLE("2"), VALUE(server_config, weight, value_number), DEFAULT(1),
       BOUNDS(0, SERVER_WEIGHT_MAX), .doc = "Its share beside the others; 0: gets nothing new." },
-    { KEY("name"), VALUE(server_config, name, value_name), .otherwise = "the address",
+    { KEY("name"), EXAMPLE("app-1"), VALUE(server_config, name, value_name),
+      .otherwise = "the address",
       .doc = "What logs and metrics call it, and what balancing by key knows it by." },
 };
 static const struct schema_object server = {
@@ -115,7 +119,8 @@ static const struct schema_key balance_keys[] = {
       .otherwise = "round_robin",
       .doc = "round_robin: in turn, by weight; maglev: the same server for the same key, with "
              "little movement when servers come and go." },
-    { KEY("key"), VALUE_WHOLE(value_balance_key), .otherwise = "client_ip, for maglev",
+    { KEY("key"), EXAMPLE("cookie:session"), VALUE_WHOLE(value_balance_key),
+      .otherwise = "client_ip, for maglev",
       .doc = "What maglev goes by: client_ip, uri, header:NAME or cookie:NAME." },
 };
 static const struct schema_object balance = {
@@ -154,14 +159,17 @@ static const struct schema_object retries = {
 };
 
 static const struct schema_key backend_keys[] = {
-    { KEY("servers"), LIST_OF(backend_config, servers, server), .required = true,
+    { KEY("servers"), EXAMPLE("[\"10.0.0.1:9000\", { address: \"10.0.0.2:9000\", weight: 2 }]"),
+      LIST_OF(backend_config, servers, server), .required = true,
       .doc = "The servers: addresses, or maps with address, weight and name." },
-    { KEY("balance"), OBJECT_AT(0, balance), .take = take_balance, .otherwise = "round_robin",
-      .doc = "Which server gets a request." },
-    { KEY("pool"), OBJECT_AT(0, pool), .doc = "Connections kept for the next request." },
-    { KEY("retries"), OBJECT_AT(0, retries), .doc = "What happens when a server does not answer." },
-    { KEY("timeouts"), OBJECT(backend_config, timeouts, schema_timeouts_backend),
-      .otherwise = "those of the site",
+    { KEY("balance"), EXAMPLE("{ policy: maglev, key: client_ip }"), OBJECT_AT(0, balance),
+      .take = take_balance, .otherwise = "round_robin", .doc = "Which server gets a request." },
+    { KEY("pool"), EXAMPLE("{ idle: 64 }"), OBJECT_AT(0, pool),
+      .doc = "Connections kept for the next request." },
+    { KEY("retries"), EXAMPLE("{ attempts: 2 }"), OBJECT_AT(0, retries),
+      .doc = "What happens when a server does not answer." },
+    { KEY("timeouts"), EXAMPLE("{ connect: 500ms, first_byte: 20s }"),
+      OBJECT(backend_config, timeouts, schema_timeouts_backend), .otherwise = "those of the site",
       .doc = "Timeouts of these servers; they go before the site's, a route's go before them." },
 };
 const struct schema_object schema_backend = {

@@ -11,24 +11,24 @@
 
 /* The same keys with the variables that a request has, or a response. */
 static const struct schema_key request_edits_keys[] = {
-    { KEY("remove"), LIST_IN(header_edits_input, remove, value_header),
+    { KEY("remove"), EXAMPLE("[X-Debug]"), LIST_IN(header_edits_input, remove, value_header),
       .doc = "Header fields to take out, first of all." },
-    { KEY("set"), HEADERS(set, value_template),
+    { KEY("set"), EXAMPLE("{ X-Real-IP: $client_ip }"), HEADERS(set, value_template),
       .doc =
           "Header fields to put in place of those of the same name. Values may hold variables." },
-    { KEY("add"), HEADERS(add, value_template),
+    { KEY("add"), EXAMPLE("{ X-Seen-By: $site }"), HEADERS(add, value_template),
       .doc = "Header fields to add beside those of the same name." },
 };
 static const struct schema_object request_edits = {
     OBJECT_OF("request_headers", header_edits_input, request_edits_keys),
 };
 static const struct schema_key response_edits_keys[] = {
-    { KEY("remove"), LIST_IN(header_edits_input, remove, value_header),
+    { KEY("remove"), EXAMPLE("[X-Debug]"), LIST_IN(header_edits_input, remove, value_header),
       .doc = "Header fields to take out, first of all." },
-    { KEY("set"), HEADERS(set, value_response_template),
+    { KEY("set"), EXAMPLE("{ X-Frame-Options: DENY }"), HEADERS(set, value_response_template),
       .doc =
           "Header fields to put in place of those of the same name. Values may hold variables." },
-    { KEY("add"), HEADERS(add, value_response_template),
+    { KEY("add"), EXAMPLE("{ X-Served-By: $server }"), HEADERS(add, value_response_template),
       .doc = "Header fields to add beside those of the same name." },
 };
 static const struct schema_object response_edits = {
@@ -38,7 +38,7 @@ static const struct schema_object response_edits = {
 static const struct schema_key location_keys[] = {
     { KEY("own"), VALUE(location_input, own, value_bool), DEFAULT(false),
       .doc = "A Location that names the server's own address names the site instead." },
-    { KEY("replace"),
+    { KEY("replace"), EXAMPLE("{ \"http://app.internal\": \"https://www.example.com\" }"),
       PAIRS_IN(location_input, replace, value_url_prefix, prefix_rewrite, to, value_url_prefix),
       .doc = "Beginnings of Location and what takes their place; the longest that fits wins." },
 };
@@ -48,10 +48,10 @@ static const struct schema_object location = {
 };
 
 static const struct schema_key cookies_keys[] = {
-    { KEY("domain"),
+    { KEY("domain"), EXAMPLE("{ app.internal: www.example.com }"),
       PAIRS_IN(cookies_input, domain, value_url_prefix, prefix_rewrite, to, value_url_prefix),
       .doc = "Domains of Set-Cookie and what takes their place." },
-    { KEY("path"),
+    { KEY("path"), EXAMPLE("{ /: /app/ }"),
       PAIRS_IN(cookies_input, path, value_url_prefix, prefix_rewrite, to, value_url_prefix),
       .doc = "Beginnings of the paths of Set-Cookie and what takes their place." },
 };
@@ -62,11 +62,12 @@ static const struct schema_object cookies = {
 /* ---- Gates ---------------------------------------------------------------------------------- */
 
 static const struct schema_key basic_auth_keys[] = {
-    { KEY("users"), VALUE(basic_auth_input, users, value_file), .required = true,
+    { KEY("users"), EXAMPLE("/etc/sluice/users"), VALUE(basic_auth_input, users, value_file),
+      .required = true,
       .doc = "A file as htpasswd makes it: NAME:HASH a line, the hash by bcrypt ($2y$), SHA-512 "
              "($6$) or SHA-256 ($5$)." },
-    { KEY("realm"), VALUE(basic_auth_input, realm, value_text), .otherwise = "restricted",
-      .doc = "What browsers show when they ask for the password." },
+    { KEY("realm"), EXAMPLE("staff only"), VALUE(basic_auth_input, realm, value_text),
+      .otherwise = "restricted", .doc = "What browsers show when they ask for the password." },
 };
 static const struct schema_object basic_auth = {
     OBJECT_OF("basic_auth", basic_auth_input, basic_auth_keys),
@@ -77,11 +78,13 @@ static const struct schema_object basic_auth = {
 static const struct schema_key external_auth_keys[] = {
     { KEY("to"), VALUE(external_auth_config, backend, value_backend), .required = true,
       .doc = "The backend that is asked." },
-    { KEY("path"), VALUE(external_auth_config, path, value_path_template), .otherwise = "$uri",
-      .doc = "The path it is asked for; may hold variables." },
-    { KEY("forward"), STRINGS(external_auth_config, forward, value_header), .otherwise = "none",
+    { KEY("path"), EXAMPLE("/verify"), VALUE(external_auth_config, path, value_path_template),
+      .otherwise = "$uri", .doc = "The path it is asked for; may hold variables." },
+    { KEY("forward"), EXAMPLE("[X-User, X-Groups]"),
+      STRINGS(external_auth_config, forward, value_header), .otherwise = "none",
       .doc = "Header fields of its answer that the server gets." },
-    { KEY("response"), STRINGS(external_auth_config, response, value_header),
+    { KEY("response"), EXAMPLE("[WWW-Authenticate]"),
+      STRINGS(external_auth_config, response, value_header),
       .otherwise = "WWW-Authenticate, Location and Set-Cookie",
       .doc = "Header fields of its refusal that the client gets." },
     { KEY("timeout"), VALUE(external_auth_config, timeout_ms, value_duration), DEFAULT(5000),
@@ -93,16 +96,20 @@ static const struct schema_object external_auth = {
 };
 
 #define BUCKETS(type_name)                                                                         \
-    { KEY("burst"), VALUE(type_name, burst, value_number), BOUNDS(1, 100000000),                   \
-      .otherwise = "the rate's count", .doc = "So many may come at once." },                       \
+    { KEY("burst"),                                                                                \
+      EXAMPLE("50"),                                                                               \
+      VALUE(type_name, burst, value_number),                                                       \
+      BOUNDS(1, 100000000),                                                                        \
+      .otherwise = "the rate's count",                                                             \
+      .doc = "So many may come at once." },                                                        \
         { KEY("ipv4_prefix"), VALUE(type_name, ipv4_bits, value_number), DEFAULT(32),              \
           BOUNDS(1, 32),                                                                           \
           .doc = "IPv4 clients whose addresses are equal in so many bits count as one." },         \
         { KEY("ipv6_prefix"), VALUE(type_name, ipv6_bits, value_number), DEFAULT(64),              \
           BOUNDS(1, 128), .doc = "The same for IPv6." },                                           \
     {                                                                                              \
-        KEY("exempt"), NETWORKS(type_name, exempt), .otherwise = "nobody",                         \
-                                                    .doc = "Clients that are not limited."         \
+        KEY("exempt"), EXAMPLE("10.0.0.0/8"), NETWORKS(type_name, exempt),                         \
+            .otherwise = "nobody", .doc = "Clients that are not limited."                          \
     }
 
 static const struct schema_key rate_limit_keys[] = {
@@ -119,8 +126,9 @@ static const struct schema_object rate_limit = {
 static const struct schema_key connection_limit_keys[] = {
     { KEY("rate"), VALUE(connection_limit_config, rate, value_rate), .otherwise = "any",
       .doc = "So many new connections in such a time: 10/s." },
-    { KEY("concurrent"), VALUE(connection_limit_config, concurrent_max, value_number),
-      BOUNDS(1, 10000000), .otherwise = "any", .doc = "So many connections at a time." },
+    { KEY("concurrent"), EXAMPLE("100"),
+      VALUE(connection_limit_config, concurrent_max, value_number), BOUNDS(1, 10000000),
+      .otherwise = "any", .doc = "So many connections at a time." },
     BUCKETS(connection_limit_config),
 };
 static const struct schema_object connection_limit = {
@@ -130,12 +138,12 @@ static const struct schema_object connection_limit = {
 /* ---- What defaults, sites and routes share -------------------------------------------------- */
 
 static const struct schema_key buffers_keys[] = {
-    { KEY("request"), VALUE(handling, request_buffer_bytes, value_size), DEFAULT(0),
-      BOUNDS(0, 1 << 30),
+    { KEY("request"), EXAMPLE("64KiB"), VALUE(handling, request_buffer_bytes, value_size),
+      DEFAULT(0), BOUNDS(0, 1 << 30),
       .doc = "A request's body is taken in up to this size before a server is chosen: slow clients "
              "hold no server, and small requests can be sent again. 0B: streaming." },
-    { KEY("response"), VALUE(handling, response_buffer_bytes, value_size), DEFAULT(0),
-      BOUNDS(0, 1 << 30),
+    { KEY("response"), EXAMPLE("256KiB"), VALUE(handling, response_buffer_bytes, value_size),
+      DEFAULT(0), BOUNDS(0, 1 << 30),
       .doc = "How much of a response is taken from the server ahead of a slow client. 0B: "
              "streaming." },
 };
@@ -147,7 +155,7 @@ static const struct schema_object buffers = {
 static const struct word unlimited_words[] = { { "unlimited", BODY_UNLIMITED }, { NULL, 0 } };
 
 static const struct schema_key handling_keys[] = {
-    { KEY("log"), VALUE(handling, log, value_log), .otherwise = "off",
+    { KEY("log"), EXAMPLE("access"), VALUE(handling, log, value_log), .otherwise = "off",
       .doc = "The access log, by its name in 'logs'; off: none." },
     { KEY("via"), VALUE(handling, via, value_bool), DEFAULT(false),
       .doc = "Add Via to requests and responses." },
@@ -155,47 +163,57 @@ static const struct schema_key handling_keys[] = {
       .doc = "Add Forwarded to requests, beside X-Forwarded-For, -Proto and -Host." },
     { KEY("underscores"), VALUE(handling, underscores, value_bool), DEFAULT(false),
       .doc = "Keep request header names with '_'; servers may take it for '-'." },
-    { KEY("host_header"), VALUE_WHOLE(value_host_header), .otherwise = "preserve",
+    { KEY("host_header"), EXAMPLE("app.internal"), VALUE_WHOLE(value_host_header),
+      .otherwise = "preserve",
       .doc = "The Host that servers see. preserve: the client's; server: the server's address, as "
              "configured; or a host, like app.internal." },
-    { KEY("request_headers"), OBJECT_AT(0, request_edits), .take = take_request_edits,
-      .otherwise = "unchanged",
+    { KEY("request_headers"), EXAMPLE("{ set: { X-Real-IP: $client_ip } }"),
+      OBJECT_AT(0, request_edits), .take = take_request_edits, .otherwise = "unchanged",
       .doc = "Changes to the request's header on its way to the server. A route's come after its "
              "site's." },
-    { KEY("hide"), LIST(value_header), .take = take_hide, .otherwise = "nothing",
+    { KEY("hide"), EXAMPLE("[Server, X-Powered-By]"), LIST(value_header), .take = take_hide,
+      .otherwise = "nothing",
       .doc = "Response header fields that clients do not get, like Server or X-Powered-By." },
-    { KEY("response_headers"), OBJECT_AT(0, response_edits), .take = take_response_edits,
-      .otherwise = "unchanged",
+    { KEY("response_headers"), EXAMPLE("{ set: { X-Frame-Options: DENY } }"),
+      OBJECT_AT(0, response_edits), .take = take_response_edits, .otherwise = "unchanged",
       .doc = "Changes to the response's header on its way to the client. A route's come after its "
              "site's." },
-    { KEY("rewrite_location"), OBJECT_AT(0, location), .take = take_location,
+    { KEY("rewrite_location"), EXAMPLE("true"), OBJECT_AT(0, location), .take = take_location,
       .otherwise = "unchanged", .doc = "Changes to Location in responses." },
-    { KEY("rewrite_cookies"), OBJECT_AT(0, cookies), .take = take_cookies, .otherwise = "unchanged",
+    { KEY("rewrite_cookies"), EXAMPLE("{ domain: { app.internal: www.example.com } }"),
+      OBJECT_AT(0, cookies), .take = take_cookies, .otherwise = "unchanged",
       .doc = "Changes to Set-Cookie in responses." },
-    { KEY("error_pages"), PAIRS(value_status_range, error_page, path, value_file),
-      .take = take_error_pages, .otherwise = "sluice's own: text or JSON, by Accept",
+    { KEY("error_pages"), EXAMPLE("{ 404: pages/404.html, 5xx: pages/5xx.html }"),
+      PAIRS(value_status_range, error_page, path, value_file), .take = take_error_pages,
+      .otherwise = "sluice's own: text or JSON, by Accept",
       .doc = "Files for sluice's own errors, by status (404) or class (5xx). $request_id and "
              "$status in them are replaced." },
-    { KEY("allow"), OBJECT_AT(0, schema_networks), .take = take_allow, .otherwise = "everybody",
+    { KEY("allow"), EXAMPLE("[10.0.0.0/8]"), OBJECT_AT(0, schema_networks), .take = take_allow,
+      .otherwise = "everybody",
       .doc = "Only clients of these networks; others get 403. A route's list counts besides its "
              "site's." },
-    { KEY("deny"), OBJECT_AT(0, schema_networks), .take = take_deny, .otherwise = "nobody",
+    { KEY("deny"), EXAMPLE("{ file: [blocked.txt] }"), OBJECT_AT(0, schema_networks),
+      .take = take_deny, .otherwise = "nobody",
       .doc = "Clients of these networks get 403, whatever 'allow' says." },
-    { KEY("basic_auth"), OBJECT(handling, basic_auth, basic_auth), .take = take_basic_auth,
-      .otherwise = "off", .doc = "Name and password, by Basic authentication." },
-    { KEY("external_auth"), OBJECT(handling, external_auth, external_auth),
-      .take = take_external_auth, .otherwise = "off",
+    { KEY("basic_auth"), EXAMPLE("/etc/sluice/users"), OBJECT(handling, basic_auth, basic_auth),
+      .take = take_basic_auth, .otherwise = "off",
+      .doc = "Name and password, by Basic authentication." },
+    { KEY("external_auth"), EXAMPLE("{ to: auth, path: /verify, forward: [X-User] }"),
+      OBJECT(handling, external_auth, external_auth), .take = take_external_auth,
+      .otherwise = "off",
       .doc = "Another service is asked first: with 2xx the request goes on, any other answer goes "
              "to the client." },
-    { KEY("max_body"), VALUE(handling, body_bytes_max, value_size), .words = unlimited_words,
-      DEFAULT(BODY_UNLIMITED), BOUNDS(0, UINT64_C(1) << 50),
+    { KEY("max_body"), EXAMPLE("10MiB"), VALUE(handling, body_bytes_max, value_size),
+      .words = unlimited_words, DEFAULT(BODY_UNLIMITED), BOUNDS(0, UINT64_C(1) << 50),
       .doc = "The longest body of a request; longer ones get 413." },
-    { KEY("methods"), STRINGS(handling, methods, value_method), .otherwise = "all",
-      .doc = "The methods allowed; others get 405." },
-    { KEY("rate_limit"), OBJECT_AT(0, rate_limit), .take = take_rate_limit, .otherwise = "off",
+    { KEY("methods"), EXAMPLE("[GET, HEAD, POST]"), STRINGS(handling, methods, value_method),
+      .otherwise = "all", .doc = "The methods allowed; others get 405." },
+    { KEY("rate_limit"), EXAMPLE("{ rate: 100/s, burst: 200 }"), OBJECT_AT(0, rate_limit),
+      .take = take_rate_limit, .otherwise = "off",
       .doc = "How many requests a client may make; more get 429 with Retry-After. A route's counts "
              "besides its site's; off ends both." },
-    { KEY("buffers"), OBJECT_AT(0, buffers), .doc = "Bodies taken in on their way." },
+    { KEY("buffers"), EXAMPLE("{ request: 64KiB }"), OBJECT_AT(0, buffers),
+      .doc = "Bodies taken in on their way." },
 };
 const struct schema_object schema_handling = {
     OBJECT_OF("handling", handling, handling_keys),
@@ -209,23 +227,25 @@ const struct schema_object schema_handling = {
 /* ---- Routes --------------------------------------------------------------------------------- */
 
 static const struct schema_key match_keys[] = {
-    { KEY("host"), LIST_IN(match_config, hosts, value_host_pattern), .otherwise = "every host",
+    { KEY("host"), EXAMPLE("[example.com, \"*.example.com\"]"),
+      LIST_IN(match_config, hosts, value_host_pattern), .otherwise = "every host",
       .doc = "www.example.com, or \"*.example.com\" (quoted) for one label before it; or a list." },
-    { KEY("path"), LIST_IN(match_config, paths, value_path_pattern), .otherwise = "every path",
+    { KEY("path"), EXAMPLE("\"/api/*\""), LIST_IN(match_config, paths, value_path_pattern),
+      .otherwise = "every path",
       .doc = "/a: exactly that; /a/*: it and all below it; ~ ^/a[0-9]: a regular expression "
              "(PCRE2); or a list. Paths are matched in normal form." },
-    { KEY("method"), STRINGS(match_config, methods, value_method), .otherwise = "every method",
-      .doc = "A method, or a list." },
-    { KEY("headers"),
+    { KEY("method"), EXAMPLE("[POST, PUT]"), STRINGS(match_config, methods, value_method),
+      .otherwise = "every method", .doc = "A method, or a list." },
+    { KEY("headers"), EXAMPLE("{ X-Canary: \"yes\" }"),
       PAIRS_IN(match_config, headers, value_header_lower, field_match, value, value_pattern),
       .otherwise = "any",
       .doc = "Header fields, all of them: the value, \"*\" for any value, or ~ and a regular "
              "expression." },
-    { KEY("query"),
+    { KEY("query"), EXAMPLE("{ version: \"2\" }"),
       PAIRS_IN(match_config, arguments, value_token, field_match, value, value_pattern),
       .otherwise = "any", .doc = "Query arguments, all of them; values as in 'headers'." },
-    { KEY("client"), NETWORKS(match_config, clients), .otherwise = "everybody",
-      .doc = "Networks, one of which the client is in." },
+    { KEY("client"), EXAMPLE("10.0.0.0/8"), NETWORKS(match_config, clients),
+      .otherwise = "everybody", .doc = "Networks, one of which the client is in." },
 };
 static const struct schema_object match = {
     OBJECT_OF("match", match_config, match_keys),
@@ -235,8 +255,8 @@ static const struct schema_object match = {
 static const struct schema_key target_keys[] = {
     { KEY("backend"), VALUE(target_config, backend, value_backend), .required = true,
       .doc = "A backend." },
-    { KEY("weight"), VALUE(target_config, weight, value_number), DEFAULT(1), BOUNDS(0, 10000),
-      .doc = "Its share of the requests beside the others." },
+    { KEY("weight"), EXAMPLE("5"), VALUE(target_config, weight, value_number), DEFAULT(1),
+      BOUNDS(0, 10000), .doc = "Its share of the requests beside the others." },
 };
 static const struct schema_object target = {
     OBJECT_OF("target", target_config, target_keys),
@@ -247,8 +267,8 @@ static const struct word redirect_words[] = {
     { "301", 301 }, { "302", 302 }, { "303", 303 }, { "307", 307 }, { "308", 308 }, { NULL, 0 },
 };
 static const struct schema_key redirect_keys[] = {
-    { KEY("to"), VALUE(redirect_config, to, value_template), .required = true,
-      .doc = "The Location, like https://www.example.com$uri." },
+    { KEY("to"), EXAMPLE("https://www.example.com$uri"), VALUE(redirect_config, to, value_template),
+      .required = true, .doc = "The Location, like https://www.example.com$uri." },
     { KEY("status"), VALUE(redirect_config, status, value_status_word), .words = redirect_words,
       DEFAULT(308), .doc = "308 and 307 keep the method, 301 to 303 need not." },
 };
@@ -258,11 +278,12 @@ static const struct schema_object redirect = {
 };
 
 static const struct schema_key respond_keys[] = {
-    { KEY("status"), VALUE(respond_config, status, value_status), DEFAULT(200), BOUNDS(200, 599),
-      .doc = "The status." },
-    { KEY("body"), VALUE(respond_config, body, value_body_template), .otherwise = "empty",
-      .doc = "The text; may hold variables, write $$ for $." },
-    { KEY("headers"), PAIRS(value_header, header_values, values, value_template), .many = true,
+    { KEY("status"), EXAMPLE("404"), VALUE(respond_config, status, value_status), DEFAULT(200),
+      BOUNDS(200, 599), .doc = "The status." },
+    { KEY("body"), EXAMPLE("\"nothing here\""), VALUE(respond_config, body, value_body_template),
+      .otherwise = "empty", .doc = "The text; may hold variables, write $$ for $." },
+    { KEY("headers"), EXAMPLE("{ Cache-Control: no-store }"),
+      PAIRS(value_header, header_values, values, value_template), .many = true,
       .offset = offsetof(struct respond_config, headers), .take = take_respond_headers,
       .otherwise = "none", .doc = "Header fields; without Content-Type the body is text/plain." },
 };
@@ -274,26 +295,30 @@ static const struct schema_object respond = {
 static const struct word path_form_words[] = { { "normal", false }, { "raw", true }, { NULL, 0 } };
 
 static const struct schema_key route_keys[] = {
-    { KEY("name"), VALUE(route_config, name, value_name), .otherwise = "routes[N]",
+    { KEY("name"), EXAMPLE("api"), VALUE(route_config, name, value_name), .otherwise = "routes[N]",
       .doc = "What logs, variables and 'sluice route' call it." },
-    { KEY("match"), OBJECT(route_config, match, match), .otherwise = "every request",
+    { KEY("match"), EXAMPLE("{ host: www.example.com, path: \"/api/*\" }"),
+      OBJECT(route_config, match, match), .otherwise = "every request",
       .doc = "Which requests it is for; the first route that matches answers." },
-    { KEY("to"), LIST_OF(route_config, targets, target),
+    { KEY("to"), EXAMPLE("app"), LIST_OF(route_config, targets, target),
       .doc = "The backend, or a list of backends with weights, of which each request gets one. A "
              "route has one of 'to', 'redirect' and 'respond'." },
-    { KEY("redirect"), OBJECT(route_config, redirect, redirect),
+    { KEY("redirect"), EXAMPLE("https://www.example.com$uri"),
+      OBJECT(route_config, redirect, redirect),
       .doc = "Send the client elsewhere. The text may hold variables." },
-    { KEY("respond"), OBJECT(route_config, respond, respond), .doc = "Answer without a server." },
+    { KEY("respond"), EXAMPLE("{ status: 200, body: pong }"),
+      OBJECT(route_config, respond, respond), .doc = "Answer without a server." },
     { KEY("path_form"), VALUE(route_config, path_raw, value_flag), .words = path_form_words,
       DEFAULT(false),
       .doc = "normal: the path is matched and passed on in normal form; raw: as it came." },
-    { KEY("strip_prefix"), VALUE(route_config, strip_prefix, value_path_prefix),
+    { KEY("strip_prefix"), EXAMPLE("/api"), VALUE(route_config, strip_prefix, value_path_prefix),
       .otherwise = "nothing",
       .doc = "Takes this beginning off the path on its way to the server." },
-    { KEY("rewrite"), VALUE_WHOLE(value_rewrite), .otherwise = "unchanged",
+    { KEY("rewrite"), EXAMPLE("/index.html"), VALUE_WHOLE(value_rewrite), .otherwise = "unchanged",
       .doc = "The path that the server gets: /new/$1 (groups of the path's regular expression and "
              "other variables). The query stays, unless this holds a '?'." },
-    { KEY("timeouts"), OBJECT(route_config, handling.timeouts, schema_timeouts_route),
+    { KEY("timeouts"), EXAMPLE("{ first_byte: 5m }"),
+      OBJECT(route_config, handling.timeouts, schema_timeouts_route),
       .otherwise = "those of the backend, then of the site", .doc = TIMEOUTS_DOC },
 };
 const struct schema_object schema_route = {
@@ -322,12 +347,12 @@ static const struct schema_object limits = {
 static const struct schema_key maintenance_keys[] = {
     { KEY("enabled"), VALUE(maintenance_input, enabled, value_bool), DEFAULT(false),
       .doc = "Whether every request of the site gets 503." },
-    { KEY("retry_after"), VALUE(maintenance_input, retry_after_s, value_seconds),
+    { KEY("retry_after"), EXAMPLE("10m"), VALUE(maintenance_input, retry_after_s, value_seconds),
       BOUNDS(1, 2592000), .otherwise = "not said", .doc = "What Retry-After says." },
-    { KEY("page"), VALUE(maintenance_input, page, value_file), .otherwise = "sluice's own",
-      .doc = "A file for the answer; variables as in error_pages." },
-    { KEY("except"), NETWORKS(maintenance_input, except), .otherwise = "nobody",
-      .doc = "Clients who see the site all the same." },
+    { KEY("page"), EXAMPLE("pages/503.html"), VALUE(maintenance_input, page, value_file),
+      .otherwise = "sluice's own", .doc = "A file for the answer; variables as in error_pages." },
+    { KEY("except"), EXAMPLE("[10.0.0.0/8]"), NETWORKS(maintenance_input, except),
+      .otherwise = "nobody", .doc = "Clients who see the site all the same." },
 };
 static const struct schema_object maintenance = {
     OBJECT_OF("maintenance", maintenance_input, maintenance_keys),
@@ -335,16 +360,19 @@ static const struct schema_object maintenance = {
 };
 
 static const struct schema_key site_keys[] = {
-    { KEY("timeouts"), OBJECT(site_config, handling.timeouts, schema_timeouts_site),
+    { KEY("timeouts"), EXAMPLE("{ client_idle: 30s }"),
+      OBJECT(site_config, handling.timeouts, schema_timeouts_site),
       .otherwise = "those of 'defaults'", .doc = TIMEOUTS_DOC },
-    { KEY("limits"), OBJECT(site_config, limits, limits),
+    { KEY("limits"), EXAMPLE("{ head: 16KiB }"), OBJECT(site_config, limits, limits),
       .doc = "What a request's head may be like." },
-    { KEY("maintenance"), OBJECT(site_config, maintenance, maintenance), .take = take_maintenance,
+    { KEY("maintenance"), EXAMPLE("{ enabled: true, retry_after: 10m }"),
+      OBJECT(site_config, maintenance, maintenance), .take = take_maintenance,
       .doc = "A switch: the site is closed for a while." },
-    { KEY("connection_limit"), OBJECT(site_config, connection_limit, connection_limit),
-      .take = take_connection_limit, .otherwise = "none",
-      .doc = "How many connections a client may open; more are closed." },
-    { KEY("routes"), LIST_OF(site_config, routes, schema_route), .required = true,
+    { KEY("connection_limit"), EXAMPLE("{ concurrent: 100 }"),
+      OBJECT(site_config, connection_limit, connection_limit), .take = take_connection_limit,
+      .otherwise = "none", .doc = "How many connections a client may open; more are closed." },
+    { KEY("routes"), EXAMPLE("[{ match: { path: \"/api/*\" }, to: api }, { to: app }]"),
+      LIST_OF(site_config, routes, schema_route), .required = true,
       .doc = "The routes, in order: the first that matches answers; without one the answer is "
              "404." },
 };
@@ -356,9 +384,9 @@ const struct schema_object schema_site = {
 };
 
 static const struct schema_key defaults_keys[] = {
-    { KEY("timeouts"), OBJECT(defaults, handling.timeouts, schema_timeouts_all),
-      .doc = TIMEOUTS_DOC },
-    { KEY("limits"), OBJECT(defaults, limits, limits),
+    { KEY("timeouts"), EXAMPLE("{ connect: 1s }"),
+      OBJECT(defaults, handling.timeouts, schema_timeouts_all), .doc = TIMEOUTS_DOC },
+    { KEY("limits"), EXAMPLE("{ head: 16KiB }"), OBJECT(defaults, limits, limits),
       .doc = "What a request's head may be like." },
 };
 const struct schema_object schema_defaults = {

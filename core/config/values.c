@@ -377,51 +377,106 @@ static void read_rate(struct loader *l, const struct schema_key *k, const struct
 #define SIZE_JSON "\"type\":\"string\",\"pattern\":\"^[0-9]+(\\\\.[0-9]{1,3})?(B|KiB|MiB|GiB)$\""
 
 const struct value_type value_number = {
-    "number", "a number", NULL, sizeof(uint32_t), read_number, format_number,
+    .name = "number",
+    .form = "a number",
+    .bytes = sizeof(uint32_t),
+    .read = read_number,
+    .format = format_number,
 };
 const struct value_type value_status = {
-    "status", "a status code", NULL, sizeof(uint16_t), read_number, format_number,
+    .name = "status",
+    .form = "a status code",
+    .bytes = sizeof(uint16_t),
+    .read = read_number,
+    .format = format_number,
+    .example = "404",
 };
 const struct value_type value_duration = {
-    "duration", "500ms, 2s or 1h", DURATION_JSON, sizeof(uint32_t), read_duration, format_duration,
+    .name = "duration",
+    .form = "500ms, 2s or 1h",
+    .json = DURATION_JSON,
+    .bytes = sizeof(uint32_t),
+    .read = read_duration,
+    .format = format_duration,
+    .example = "5s",
 };
 const struct value_type value_seconds = {
-    "duration", "2s, 10m or 1h", DURATION_JSON, sizeof(uint32_t), read_seconds, format_seconds,
+    .name = "duration",
+    .form = "2s, 10m or 1h",
+    .json = DURATION_JSON,
+    .bytes = sizeof(uint32_t),
+    .read = read_seconds,
+    .format = format_seconds,
+    .example = "10m",
 };
 const struct value_type value_size = {
-    "size", "512B, 64KiB or 10MiB", SIZE_JSON, sizeof(uint64_t), read_size, format_size,
+    .name = "size",
+    .form = "512B, 64KiB or 10MiB",
+    .json = SIZE_JSON,
+    .bytes = sizeof(uint64_t),
+    .read = read_size,
+    .format = format_size,
+    .example = "10MiB",
 };
 const struct value_type value_size32 = {
-    "size", "512B or 64KiB", SIZE_JSON, sizeof(uint32_t), read_size, format_size,
+    .name = "size",
+    .form = "512B or 64KiB",
+    .json = SIZE_JSON,
+    .bytes = sizeof(uint32_t),
+    .read = read_size,
+    .format = format_size,
+    .example = "16KiB",
 };
 const struct value_type value_percent = {
-    "percentage",
-    "10% or 0.5%",
-    "\"type\":\"string\",\"pattern\":\"^[0-9]+(\\\\.[0-9]{1,3})?%$\"",
-    sizeof(uint32_t),
-    read_percent,
-    format_percent,
+    .name = "percentage",
+    .form = "10% or 0.5%",
+    .json = "\"type\":\"string\",\"pattern\":\"^[0-9]+(\\\\.[0-9]{1,3})?%$\"",
+    .bytes = sizeof(uint32_t),
+    .read = read_percent,
+    .format = format_percent,
+    .example = "10%",
 };
 const struct value_type value_bool = {
-    "boolean", "true or false", "\"type\":\"boolean\"", sizeof(bool), read_bool, format_bool,
+    .name = "boolean",
+    .form = "true or false",
+    .json = "\"type\":\"boolean\"",
+    .bytes = sizeof(bool),
+    .read = read_bool,
+    .format = format_bool,
+    .example = "true",
 };
 const struct value_type value_word = {
-    "word", "a word", NULL, sizeof(uint32_t), read_word, format_number,
+    .name = "word",
+    .form = "a word",
+    .bytes = sizeof(uint32_t),
+    .read = read_word,
+    .format = format_number,
 };
 const struct value_type value_status_word = {
-    "status", "a status code", NULL, sizeof(uint16_t), read_word, format_number,
+    .name = "status",
+    .form = "a status code",
+    .bytes = sizeof(uint16_t),
+    .read = read_word,
+    .format = format_number,
 };
 const struct value_type value_flag = {
-    "word", "a word", NULL, sizeof(bool), read_word, format_bool,
+    .name = "word",
+    .form = "a word",
+    .bytes = sizeof(bool),
+    .read = read_word,
+    .format = format_bool,
 };
 const struct value_type value_word_text = {
-    "word", "a word", NULL, sizeof(char *), read_word_text, NULL,
+    .name = "word",
+    .form = "a word",
+    .bytes = sizeof(char *),
+    .read = read_word_text,
 };
 const struct value_type value_rate = {
-    "rate",
-    "100/s, 600/m or 1000/h",
-    "\"type\":\"string\",\"pattern\":\"^[0-9]+/(s|m|h|d)$\"",
-    sizeof(struct rate),
-    read_rate,
-    NULL,
+    .name = "rate",
+    .form = "100/s, 600/m or 1000/h",
+    .json = "\"type\":\"string\",\"pattern\":\"^[0-9]+/(s|m|h|d)$\"",
+    .bytes = sizeof(struct rate),
+    .read = read_rate,
+    .example = "100/s",
 };

@@ -406,16 +406,36 @@ static void read_balance_key(struct loader *l, const struct schema_key *k, const
 #define SCALAR_JSON "\"type\":[\"string\",\"number\",\"boolean\"]"
 
 const struct value_type value_method = {
-    "method", "a method", TOKEN_JSON, sizeof(struct str), read_method, NULL,
+    .name = "method",
+    .form = "a method",
+    .json = TOKEN_JSON,
+    .bytes = sizeof(struct str),
+    .read = read_method,
+    .example = "POST",
 };
 const struct value_type value_header = {
-    "header name", "a header name", TOKEN_JSON, sizeof(struct str), read_header, NULL,
+    .name = "header name",
+    .form = "a header name",
+    .json = TOKEN_JSON,
+    .bytes = sizeof(struct str),
+    .read = read_header,
+    .example = "X-Request-Id",
 };
 const struct value_type value_header_lower = {
-    "header name", "a header name", TOKEN_JSON, sizeof(struct str), read_header_lower, NULL,
+    .name = "header name",
+    .form = "a header name",
+    .json = TOKEN_JSON,
+    .bytes = sizeof(struct str),
+    .read = read_header_lower,
+    .example = "x-request-id",
 };
 const struct value_type value_token = {
-    "name", "a name", "\"type\":\"string\",\"minLength\":1", sizeof(struct str), read_token, NULL,
+    .name = "name",
+    .form = "a name",
+    .json = "\"type\":\"string\",\"minLength\":1",
+    .bytes = sizeof(struct str),
+    .read = read_token,
+    .example = "token",
 };
 const struct value_type value_host_pattern = {
     .name = "host",
@@ -423,6 +443,7 @@ const struct value_type value_host_pattern = {
     .json = "\"type\":\"string\",\"pattern\":\"^(\\\\*\\\\.)?[^*:]+$|^\\\\[\"",
     .bytes = sizeof(struct text_match),
     .read = read_host_pattern,
+    .example = "www.example.com",
 };
 const struct value_type value_path_pattern = {
     .name = "path",
@@ -430,6 +451,7 @@ const struct value_type value_path_pattern = {
     .json = "\"type\":\"string\",\"pattern\":\"^[/~]\"",
     .bytes = sizeof(struct text_match),
     .read = read_path_pattern,
+    .example = "\"/api/*\"",
 };
 const struct value_type value_pattern = {
     .name = "pattern",
@@ -439,11 +461,19 @@ const struct value_type value_pattern = {
     .read = read_pattern,
 };
 const struct value_type value_path_prefix = {
-    "path prefix",      "/prefix",        "\"type\":\"string\",\"pattern\":\"^/.*[^/]$\"",
-    sizeof(struct str), read_path_prefix, NULL,
+    .name = "path prefix",
+    .form = "/prefix",
+    .json = "\"type\":\"string\",\"pattern\":\"^/.*[^/]$\"",
+    .bytes = sizeof(struct str),
+    .read = read_path_prefix,
+    .example = "/api",
 };
 const struct value_type value_url_prefix = {
-    "prefix", "text", SCALAR_JSON, sizeof(struct str), read_url_prefix, NULL,
+    .name = "prefix",
+    .form = "text",
+    .json = SCALAR_JSON,
+    .bytes = sizeof(struct str),
+    .read = read_url_prefix,
 };
 const struct value_type value_path_template = {
     .name = "path with variables",
@@ -451,6 +481,7 @@ const struct value_type value_path_template = {
     .json = "\"type\":\"string\",\"pattern\":\"^[/$]\"",
     .bytes = sizeof(struct template),
     .read = read_path_template,
+    .example = "/new/$1",
 };
 const struct value_type value_rewrite = {
     .name = "path with variables",
@@ -458,6 +489,7 @@ const struct value_type value_rewrite = {
     .json = "\"type\":\"string\",\"pattern\":\"^[/$]\"",
     .bytes = sizeof(struct route_config),
     .read = read_rewrite,
+    .example = "/new/$1",
 };
 const struct value_type value_host_header = {
     .name = "host",
@@ -465,6 +497,7 @@ const struct value_type value_host_header = {
     .json = "\"type\":\"string\",\"pattern\":\"^(preserve|server|.*[.].*|\\\\[.*)$\"",
     .bytes = sizeof(struct handling),
     .read = read_host_header,
+    .example = "app.internal",
 };
 const struct value_type value_status_range = {
     .name = "status",
@@ -472,6 +505,7 @@ const struct value_type value_status_range = {
     .json = "\"type\":\"string\",\"pattern\":\"^[45](xx|[0-9][0-9])$\"",
     .bytes = 2 * sizeof(uint16_t),
     .read = read_status_range,
+    .example = "5xx",
 };
 const struct value_type value_balance_key = {
     .name = "key",

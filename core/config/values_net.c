@@ -137,6 +137,7 @@ const struct value_type value_bind = {
     .json = "\"type\":\"string\",\"pattern\":\":\"",
     .bytes = sizeof(struct bind_config),
     .read = read_bind,
+    .example = "\":80\"",
 };
 const struct value_type value_server_address = {
     .name = "address",
@@ -144,6 +145,7 @@ const struct value_type value_server_address = {
     .json = "\"type\":\"string\",\"pattern\":\":\"",
     .bytes = sizeof(struct server_config),
     .read = read_server_address,
+    .example = "\"127.0.0.1:9000\"",
 };
 const struct value_type value_network = {
     .name = "network",
@@ -151,4 +153,5 @@ const struct value_type value_network = {
     .json = "\"type\":\"string\",\"pattern\":\"^[0-9a-fA-F.:]+(/[0-9]{1,3})?$\"",
     .bytes = sizeof(struct network),
     .read = read_network,
+    .example = "10.0.0.0/8",
 };

@@ -146,6 +146,7 @@ const struct value_type value_file = {
     .json = "\"type\":\"string\",\"minLength\":1",
     .bytes = sizeof(char *),
     .read = read_file,
+    .example = "pages/404.html",
 };
 const struct value_type value_log_destination = {
     .name = "log destination",
@@ -153,6 +154,7 @@ const struct value_type value_log_destination = {
     .json = "\"type\":\"string\",\"minLength\":1",
     .bytes = sizeof(struct log_config),
     .read = read_log_destination,
+    .example = "/var/log/sluice/access.log",
 };
 const struct value_type value_template = {
     .name = "text with variables",

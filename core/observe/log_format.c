@@ -44,7 +44,29 @@ static void put_peer(struct out *o, const struct peer_addr *p)
 
 /* ---- json ---- */
 
-#define json_key(o, name) out_lit((o), ",\"" name "\":")
+static const struct log_field fields[] = {
+#define LOG_FIELD(name, type, when, doc) { #name, type, when, doc },
+#include "core/observe/log_field.def"
+#undef LOG_FIELD
+};
+
+const struct log_field *log_field_at(uint32_t i)
+{
+    return i < ARRAY_LEN(fields) ? &fields[i] : NULL;
+}
+
+/* Names a field, which has to be in the table. */
+enum {
+#define LOG_FIELD(name, type, when, doc) LOG_FIELD_##name,
+#include "core/observe/log_field.def"
+#undef LOG_FIELD
+};
+
+#define json_key(o, name)                                                                          \
+    do {                                                                                           \
+        (void)LOG_FIELD_##name;                                                                    \
+        out_lit((o), ",\"" #name "\":");                                                           \
+    } while (0)
 
 #define json_u64(o, name, value)                                                                   \
     do {                                                                                           \
@@ -93,7 +115,7 @@ static void json_phases(struct out *o, const struct record *r)
         { STR("total"), r->total_us },
     };
     char separator = '{';
-    json_key(o, "phases");
+    json_key(o, phases);
     for (size_t i = 0; i < ARRAY_LEN(phases); i++) {
         if (phases[i].us == UINT32_MAX)
             continue;
@@ -108,7 +130,7 @@ static void json_phases(struct out *o, const struct record *r)
     out_char(o, '}');
 }
 
-static void json_captured(struct out *o, struct str key, const struct strings *names,
+static void json_captured(struct out *o, unsigned field, const struct strings *names,
                           struct str *captured)
 {
     char separator = '{';
@@ -120,7 +142,7 @@ static void json_captured(struct out *o, struct str key, const struct strings *n
             continue;
         if (separator == '{') {
             out_char(o, ',');
-            json_quoted(o, key);
+            json_quoted(o, str_of(fields[field].name));
             out_char(o, ':');
         }
         out_char(o, separator);
@@ -135,13 +157,14 @@ static void json_captured(struct out *o, struct str key, const struct strings *n
 
 static void json_request_id(struct out *o, const struct record *r)
 {
-    out_lit(o, "\",\"request_id\":\"");
+    out_char(o, '"');
     if (r->request_id.len) {
         out_json(o, r->request_id);
     } else {
         out_hex_padded(o, r->request_id_hi, 16);
         out_hex_padded(o, r->request_id_lo, 16);
     }
+    out_char(o, '"');
 }
 
 static const char *const failure_words[] = {
@@ -177,61 +200,66 @@ static struct str cipher_name(uint16_t suite)
 static void json_line(struct out *o, const struct log_config *log, const struct record *r)
 {
     const struct end_reason_info *end = end_reason_info(r->end_reason);
-    out_lit(o, "{\"time\":\"");
+    out_lit(o, "{\"time\":\""); /* the first one, without a comma */
     log_format_time(o, r->start_wall_us);
+    out_char(o, '"');
+    json_key(o, request_id);
     json_request_id(o, r);
-    out_lit(o, "\",\"peer\":\"");
+    json_key(o, peer);
+    out_char(o, '"');
     put_peer(o, &r->peer);
-    out_lit(o, "\",\"client\":\"");
+    out_char(o, '"');
+    json_key(o, client);
+    out_char(o, '"');
     put_ip(o, &r->client);
     out_char(o, '"');
-    json_u64(o, "connection", r->connection);
-    json_u64(o, "request", r->request);
-    json_u64(o, "worker", r->worker);
-    json_str(o, "listener", r->listener);
-    json_str(o, "site", r->site);
-    json_str(o, "route", r->route);
-    json_str(o, "backend", r->backend);
+    json_u64(o, connection, r->connection);
+    json_u64(o, request, r->request);
+    json_u64(o, worker, r->worker);
+    json_str(o, listener, r->listener);
+    json_str(o, site, r->site);
+    json_str(o, route, r->route);
+    json_str(o, backend, r->backend);
     if (r->user.len)
-        json_str(o, "user", r->user);
+        json_str(o, user, r->user);
     if (r->tls_minor) {
-        json_str(o, "tls", r->tls_minor == 3 ? STR("TLSv1.3") : STR("TLSv1.2"));
-        json_str(o, "cipher", cipher_name(r->tls_cipher));
-        json_str(o, "server_name", r->server_name);
-        json_key(o, "resumed");
+        json_str(o, tls, r->tls_minor == 3 ? STR("TLSv1.3") : STR("TLSv1.2"));
+        json_str(o, cipher, cipher_name(r->tls_cipher));
+        json_str(o, server_name, r->server_name);
+        json_key(o, resumed);
         out_str(o, r->tls_resumed ? STR("true") : STR("false"));
     }
     if (r->tls_failure)
-        json_str(o, "tls_failure", str_of(failure_words[r->tls_failure]));
-    json_str(o, "method", r->method);
-    json_str(o, "authority", r->authority);
-    json_str(o, "path", r->path);
+        json_str(o, tls_failure, str_of(failure_words[r->tls_failure]));
+    json_str(o, method, r->method);
+    json_str(o, authority, r->authority);
+    json_str(o, path, r->path);
     if (r->method.len) {
-        json_key(o, "version");
+        json_key(o, version);
         out_lit(o, "\"HTTP/1.");
         out_u64(o, r->version_minor);
         out_char(o, '"');
     }
-    json_str(o, "referer", r->referer);
-    json_str(o, "user_agent", r->user_agent);
+    json_str(o, referer, r->referer);
+    json_str(o, user_agent, r->user_agent);
     if (r->status)
-        json_u64(o, "status", r->status);
+        json_u64(o, status, r->status);
     if (r->server_status)
-        json_u64(o, "server_status", r->server_status);
-    json_u64(o, "bytes_in", r->bytes_in);
-    json_u64(o, "bytes_out", r->bytes_out);
-    json_str(o, "server", r->server);
-    json_u64(o, "tries", r->tries);
-    json_key(o, "reused");
+        json_u64(o, server_status, r->server_status);
+    json_u64(o, bytes_in, r->bytes_in);
+    json_u64(o, bytes_out, r->bytes_out);
+    json_str(o, server, r->server);
+    json_u64(o, tries, r->tries);
+    json_key(o, reused);
     out_str(o, r->reused ? STR("true") : STR("false"));
     json_phases(o, r);
-    json_str(o, "end", str_of(end->word));
-    json_u64(o, "end_code", r->end_reason);
+    json_str(o, end, str_of(end->word));
+    json_u64(o, end_code, r->end_reason);
     if (end->who != WHO_NONE)
-        json_str(o, "broken_by", str_of(end_who_word(end->who)));
+        json_str(o, broken_by, str_of(end_who_word(end->who)));
     struct str captured = r->captured;
-    json_captured(o, STR("request_headers"), &log->request_headers, &captured);
-    json_captured(o, STR("response_headers"), &log->response_headers, &captured);
+    json_captured(o, LOG_FIELD_request_headers, &log->request_headers, &captured);
+    json_captured(o, LOG_FIELD_response_headers, &log->response_headers, &captured);
     out_lit(o, "}\n");
 }
 

@@ -17,6 +17,12 @@
 #define LOG_LINE_BYTES_MAX (13 * 6 * RECORD_STR_MAX + LOG_CAPTURES_BYTES_MAX + 2048)
 #define LOG_CAPTURES_BYTES_MAX (16 * 1024)
 
+/* The fields of a line of the JSON log (log_field.def), for the manual; NULL past the last. */
+struct log_field {
+    const char *name, *type, *when, *doc;
+};
+const struct log_field *log_field_at(uint32_t i);
+
 /* LOG_JSON: an object a line. What did not happen or is not known is absent: a phase, a status, a
  * server, a path that could not be read.
  * LOG_HUMAN: for a terminal; long paths are cut.

@@ -68,6 +68,8 @@ static const struct family families[] = {
       AT(server, pooled), AT(server, unpooled) },
 };
 
+static const char *const types[] = { "counter", "gauge", "counter", "counter", "histogram" };
+
 static void put_family(FILE *to, const char *name, const char *type, const char *help)
 {
     fprintf(to, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
@@ -199,7 +201,6 @@ static void put_sample(FILE *to, const struct family *f, const struct series *s)
 
 void metrics_text_series(const struct series *first, FILE *to)
 {
-    static const char *const types[] = { "counter", "gauge", "counter", "counter", "histogram" };
     for (size_t i = 0; i < ARRAY_LEN(families); i++) {
         const struct family *f = &families[i];
         put_family(to, f->name, types[f->form], f->help);
@@ -211,16 +212,91 @@ void metrics_text_series(const struct series *first, FILE *to)
 
 /* ---- the process ---- */
 
-static void put_one(FILE *to, const char *name, const char *type, const char *help, uint64_t value)
+enum process_family {
+    OVERHEAD,
+    TURNS,
+    WORKERS,
+    LOG_LINES,
+    LOG_LOST,
+    LOG_ERRORS,
+    RELOADS,
+    RELOAD_GOOD,
+    CONFIG_TIME,
+    READY,
+    START_TIME,
+    UPTIME,
+    BUILD,
+};
+
+static const struct metric_info process_families[] = {
+    [OVERHEAD] = { "sluice_proxy_overhead_seconds", "histogram",
+                   "The time that sluice itself adds to an exchange: its handling of the request "
+                   "and of the answer, without waiting for client or server.",
+                   NULL, NULL },
+    [TURNS] = { "sluice_worker_turn_seconds", "histogram",
+                "Length of the turns of the workers' loops, without their sleep.", NULL, NULL },
+    [WORKERS] = { "sluice_workers", "gauge", "Workers running.", NULL, NULL },
+    [LOG_LINES] = { "sluice_log_lines_total", "counter", "Access log lines written.", NULL, NULL },
+    [LOG_LOST] = { "sluice_log_lost_lines_total", "counter",
+                   "Access log lines lost: to a full queue, or to a log that could not be written.",
+                   NULL, "cause" },
+    [LOG_ERRORS] = { "sluice_log_write_errors_total", "counter", "Failed writes of access logs.",
+                     NULL, NULL },
+    [RELOADS] = { "sluice_reloads_total", "counter", "Reloads of the configuration by result.",
+                  NULL, "result" },
+    [RELOAD_GOOD] = { "sluice_reload_last_good", "gauge",
+                      "1: the last reload was good, or none was.", NULL, NULL },
+    [CONFIG_TIME] = { "sluice_config_time_seconds", "gauge",
+                      "When the configuration in force was taken up.", NULL, NULL },
+    [READY] = { "sluice_ready", "gauge", "1: takes requests and is not draining.", NULL, NULL },
+    [START_TIME] = { "sluice_start_time_seconds", "gauge", "When sluice was started.", NULL, NULL },
+    [UPTIME] = { "sluice_uptime_seconds", "gauge", "Since sluice was started.", NULL, NULL },
+    [BUILD] = { "sluice_build_info", "gauge", "The version, as a label.", NULL, "version" },
+};
+
+bool metrics_text_family(uint32_t i, struct metric_info *out)
 {
-    put_family(to, name, type, help);
-    fprintf(to, "%s %" PRIu64 "\n", name, value);
+    static const char *const of[] = { "listener", "site", "backend", "backend, server" };
+    static const char *const by[] = {
+        [FORM_STATUS] = "status", [FORM_REASON] = "reason, broken_by", [FORM_HISTOGRAM] = NULL
+    };
+    if (i < ARRAY_LEN(families)) {
+        const struct family *f = &families[i];
+        *out = (struct metric_info){ f->name, types[f->form], f->help, of[f->kind], by[f->form] };
+        return true;
+    }
+    i -= ARRAY_LEN(families);
+    if (i >= ARRAY_LEN(process_families))
+        return false;
+    *out = process_families[i];
+    return true;
 }
 
-static void put_time(FILE *to, const char *name, const char *help, uint64_t wall_us)
+/* Its head, then its name: the samples follow. */
+static const char *put_head(FILE *to, enum process_family f)
 {
-    put_family(to, name, "gauge", help);
-    fprintf(to, "%s %" PRIu64 ".%06" PRIu64 "\n", name, wall_us / 1000000, wall_us % 1000000);
+    const struct metric_info *m = &process_families[f];
+    put_family(to, m->name, m->type, m->help);
+    return m->name;
+}
+
+static void put_one(FILE *to, enum process_family f, uint64_t value)
+{
+    fprintf(to, "%s %" PRIu64 "\n", put_head(to, f), value);
+}
+
+static void put_two(FILE *to, enum process_family f, const char *a, uint64_t of_a, const char *b,
+                    uint64_t of_b)
+{
+    const char *name = put_head(to, f), *label = process_families[f].by;
+    fprintf(to, "%s{%s=\"%s\"} %" PRIu64 "\n%s{%s=\"%s\"} %" PRIu64 "\n", name, label, a, of_a,
+            name, label, b, of_b);
+}
+
+static void put_time(FILE *to, enum process_family f, uint64_t wall_us)
+{
+    fprintf(to, "%s %" PRIu64 ".%06" PRIu64 "\n", put_head(to, f), wall_us / 1000000,
+            wall_us % 1000000);
 }
 
 static uint64_t sum_of(const struct metrics_process *p, size_t offset)
@@ -231,46 +307,29 @@ static uint64_t sum_of(const struct metrics_process *p, size_t offset)
     return sum;
 }
 
-static void put_summed_histogram(FILE *to, const struct metrics_process *p, const char *name,
-                                 const char *help, size_t offset, uint64_t ticks_per_s)
+static void put_summed_histogram(FILE *to, const struct metrics_process *p, enum process_family f,
+                                 size_t offset, uint64_t ticks_per_s)
 {
     uint64_t values[sizeof(struct histogram) / sizeof(counter)];
     for (size_t i = 0; i < ARRAY_LEN(values); i++)
         values[i] = sum_of(p, offset + i * sizeof(counter));
-    put_family(to, name, "histogram", help);
-    put_histogram(to, name, NULL, values, ticks_per_s);
+    put_histogram(to, put_head(to, f), NULL, values, ticks_per_s);
 }
 
 void metrics_text_process(const struct metrics_process *p, FILE *to)
 {
-    put_summed_histogram(to, p, "sluice_proxy_overhead_seconds",
-                         "The time that sluice itself adds to an exchange: its handling of the "
-                         "request and of the answer, without waiting for client or server.",
-                         offsetof(struct counters, overhead), 1000000);
-    put_summed_histogram(to, p, "sluice_worker_turn_seconds",
-                         "Length of the turns of the workers' loops, without their sleep.",
-                         offsetof(struct counters, turns), 10000000);
-    put_one(to, "sluice_workers", "gauge", "Workers running.", p->workers_running);
-    put_one(to, "sluice_log_lines_total", "counter", "Access log lines written.", p->logs->records);
-    put_family(to, "sluice_log_lost_lines_total", "counter",
-               "Access log lines lost: to a full queue, or to a log that could not be written.");
-    fprintf(to, "sluice_log_lost_lines_total{cause=\"queue\"} %" PRIu64 "\n",
-            sum_of(p, offsetof(struct counters, log_dropped)));
-    fprintf(to, "sluice_log_lost_lines_total{cause=\"write\"} %" PRIu64 "\n",
+    put_summed_histogram(to, p, OVERHEAD, offsetof(struct counters, overhead), 1000000);
+    put_summed_histogram(to, p, TURNS, offsetof(struct counters, turns), 10000000);
+    put_one(to, WORKERS, p->workers_running);
+    put_one(to, LOG_LINES, p->logs->records);
+    put_two(to, LOG_LOST, "queue", sum_of(p, offsetof(struct counters, log_dropped)), "write",
             p->logs->records_lost);
-    put_one(to, "sluice_log_write_errors_total", "counter", "Failed writes of access logs.",
-            p->logs->write_errors);
-    put_family(to, "sluice_reloads_total", "counter", "Reloads of the configuration by result.");
-    fprintf(to, "sluice_reloads_total{result=\"good\"} %" PRIu64 "\n", p->reloads_good);
-    fprintf(to, "sluice_reloads_total{result=\"bad\"} %" PRIu64 "\n", p->reloads_bad);
-    put_one(to, "sluice_reload_last_good", "gauge", "1: the last reload was good, or none was.",
-            p->reload_good);
-    put_time(to, "sluice_config_time_seconds", "When the configuration in force was taken up.",
-             p->reload_wall_us);
-    put_one(to, "sluice_ready", "gauge", "1: takes requests and is not draining.", p->ready);
-    put_time(to, "sluice_start_time_seconds", "When sluice was started.", p->start_wall_us);
-    put_family(to, "sluice_uptime_seconds", "gauge", "Since sluice was started.");
-    fprintf(to, "sluice_uptime_seconds %.3f\n", (double)(p->now_ns - p->start_ns) / 1e9);
-    put_family(to, "sluice_build_info", "gauge", "The version, as a label.");
-    fprintf(to, "sluice_build_info{version=\"%s\"} 1\n", p->version);
+    put_one(to, LOG_ERRORS, p->logs->write_errors);
+    put_two(to, RELOADS, "good", p->reloads_good, "bad", p->reloads_bad);
+    put_one(to, RELOAD_GOOD, p->reload_good);
+    put_time(to, CONFIG_TIME, p->reload_wall_us);
+    put_one(to, READY, p->ready);
+    put_time(to, START_TIME, p->start_wall_us);
+    fprintf(to, "%s %.3f\n", put_head(to, UPTIME), (double)(p->now_ns - p->start_ns) / 1e9);
+    fprintf(to, "%s{version=\"%s\"} 1\n", put_head(to, BUILD), p->version);
 }

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The Prometheus text format (0.0.4): one table of families. Inside core/observe only. */
+/* The Prometheus text format (0.0.4): tables of families. Inside core/observe, and for the
+ * reference. */
 #ifndef SLUICE_OBSERVE_METRICS_TEXT_H
 #define SLUICE_OBSERVE_METRICS_TEXT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 
@@ -22,5 +24,13 @@ struct series {
 
 void metrics_text_series(const struct series *first, FILE *to);
 void metrics_text_process(const struct metrics_process *p, FILE *to);
+
+/* The families there are, for the manual; false past the last. */
+struct metric_info {
+    const char *name, *type, *help;
+    const char *of,
+        *by; /* labels: whom it is about ("backend, server"), how it is split; or NULL */
+};
+bool metrics_text_family(uint32_t i, struct metric_info *out);
 
 #endif

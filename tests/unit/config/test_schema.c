@@ -17,6 +17,9 @@ static void check_row(void *arg, const char *path, const struct schema_key *k,
     ++*rows;
     if (!k->doc || !k->doc[0] || k->doc[strlen(k->doc) - 1] != '.')
         fail_msg("%s: its text is no sentence", path);
+    char example[SCHEMA_EXAMPLE_MAX];
+    if (!schema_example(k, example))
+        fail_msg("%s: no example; give its row EXAMPLE(...)", path);
     if (!k->since || !k->since[0])
         fail_msg("%s: since when?", path);
     for (const char *c = k->name; *c; c++)

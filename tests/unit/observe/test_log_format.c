@@ -362,6 +362,36 @@ static void captured_headers_are_told_by_name(void **state)
     }
 }
 
+/* Of a line on which everything happened, those of the table, in its order. */
+static void every_field_of_the_table_is_written(void **state)
+{
+    (void)state;
+    struct str names[] = { STR("accept") };
+    struct log_config log = { .format = LOG_JSON,
+                              .request_headers = { names, 1 },
+                              .response_headers = { names, 1 } };
+    char mem[64];
+    struct out o = out_into(mem, sizeof mem);
+    record_capture(&o, STR("a"));
+    record_capture(&o, STR("b"));
+    struct record r = usual();
+    r.captured = (struct str){ mem, out_len(&o) };
+    r.listener = r.site = r.route = r.backend = r.user = r.server_name = STR("x");
+    r.tls_minor = 3;
+    r.tls_failure = 1;
+    r.end_reason = END_CONNECT_REFUSED;
+    const char *at = logged(&log, &r), *next;
+    const struct log_field *f;
+    for (uint32_t i = 0; (f = log_field_at(i)); i++) {
+        char key[64];
+        snprintf(key, sizeof key, "%c\"%s\":", i ? ',' : '{', f->name);
+        next = strstr(at, key);
+        if (!next || !f->doc[0] || !f->when[0])
+            fail_msg("%s is not where it should be, or not described", f->name);
+        at = next;
+    }
+}
+
 static void long_captured_values_are_cut(void **state)
 {
     (void)state;
@@ -392,6 +422,7 @@ int main(void)
         cmocka_unit_test(names_of_the_configuration_are_told),
         cmocka_unit_test(values_of_secret_arguments_are_not_written),
         cmocka_unit_test(captured_headers_are_told_by_name),
+        cmocka_unit_test(every_field_of_the_table_is_written),
         cmocka_unit_test(long_captured_values_are_cut),
     };
     return cmocka_run_group_tests_name("observe/log_format", tests, NULL, NULL);
