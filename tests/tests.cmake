@@ -121,6 +121,8 @@ sluice_unit_test(tests/unit/http/test_target.c LINK sluice_http)
 sluice_unit_test(tests/unit/http/test_path.c LINK sluice_http)
 sluice_unit_test(tests/unit/http/test_forward.c LINK sluice_http)
 sluice_unit_test(tests/unit/http/test_date.c LINK sluice_http)
+sluice_unit_test(tests/unit/http/test_freshness.c LINK sluice_http)
+sluice_unit_test(tests/unit/http/test_condition.c LINK sluice_http)
 sluice_program(bench_http LINK sluice_http SOURCES
     tests/unit/http/bench_http.c
 )

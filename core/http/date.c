@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <string.h>
 
-#include "core/http/forward.h"
+#include "core/http/date.h"
 
 #define DAY_S 86400
 #define DAYS_400_YEARS 146097

@@ -89,8 +89,4 @@ void forward_trailers(struct out *o, const struct http_head *trailers);
 /* The standard reason phrase ("Not Found"), or "" for a status without one. */
 struct str http_status_reason(unsigned status);
 
-/* IMF-fixdate of seconds since the epoch (RFC 9110 5.6.7): exactly 29 bytes. */
-#define HTTP_DATE_BYTES 29
-void http_date(char out[HTTP_DATE_BYTES], uint64_t unix_s);
-
 #endif

@@ -13,7 +13,7 @@
 #include "core/base/record.h"
 #include "core/base/slab.h"
 #include "core/config/config.h"
-#include "core/http/forward.h"
+#include "core/http/date.h"
 #include "core/proxy/limit.h"
 #include "core/proxy/server.h"
 #include "core/ring/loop.h"
