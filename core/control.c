@@ -22,6 +22,7 @@
 #include "core/options.h"
 #include "core/plans.h"
 #include "core/ring/loop.h"
+#include "core/tls_check.h"
 
 /* What is logged last is written within this time, or lost. */
 #define LOG_STOP_MS 2000
@@ -213,7 +214,7 @@ static bool reload(struct control *c, bool of_admin)
         return false;
     config_report_init(c->report);
     c->reload_of_admin = of_admin;
-    struct config *config = config_load(c->path, c->report);
+    struct config *config = tls_checked(config_load(c->path, c->report), c->report);
     config_report_print(c->report, stderr, isatty(STDERR_FILENO) && !getenv("NO_COLOR"));
     if (!config) {
         fputs("sluice: not reloaded: everything stays as it was\n", stderr);
@@ -456,6 +457,7 @@ int control_run(struct config *config, const char *path, int keeper)
     char why[512] = "out of memory";
     int code = EXIT_FAILED;
     raise_descriptor_limit();
+    tls_library_init();
     if (c)
         *c = (struct control){ .path = path,
                                .exit_code = EXIT_FAILED,
@@ -481,5 +483,6 @@ int control_run(struct config *config, const char *path, int keeper)
         certificates_free(&c->certificates);
         free(c);
     }
+    tls_library_exit();
     return code;
 }

@@ -22,6 +22,7 @@
 #include "core/listen.h"
 #include "core/options.h"
 #include "core/ring/sock.h"
+#include "core/tls_check.h"
 
 /* A server process that lived so long was well: the next wait is the shortest again. */
 #define WELL_MS 60000
@@ -71,7 +72,7 @@ static void load_again(struct keeper *k)
     if (!report)
         return;
     config_report_init(report);
-    struct config *config = config_load(k->path, report);
+    struct config *config = tls_checked(config_load(k->path, report), report);
     config_report_free(report);
     free(report);
     if (!config)

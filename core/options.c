@@ -11,6 +11,7 @@
 #include "core/config/load.h"
 #include "core/config/schema.h"
 #include "core/keeper.h"
+#include "core/tls_check.h"
 
 bool options_read_config(void *file_options, const char *value)
 {
@@ -45,7 +46,7 @@ static int run(int argc, char **argv)
     if (code)
         return code < 0 ? EXIT_OK : code;
     config_report_init(&report);
-    struct config *config = config_load(o.path, &report);
+    struct config *config = tls_checked(config_load(o.path, &report), &report);
     config_report_print(&report, stderr, options_colour());
     config_report_free(&report);
     return config ? keeper_run(config, o.path) : EXIT_CONFIG;
@@ -101,7 +102,7 @@ static int check(int argc, char **argv)
     if (code)
         return code < 0 ? EXIT_OK : code;
     config_report_init(&report);
-    struct config *config = config_load(o.path, &report);
+    struct config *config = tls_checked(config_load(o.path, &report), &report);
     if (o.json)
         config_report_print_json(&report, stdout);
     else

@@ -11,6 +11,7 @@
 #include "balance/balance.h"
 #include "core/base/check.h"
 #include "core/control.h"
+#include "core/options_upstream.h"
 
 #define TIMEOUT_MAX_MS (24 * 3600 * 1000) /* a day */
 
@@ -18,6 +19,7 @@ struct parse {
     struct config *c;
     struct backend_config *b;  /* its only one; room for SERVERS_MAX servers */
     struct handling *handling; /* of its only route */
+    struct upstream_options upstream;
     bool log_given;
 };
 
@@ -105,15 +107,11 @@ static bool read_server(struct parse *p, struct str piece)
                             SERVER_WEIGHT_MAX);
         text = keep(p, (struct str){ text, (size_t)(at - text) });
     }
-    const char *why;
-    if (!addr_parse(str_of(text), false, &s->addr, &why))
-        return complain("--to: '%s': %s (write 127.0.0.1:9000, [::1]:9000 or unix:/path, with "
-                        "@WEIGHT if you like)",
-                        text, why);
+    if (!upstream_read_address(&p->upstream, text, p->c, s))
+        return false;
     for (uint32_t i = 0; i < b->servers_count; i++)
         if (strcmp(b->servers[i].name, text) == 0)
             return complain("--to: '%s' is given twice; use @WEIGHT for a larger share", text);
-    s->name = s->host = text;
     s->weight = (uint32_t)weight;
     b->servers_count++;
     return true;
@@ -313,6 +311,30 @@ static bool read_forwarded(void *to, const char *value)
     return ((struct parse *)to)->handling->forwarded = true;
 }
 
+static bool read_to_ca(void *to, const char *value)
+{
+    ((struct parse *)to)->upstream.ca = value;
+    return true;
+}
+
+static bool read_to_sni(void *to, const char *value)
+{
+    ((struct parse *)to)->upstream.sni = value;
+    return true;
+}
+
+static bool read_to_cert(void *to, const char *value)
+{
+    ((struct parse *)to)->upstream.cert = value;
+    return true;
+}
+
+static bool read_to_insecure(void *to, const char *value)
+{
+    (void)value;
+    return ((struct parse *)to)->upstream.insecure = true;
+}
+
 /* What stands for all is looked up where it applies. */
 static void spread_timeouts(struct config *c)
 {
@@ -328,8 +350,11 @@ static const struct option options[] = {
       "where to listen: 127.0.0.1:8080, [::1]:8080, :8080 (all\n"
       "addresses, IPv4 and IPv6), unix:/path; port 0: a free one",
       read_from, COMPLETE_NOTHING, NULL },
-    { "--to", NULL, "ADDR[,ADDR...]", "the servers; ADDR@WEIGHT gives one a larger share", read_to,
-      COMPLETE_NOTHING, NULL },
+    { "--to", NULL, "ADDR[,ADDR...]",
+      "the servers: 127.0.0.1:9000, app.internal:9000, unix:/path, or\n"
+      "https://app.internal[:8443] for TLS; ADDR@WEIGHT gives one a\n"
+      "larger share",
+      read_to, COMPLETE_NOTHING, NULL },
     { "--balance", NULL, "POLICY[:KEY]",
       "round_robin (default), or maglev:KEY with KEY one of\n"
       "client_ip, uri, header:NAME, cookie:NAME",
@@ -345,6 +370,20 @@ static const struct option options[] = {
       "'self-signed' to try it. Given again: chosen by the name that\n"
       "clients ask for",
       read_tls, COMPLETE_FILE, NULL },
+    { "--to-ca", NULL, "FILE",
+      "https:// servers: the CAs (PEM) that sign their certificates;\n"
+      "else the system's",
+      read_to_ca, COMPLETE_FILE, NULL },
+    { "--to-sni", NULL, "NAME",
+      "https:// servers: the name to ask for and to verify; else the\n"
+      "one in the URL, for an IP address the request's host",
+      read_to_sni, COMPLETE_NOTHING, NULL },
+    { "--to-cert", NULL, "CERT,KEY",
+      "https:// servers: our own certificate, if they ask for one:\n"
+      "two files in PEM form",
+      read_to_cert, COMPLETE_FILE, NULL },
+    { "--to-insecure", NULL, NULL, "https:// servers: do not verify their certificates",
+      read_to_insecure, COMPLETE_NOTHING, NULL },
     { "--workers", NULL, "N", "threads, each with its own ring; auto (default): one per CPU",
       read_workers, COMPLETE_WORDS, "auto" },
     { "--timeout", NULL, "NAME=DURATION",
@@ -366,6 +405,7 @@ static const struct example examples[] = {
       "the same path, the same server" },
     { "sluice proxy --from :8443 --to unix:/run/app.sock --tls site.pem,site.key",
       "TLS towards clients" },
+    { "sluice proxy --from :8080 --to https://app.internal", "TLS towards the server" },
     { "sluice proxy --from :8080 --to 127.0.0.1:9000 --log json:/var/log/access.json",
       "with an access log" },
     { NULL, NULL },
@@ -410,6 +450,8 @@ int options_proxy(int argc, char **argv, struct config *c)
     if (!any_weight)
         return command_usage(&command_proxy,
                              "--to: every server has weight 0: nobody could be served");
+    if (!upstream_finish(&p.upstream, c, p.b))
+        return EXIT_CONFIG;
     if (!p.log_given && isatty(STDOUT_FILENO))
         log_to(&p, LOG_HUMAN, "-");
     spread_timeouts(c);

@@ -9,6 +9,7 @@
 #include "core/http/h1_head.h"
 #include "core/options.h"
 #include "core/ring/sock.h"
+#include "core/tls_check.h"
 
 /* A reload resolves names and may wait for workers: it is not given up sooner. */
 #define ANSWER_TIMEOUT_MS 60000
@@ -38,7 +39,7 @@ static char *find_socket(const struct reload_options *o, int *code)
     if (!report)
         return NULL;
     config_report_init(report);
-    struct config *config = config_load(o->file.path, report);
+    struct config *config = tls_checked(config_load(o->file.path, report), report);
     if (!config) {
         if (o->file.json)
             config_report_print_json(report, stdout);

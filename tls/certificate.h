@@ -10,7 +10,7 @@
 
 #include "core/base/str.h"
 
-#define CERTIFICATE_FILE_BYTES_MAX (256 * 1024)
+#define CERTIFICATE_FILE_BYTES_MAX (1024 * 1024) /* the CAs of a system take a quarter */
 #define CERTIFICATE_NAMES_MAX 1024
 
 enum certificate_kind { CERTIFICATE_ECDSA, CERTIFICATE_RSA, CERTIFICATE_ED25519 };

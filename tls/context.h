@@ -53,6 +53,7 @@ void tls_library_exit(void);
 /* NULL, and why in words. The certificates may go afterwards, `alpn` may not. */
 struct tls_context *tls_context_server(struct loop *l, const struct tls_server_config *config,
                                        char *why, uint32_t why_bytes);
+/* A client's context belongs to no loop yet: l may be NULL, the thread another one. */
 struct tls_context *tls_context_client(struct loop *l, const struct tls_client_config *config,
                                        char *why, uint32_t why_bytes);
 

@@ -55,12 +55,14 @@ enum tls_failure tls_failure_of(int wolfssl_error)
     case DOMAIN_NAME_MISMATCH:
     case IPADDR_MISMATCH:
         return TLS_NAME;
-    case NO_PEER_CERT:
-    case ASN_NO_SIGNER_E:
-    case ASN_SIG_CONFIRM_E:
     case ASN_AFTER_DATE_E:
     case ASN_BEFORE_DATE_E:
+        return TLS_EXPIRED;
+    case ASN_NO_SIGNER_E:
+    case ASN_SIG_CONFIRM_E:
     case ASN_SELF_SIGNED_E:
+        return TLS_UNTRUSTED;
+    case NO_PEER_CERT:
     case CRL_CERT_REVOKED:
     case ASN_PARSE_E:
         return TLS_CERTIFICATE;

@@ -20,6 +20,7 @@ static void ready(struct tls_session *s)
     if (wolfSSL_session_reused(s->ssl))
         s->w->resumed++;
     s->more_inside = wolfSSL_pending(s->ssl) > 0;
+    s->resume_due = s->resume != NULL;
     t->user->on_ready(t, 0);
     /* What is left to send (a server's ticket) goes with the first answer if that comes at once. */
     if (!t->closing && !(t->reading && s->in.len > 0))
@@ -106,11 +107,20 @@ static void read_hello(struct tls_session *s)
         failed(s, TLS_MEMORY);
 }
 
+static bool begin_client(struct tls_session *s)
+{
+    if (!attach(s, tls_context_connect(s->context, s->name)))
+        return false;
+    if (s->resume)
+        tls_resume_offer(s->resume, s->name, s->ssl);
+    return true;
+}
+
 static void step(struct tls_session *s)
 {
     if (s->state == SESSION_HELLO)
         read_hello(s);
-    else if (s->ssl || attach(s, tls_context_connect(s->context, s->name)))
+    else if (s->ssl || begin_client(s))
         drive(s);
     else
         failed(s, TLS_MEMORY);
@@ -186,7 +196,7 @@ bool transport_init_tls_server(struct transport *t, struct tls_worker *w,
 
 bool transport_init_tls_client(struct transport *t, struct tls_worker *w,
                                const struct transport_user *user, struct tls_context *c,
-                               struct str server_name)
+                               struct str server_name, struct tls_resume *resume)
 {
     struct tls_session *s =
         server_name.len <= SERVER_NAME_BYTES_MAX ? begin(t, w, user, c, -1) : NULL;
@@ -194,6 +204,7 @@ bool transport_init_tls_client(struct transport *t, struct tls_worker *w,
         return false;
     s->state = SESSION_TCP;
     s->client = true;
+    s->resume = resume;
     memcpy(s->name, server_name.ptr, server_name.len);
     s->name[server_name.len] = '\0';
     s->name_len = (uint16_t)server_name.len;
@@ -205,6 +216,22 @@ bool transport_init_tls_client(struct transport *t, struct tls_worker *w,
 enum tls_failure transport_tls_failure(const struct transport *t)
 {
     return t->tls ? (enum tls_failure)t->tls->failure : TLS_FINE;
+}
+
+struct str transport_tls_server_name(const struct transport *t)
+{
+    const struct tls_session *s = t->tls;
+    return s ? (struct str){ s->name, s->name_len } : (struct str){ 0 };
+}
+
+bool transport_tls_resumed(const struct transport *t)
+{
+    return t->tls && t->tls->state == SESSION_OPEN && wolfSSL_session_reused(t->tls->ssl);
+}
+
+bool transport_tls_handshaking(const struct transport *t)
+{
+    return t->tls && t->tls->state == SESSION_HANDSHAKE;
 }
 
 static const char *text(const char *s)

@@ -63,12 +63,21 @@ static void end(struct transport *t, int err)
     t->user->on_end(t, err);
 }
 
+/* TLS 1.3 sends its ticket after the handshake: with the first answer it has come. */
+static void keep_session(struct tls_session *s)
+{
+    s->resume_due = false;
+    tls_resume_keep(s->resume, s->name, s->ssl);
+}
+
 static void deliver(struct tls_session *s)
 {
     struct transport *t = s->t;
     int rc;
     struct buf_slice plain = tls_decrypt(s, &rc);
     if (likely(plain.len > 0)) {
+        if (unlikely(s->resume_due))
+            keep_session(s);
         t->reading = false;
         t->user->on_data(t, plain);
         return;
@@ -221,7 +230,7 @@ static void connected(struct op *op, struct op_result result)
     if (t->closing) {
         close_if_joined(t);
     } else if (result.res < 0) {
-        tls_session_fail(s, TLS_SOCKET, result.res);
+        tls_session_fail(s, TLS_CONNECT, result.res);
         t->user->on_ready(t, result.res);
     } else {
         s->state = SESSION_HANDSHAKE;

@@ -27,6 +27,7 @@ struct tls_session {
     struct transport *t;
     struct tls_worker *w;
     struct tls_context *context;
+    struct tls_resume *resume; /* a client's; NULL: none */
     WOLFSSL *ssl;
     struct list pending; /* in the worker's list while a handshake step is due */
     struct buf_slice in; /* ciphertext received and not taken by wolfSSL */
@@ -44,6 +45,7 @@ struct tls_session {
     bool client;
     bool more_inside;       /* wolfSSL may have plaintext although `in` is empty */
     bool fin_after;         /* shutdown_write: FIN when `out` is empty */
+    bool resume_due;        /* the session is to be kept: a ticket may have come */
     bool no_room;           /* there was no buffer when wolfSSL wanted to write */
     bool handshake_blocked; /* the handshake goes on when `out` is sent */
     int err;                /* SESSION_FAILED: what the owner gets, -errno */
@@ -56,6 +58,13 @@ struct tls_session {
 /* A WOLFSSL for the connection with the server's choice of certificate; NULL without memory. */
 WOLFSSL *tls_context_accept(struct tls_context *c, const struct client_hello *hello);
 WOLFSSL *tls_context_connect(struct tls_context *c, const char *server_name);
+
+/* --- resume.c --- */
+
+/* Before a client's handshake: offers what is kept for the name. */
+void tls_resume_offer(const struct tls_resume *r, const char *name, WOLFSSL *ssl);
+/* Keeps what the connection can be resumed with, in place of what was kept for the name before. */
+void tls_resume_keep(struct tls_resume *r, const char *name, WOLFSSL *ssl);
 
 /* --- record.c: bytes between wolfSSL and our buffers --- */
 

@@ -7,6 +7,7 @@
 #include "core/base/list.h"
 #include "core/base/slab.h"
 #include "tls/context.h"
+#include "tls/resume.h"
 #include "tls/transport.h"
 
 /* Why a connection failed, as text for a log and with the -errno that on_ready or on_end gets. */
@@ -37,11 +38,25 @@ void tls_worker_destroy(struct tls_worker *w);
 bool transport_init_tls_server(struct transport *t, struct tls_worker *w,
                                const struct transport_user *user, struct tls_context *c, int fd);
 
+/* Longer names are no DNS names. */
+#define TLS_SERVER_NAME_BYTES_MAX 253
+
 /* A client's transport; transport_connect() comes next. The server's certificate is to be for
- * server_name (also sent as SNI unless it is an address). False without memory. */
+ * server_name (also sent as SNI unless it is an address). resume: where sessions are kept for the
+ * next connection; NULL: nowhere. It outlives the transport, and all connections that share it have
+ * the same context, or one with the same certificates. False without memory. */
 bool transport_init_tls_client(struct transport *t, struct tls_worker *w,
                                const struct transport_user *user, struct tls_context *c,
-                               struct str server_name);
+                               struct str server_name, struct tls_resume *resume);
+
+/* The name that a client's transport asks for; empty on a plain one. Valid until it is closed. */
+struct str transport_tls_server_name(const struct transport *t);
+
+/* The handshake is done, and did without certificates: a session was resumed. */
+bool transport_tls_resumed(const struct transport *t);
+
+/* The connection is there; TLS is being agreed on. */
+bool transport_tls_handshaking(const struct transport *t);
 
 struct tls_facts {
     const char *version;    /* "TLSv1.3"; these three are kept for ever */

@@ -63,6 +63,7 @@ struct server_counters {
     counter status[STATUS_CLASSES];         /* attempts by what it answered */
     counter opened, closed, failed, reused; /* connections */
     counter pooled, unpooled;               /* connections that began, ended to wait for use */
+    counter handshakes, resumed;            /* TLS: done; of them by resumption */
 };
 
 /* The single writer's increment: a plain load and store, no locked instruction. */

@@ -39,7 +39,7 @@ static void check_user(struct loader *l)
 
 /* ---- Names of servers ----------------------------------------------------------------------- */
 
-static bool resolve(const char *host, uint16_t port, struct addr *out, const char **why)
+bool config_resolve_name(const char *host, uint16_t port, struct addr *out, const char **why)
 {
     char service[8];
     snprintf(service, sizeof service, "%u", port);
@@ -105,7 +105,7 @@ static void resolve_backend(struct resolver *r, const struct node *n, struct bac
 void check_all(struct loader *l)
 {
     struct config *c = l->config;
-    struct resolver r = { l, l->input->resolve ? l->input->resolve : resolve,
+    struct resolver r = { l, l->input->resolve ? l->input->resolve : config_resolve_name,
                           now_s() + RESOLVE_S_MAX };
     warn_unused(l, &l->logs);
     warn_unused(l, &l->backends);

@@ -22,6 +22,8 @@ void config_free(struct config *c)
     if (!c)
         return;
     regex_free_all(c->regexes);
+    for (const struct pem_file *f = c->pem_files; f; f = f->next)
+        explicit_bzero((char *)f->text.ptr, f->text.len);
     arena_reset(&c->arena);
     free(c);
 }

@@ -130,11 +130,33 @@ struct log_config {
 
 /* ---- Backends ------------------------------------------------------------------------------- */
 
+/* A file in PEM form, as it was when the configuration was read. */
+struct pem_file {
+    const char *path;
+    struct str text;       /* may be a key: config_free() overwrites it */
+    struct pem_file *next; /* of config.pem_files */
+};
+
+/* TLS with a backend's servers. */
+struct upstream_tls_config {
+    /* The name that is asked for and that the certificate is to be for. Empty: the server's own, if
+     * it was given by name, else the request's host; "$host": always that. */
+    struct str sni;
+    bool verify;
+    bool tls13_only;
+    const struct pem_file *ca; /* NULL without verify */
+    const struct pem_file *cert, *key, *passphrase; /* our own; NULL: none */
+    uint64_t id;      /* of all of this, contents of files included */
+    const char *file; /* where it is written; NULL: on the command line */
+    uint32_t line;
+};
+
 struct server_config {
     struct addr addr; /* len 0: its name did not resolve; never picked */
     const char *name; /* stable identity: its address as text, unless named */
     const char *host; /* address as written: a name to be resolved, or the address again */
     uint32_t weight;  /* 0: gets nothing new */
+    struct str sni;   /* in place of its backend's; empty: that */
 };
 
 enum balance_key { KEY_NONE, KEY_CLIENT_IP, KEY_HEADER, KEY_COOKIE, KEY_URI };
@@ -150,7 +172,8 @@ struct backend_config {
     uint32_t pool_idle_max; /* per worker and server; 0: no keep-alive to servers */
     uint32_t pool_uses_max; /* requests on one connection */
     uint32_t backoff_min_ms, backoff_max_ms;
-    struct timeouts timeouts; /* defaults, then its own */
+    const struct upstream_tls_config *tls; /* NULL: the servers speak plain HTTP */
+    struct timeouts timeouts;              /* defaults, then its own */
 };
 
 /* ---- How requests are handled: shared by sites and routes ----------------------------------- */
@@ -419,6 +442,7 @@ struct config {
     struct config_source *sources; /* the files it was read from, as they were */
     uint32_t sources_count;
     struct regex *regexes; /* all that are compiled */
+    struct pem_file *pem_files;
     struct arena arena;
 };
 
@@ -435,6 +459,17 @@ struct str config_str(struct config *c, struct str s);
 
 /* c may be NULL. */
 void config_free(struct config *c);
+
+/* The file of that path, if the configuration has read it; else a new one with a copy of the text.
+ * NULL without memory. */
+const struct pem_file *config_pem_file(const struct config *c, const char *path);
+const struct pem_file *config_add_pem_file(struct config *c, const char *path, struct str text);
+
+/* Where systems keep the certificates of the CAs that they trust; NULL past the last. */
+const char *config_system_store(uint32_t i);
+
+/* Sets the id. */
+void config_seal_upstream_tls(struct upstream_tls_config *t);
 
 /* The defaults of what `sluice proxy` has one of. */
 void config_default_timeouts(struct timeouts *t);

@@ -49,6 +49,14 @@ struct maintenance_input {
     struct networks except;
 };
 
+struct upstream_tls_input {
+    bool enabled;
+    struct str sni;
+    bool verify;
+    bool tls13_only;
+    const char *ca, *cert, *key, *passphrase;
+};
+
 struct basic_auth_input {
     struct str realm;
     const char *users;
@@ -72,6 +80,9 @@ extern take_fn take_defaults; /* the loader's, whatever out is */
 extern take_fn take_nothing;
 extern object_fn begin_defaults, begin_site, begin_route, end_route, begin_backend, end_backend,
     end_server, end_match, end_balance;
+
+/* upstream_tls.c */
+extern take_fn take_upstream_tls; /* const struct upstream_tls_config * */
 
 /* files.c: what other files hold */
 extern take_fn take_basic_auth;  /* const struct basic_auth_config * */

@@ -10,6 +10,9 @@
 typedef bool (*config_resolve_fn)(const char *host, uint16_t port, struct addr *out,
                                   const char **why);
 
+/* That of the machine: one address, IPv4 if there is one. */
+bool config_resolve_name(const char *host, uint16_t port, struct addr *out, const char **why);
+
 struct config_input {
     const char *path; /* "-": standard input */
     struct str text;  /* ptr not NULL: this is the file's text */

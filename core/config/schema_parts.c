@@ -101,6 +101,8 @@ static const struct schema_key server_keys[] = {
     { KEY("name"), EXAMPLE("app-1"), VALUE(server_config, name, value_name),
       .otherwise = "the address",
       .doc = "What logs and metrics call it, and what balancing by key knows it by." },
+    { KEY("sni"), EXAMPLE("app-1.internal"), VALUE(server_config, sni, value_server_name),
+      .otherwise = "the backend's", .doc = "This server's own tls.sni." },
 };
 static const struct schema_object server = {
     OBJECT_OF("server", server_config, server_keys),
@@ -158,12 +160,52 @@ static const struct schema_object retries = {
     .inherits = true,
 };
 
+static const struct word on_words[] = {
+    { "on", true }, { "off", false }, { "true", true }, { "false", false }, { NULL, 0 },
+};
+static const struct word oldest_words[] = { { "1.2", false }, { "1.3", true }, { NULL, 0 } };
+
+static const struct schema_key upstream_tls_keys[] = {
+    { KEY("enabled"), EXAMPLE("on"), VALUE(upstream_tls_input, enabled, value_flag),
+      .words = on_words, DEFAULT(true), .doc = "'tls: on' is short for it." },
+    { KEY("sni"), EXAMPLE("app.internal"), VALUE(upstream_tls_input, sni, value_server_name),
+      .otherwise = "the server's name, as its address is written; the request's host for servers "
+                   "that are given by IP address or as Unix socket",
+      .doc = "The name that is asked for (SNI) and that the certificate has to be for. $host: the "
+             "host that the server is sent in the request." },
+    { KEY("verify"), EXAMPLE("off"), VALUE(upstream_tls_input, verify, value_flag),
+      .words = on_words, DEFAULT(true),
+      .doc = "off: any certificate will do; whoever is between can read all." },
+    { KEY("ca"), EXAMPLE("/etc/sluice/internal-ca.pem"), VALUE(upstream_tls_input, ca, value_file),
+      .otherwise = "the system's CAs",
+      .doc = "A file with the certificates (PEM) that sign the servers'." },
+    { KEY("cert"), EXAMPLE("/etc/sluice/client.pem"), VALUE(upstream_tls_input, cert, value_file),
+      .otherwise = "none",
+      .doc = "A file with our own certificate and what leads to its CA (PEM), for servers that ask "
+             "for one." },
+    { KEY("key"), EXAMPLE("/etc/sluice/client.key"), VALUE(upstream_tls_input, key, value_file),
+      .otherwise = "in the same file", .doc = "The file with its key (PEM)." },
+    { KEY("passphrase"), EXAMPLE("/etc/sluice/client.pass"),
+      VALUE(upstream_tls_input, passphrase, value_file), .otherwise = "none",
+      .doc = "A file whose first line opens the key, if that is encrypted." },
+    { KEY("min_version"), EXAMPLE("1.3"), VALUE(upstream_tls_input, tls13_only, value_flag),
+      .words = oldest_words, DEFAULT(false), .doc = "The oldest version of TLS that is spoken." },
+};
+static const struct schema_object upstream_tls = {
+    OBJECT_OF("tls", upstream_tls_input, upstream_tls_keys),
+    .shorthand = "enabled",
+    .off = true,
+};
+
 static const struct schema_key backend_keys[] = {
     { KEY("servers"), EXAMPLE("[\"10.0.0.1:9000\", { address: \"10.0.0.2:9000\", weight: 2 }]"),
       LIST_OF(backend_config, servers, server), .required = true,
       .doc = "The servers: addresses, or maps with address, weight and name." },
     { KEY("balance"), EXAMPLE("{ policy: maglev, key: client_ip }"), OBJECT_AT(0, balance),
       .take = take_balance, .otherwise = "round_robin", .doc = "Which server gets a request." },
+    { KEY("tls"), EXAMPLE("{ sni: app.internal, min_version: 1.3 }"),
+      OBJECT(backend_config, tls, upstream_tls), .take = take_upstream_tls, .otherwise = "off",
+      .doc = "TLS with the servers: on, or how." },
     { KEY("pool"), EXAMPLE("{ idle: 64 }"), OBJECT_AT(0, pool),
       .doc = "Connections kept for the next request." },
     { KEY("retries"), EXAMPLE("{ attempts: 2 }"), OBJECT_AT(0, retries),

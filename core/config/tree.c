@@ -21,6 +21,9 @@ void tree_init(struct tree *t, struct config_report *report,
 
 void tree_free(struct tree *t)
 {
+    for (uint32_t i = 0; i < t->sources_count; i++)
+        if (t->sources[i]->secret)
+            explicit_bzero((char *)t->sources[i]->text.ptr, t->sources[i]->text.len);
     arena_reset(&t->arena);
 }
 
@@ -115,6 +118,8 @@ static struct source *read_file(struct tree *t, const char *path, struct place f
     else
         report_error(t->report, from, "'%s' and what was read before are larger than %zu MiB", name,
                      bytes_max >> 20);
+    if (text)
+        explicit_bzero(text, len <= room ? len : room);
     free(text);
     *bytes += err == 0 ? len : 0;
     if (s && fstat(fd, &st) == 0) { /* only to know the file again */
@@ -142,6 +147,12 @@ struct source *tree_read_data(struct tree *t, const char *path, struct place fro
         s->secret = secret;
     }
     return s;
+}
+
+struct source *tree_try_data(struct tree *t, const char *path)
+{
+    const struct place nowhere = { 0 };
+    return t->no_files || access(path, R_OK) != 0 ? NULL : tree_read_data(t, path, nowhere, false);
 }
 
 /* ---- Nodes ---------------------------------------------------------------------------------- */

@@ -66,6 +66,10 @@ static const struct family families[] = {
       AT(server, opened), AT(server, closed) },
     { "sluice_server_idle_connections", "Connections pooled now.", SERIES_SERVER, FORM_GAUGE,
       AT(server, pooled), AT(server, unpooled) },
+    { "sluice_server_tls_handshakes_total", "TLS handshakes that were done.", SERIES_SERVER,
+      FORM_COUNTER, AT(server, handshakes), 0 },
+    { "sluice_server_tls_resumed_total", "TLS handshakes that resumed a session.", SERIES_SERVER,
+      FORM_COUNTER, AT(server, resumed), 0 },
 };
 
 static const char *const types[] = { "counter", "gauge", "counter", "counter", "histogram" };

@@ -56,8 +56,10 @@ struct attempt {
     uint64_t deadline_ns;                 /* of all of it; 0: none */
     uint64_t request_taken_ns;            /* by the kernel, all of it; 0: not yet */
     uint64_t first_byte_ns;               /* 0: none came yet */
+    struct str host; /* that the server will see, without port: for TLS; empty: none */
     enum http_method method;
-    bool reused; /* the connection came from the pool */
+    bool reused;       /* the connection came from the pool */
+    bool name_refused; /* `failed` may be the fault of `host`: others would refuse it, too */
 };
 
 #endif

@@ -9,6 +9,7 @@
 #include "core/proxy/plan.h"
 #include "core/proxy/request.h"
 #include "core/proxy/response.h"
+#include "core/proxy/server_tls.h"
 #include "core/proxy/upstream.h"
 #include "core/proxy/worker.h"
 
@@ -105,6 +106,7 @@ void auth_external(struct exchange *ex)
     a->timeouts = &c->backend->timeouts;
     a->backend = c->backend;
     a->method = METHOD_GET;
+    a->host = ex->host;
     a->deadline_ns = ex->w->loop->now_ns + ms_to_ns(c->timeout_ms);
     ask(ex, END_NO_SERVER);
 }
@@ -315,8 +317,8 @@ static void failed(struct attempt *a, enum end_reason why, bool untouched)
     (void)untouched; /* a GET may be repeated */
     struct exchange *ex = exchange_of(a);
     bool again = why == END_CONNECT_REFUSED || why == END_CONNECT_FAILED ||
-                 why == END_SERVER_STALE || why == END_SERVER_RESET;
-    if (!again || ex->tries >= a->backend->attempts_max || ex->tries >= ATTEMPTS_MAX ||
+                 why == END_SERVER_STALE || why == END_SERVER_RESET || server_tls_failed(why);
+    if (!again || a->name_refused || ex->tries >= a->backend->attempts_max || ex->tries >= ATTEMPTS_MAX ||
         ex->w->state == WORKER_STOPPING) {
         finish(ex, why);
         return;

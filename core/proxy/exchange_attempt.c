@@ -7,6 +7,7 @@
 #include "core/proxy/request.h"
 #include "core/proxy/response.h"
 #include "core/proxy/server.h"
+#include "core/proxy/server_tls.h"
 #include "core/proxy/upstream.h"
 #include "core/proxy/worker.h"
 
@@ -26,6 +27,7 @@ void exchange_attempt(struct exchange *ex, enum end_reason none)
     struct attempt *a = &ex->attempt;
     a->backend = ex->backend->config;
     a->method = (enum http_method)ex->head.method_id;
+    a->host = request_host(ex);
     if (!upstream_begin(ex->w, a, s, ex->fresh_only)) {
         exchange_reply(ex, END_OVERLOADED);
         return;
@@ -214,8 +216,8 @@ static void failed(struct attempt *a, enum end_reason why, bool untouched)
     CHECK(ex->state == EX_CONNECTING || ex->state == EX_WAITING);
     bool connection_only = why == END_CONNECT_REFUSED || why == END_CONNECT_TIMEOUT ||
                            why == END_CONNECT_FAILED || why == END_SERVER_STALE ||
-                           why == END_SERVER_RESET;
-    if (!connection_only || !may_retry(ex, untouched)) {
+                           why == END_SERVER_RESET || server_tls_failed(why);
+    if (!connection_only || a->name_refused || !may_retry(ex, untouched)) {
         exchange_reply(ex, why);
         return;
     }

@@ -103,7 +103,8 @@ struct plan_use *plan_use_create(struct plan *p, uint32_t worker)
     bool made = u->backends && u->counters;
     struct server_counters *servers = made ? u->counters->servers : NULL;
     for (uint32_t i = 0; made && i < config->backends_count; i++) {
-        made = backend_init(&u->backends[i], &config->backends[i], worker);
+        made = backend_init(&u->backends[i], &config->backends[i], worker) &&
+               backend_share_tls(&u->backends[i], u->backends, i);
         u->backends[i].counters = &u->counters->backends[i];
         u->backends[i].server_counters = servers;
         servers += config->backends[i].servers_count;

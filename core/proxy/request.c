@@ -261,6 +261,23 @@ static struct str host_to_send(const struct exchange *ex)
     return ex->target.authority;
 }
 
+struct str request_host(const struct exchange *ex)
+{
+    switch (ex->handling->host_rule) {
+    case HOST_SERVER:
+        break;
+    case HOST_TEXT: {
+        struct str host = ex->handling->host_text;
+        const char *colon = memrchr(host.ptr, ':', host.len), *end = host.ptr + host.len;
+        bool port = colon && end[-1] != ']';
+        return (struct str){ host.ptr, (size_t)((port ? colon : end) - host.ptr) };
+    }
+    case HOST_PRESERVE:
+        return ex->host;
+    }
+    return (struct str){ 0 };
+}
+
 void request_write_head(struct exchange *ex, struct out *o)
 {
     char id[32];

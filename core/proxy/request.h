@@ -36,4 +36,7 @@ struct template_ctx request_template_ctx(struct exchange *ex, char id[32]);
 /* The request's id as 32 hexadecimal digits, or the client's where it is trusted. */
 struct str request_id(const struct exchange *ex, char id[32]);
 
+/* The host that the server will be sent, lower case, without port; empty: the server's own. */
+struct str request_host(const struct exchange *ex);
+
 #endif

@@ -9,6 +9,7 @@
 #include "core/http/cookie.h"
 #include "core/proxy/client.h"
 #include "core/proxy/exchange.h"
+#include "core/proxy/server_tls.h"
 #include "core/proxy/upstream.h"
 #include "core/proxy/worker.h"
 
@@ -22,9 +23,32 @@ static void free_if_unused(struct server *s)
         s->w->servers_bad--;
     list_remove(&s->node);
     s->w->servers_count--;
+    tls_resume_clear(&s->resume);
+    if (s->tls)
+        tls_context_unref(s->tls);
     free((char *)s->backend_name);
     free((char *)s->name);
+    free((char *)s->host_name.ptr);
+    free((char *)s->sni.ptr);
     free(s);
+}
+
+static struct str sni_of(const struct backend_config *b, const struct server_config *c)
+{
+    if (!b->tls)
+        return (struct str){ 0 };
+    return c->sni.len ? c->sni : b->tls->sni;
+}
+
+/* The name in an address that is written with one; empty: it is an IP address or a path. */
+static struct str host_name_of(const struct server_config *c)
+{
+    const char *colon = strrchr(c->host, ':');
+    struct addr addr;
+    const char *why;
+    if (!colon || addr_parse(str_of(c->host), false, &addr, &why))
+        return (struct str){ 0 };
+    return (struct str){ c->host, (size_t)(colon - c->host) };
 }
 
 static uint64_t identity_hash(const struct backend_config *b, const struct server_config *c)
@@ -36,7 +60,9 @@ static bool is_same(const struct server *s, const struct backend_config *b,
                     const struct server_config *c)
 {
     return strcmp(s->backend_name, b->name) == 0 && strcmp(s->name, c->name) == 0 &&
-           s->addr.len == c->addr.len && memcmp(&s->addr.sa, &c->addr.sa, s->addr.len) == 0;
+           s->addr.len == c->addr.len && memcmp(&s->addr.sa, &c->addr.sa, s->addr.len) == 0 &&
+           s->tls_id == (b->tls ? b->tls->id : 0) && str_eq(s->sni, sni_of(b, c)) &&
+           str_eq(s->host_name, host_name_of(c));
 }
 
 static struct server *find(struct worker *w, uint64_t hash, const struct backend_config *b,
@@ -51,21 +77,41 @@ static struct server *find(struct worker *w, uint64_t hash, const struct backend
     return NULL;
 }
 
-static struct server *make(struct worker *w, uint64_t hash, const struct backend_config *b,
+static bool copy_name(struct str *to, struct str from)
+{
+    *to = (struct str){ strndup(from.ptr ? from.ptr : "", from.len), from.len };
+    return to->ptr;
+}
+
+static bool set_names(struct server *s, const struct backend_config *b,
+                      const struct server_config *c)
+{
+    s->backend_name = strdup(b->name);
+    s->name = strdup(c->name);
+    return copy_name(&s->host_name, host_name_of(c)) && copy_name(&s->sni, sni_of(b, c)) &&
+           s->backend_name && s->name;
+}
+
+static struct server *make(struct worker *w, uint64_t hash, const struct backend *backend,
                            const struct server_config *c)
 {
+    const struct backend_config *b = backend->config;
     struct server *s = calloc(1, sizeof *s);
     if (!s)
         return NULL;
     s->w = w;
     s->hash = hash;
     s->addr = c->addr;
-    s->backend_name = strdup(b->name);
-    s->name = strdup(c->name);
+    if (b->tls) {
+        s->tls_id = b->tls->id;
+        s->tls = backend->tls;
+        tls_context_ref(s->tls);
+    }
+    bool named = set_names(s, b, c);
     list_init(&s->idle);
     list_push_back(&w->servers[hash % WORKER_SERVER_LISTS], &s->node);
     w->servers_count++;
-    if (s->backend_name && s->name)
+    if (named)
         return s;
     free_if_unused(s);
     return NULL;
@@ -114,7 +160,7 @@ static bool take_server(struct backend *b, struct worker *w, uint32_t i)
     uint64_t hash = identity_hash(b->config, c);
     struct server *s = find(w, hash, b->config, c);
     if (!s)
-        s = make(w, hash, b->config, c);
+        s = make(w, hash, b, c);
     if (!s)
         return false;
     s->refs++;
@@ -136,6 +182,21 @@ void backend_commit(struct backend *b)
 {
     for (uint32_t i = 0; i < b->config->servers_count; i++)
         b->servers[i]->counters = &b->server_counters[i];
+}
+
+bool backend_share_tls(struct backend *b, const struct backend *others, uint32_t others_count)
+{
+    char ignored[256]; /* it was checked when the configuration was read: only memory can be short */
+    if (!b->config->tls)
+        return true;
+    for (uint32_t i = 0; i < others_count && !b->tls; i++)
+        if (others[i].tls && others[i].config->tls->id == b->config->tls->id) {
+            b->tls = others[i].tls;
+            tls_context_ref(b->tls);
+        }
+    if (!b->tls)
+        b->tls = server_tls_context(b->config->tls, ignored, sizeof ignored);
+    return b->tls;
 }
 
 bool backend_init(struct backend *b, const struct backend_config *config, uint32_t worker)
@@ -163,6 +224,8 @@ void backend_destroy(struct backend *b)
     balancer_destroy(b->balancer);
     if (b->set)
         server_set_destroy(b->set);
+    if (b->tls)
+        tls_context_unref(b->tls);
     free(b->servers);
     *b = (struct backend){ 0 };
 }

@@ -14,6 +14,8 @@
 #include "core/base/limits.h"
 #include "core/base/list.h"
 #include "core/config/config.h"
+#include "tls/context.h"
+#include "tls/resume.h"
 
 struct exchange;
 struct worker;
@@ -24,6 +26,10 @@ struct server {
     uint64_t hash;
     struct addr addr;
     const char *backend_name, *name; /* its identity; owned */
+    struct str host_name, sni;       /* owned; see upstream_tls_config, server_tls.h */
+    uint64_t tls_id;                 /* belongs to the identity, too; 0: plain HTTP */
+    struct tls_context *tls;         /* NULL: plain HTTP */
+    struct tls_resume resume;
     uint32_t refs;                   /* backends that list it */
     uint32_t connections;            /* all, until their memory goes */
     uint32_t idle_count;             /* of them: pooled */
@@ -37,6 +43,7 @@ struct server {
 
 struct backend {
     const struct backend_config *config;
+    struct tls_context *tls; /* NULL: plain HTTP */
     struct server_set *set;
     struct balancer *balancer;
     struct server **servers; /* by index in the set */
@@ -49,6 +56,9 @@ struct backend {
 /* Builds set and balancer of worker number `worker`; on any thread. False when out of memory: to be
  * destroyed all the same. */
 bool backend_init(struct backend *b, const struct backend_config *config, uint32_t worker);
+
+/* Likewise: its context for TLS, the one of another backend with the same settings if there is. */
+bool backend_share_tls(struct backend *b, const struct backend *others, uint32_t others_count);
 
 /* On the worker's thread: finds the servers that the worker knows already, makes the others. False
  * as above. */

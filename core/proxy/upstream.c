@@ -5,7 +5,10 @@
 #include <string.h>
 
 #include "core/base/check.h"
+#include "core/proxy/server_tls.h"
 #include "core/proxy/worker.h"
+
+#define POOL_NAMES_LOOKED_AT 32
 
 static const struct transport_user transport_user;
 static const struct body_source_ops source_ops;
@@ -24,7 +27,7 @@ static uint64_t deadline(const struct upstream *up, enum end_reason *why)
     *why = END_OK;
     switch ((enum upstream_state)up->state) {
     case UP_CONNECTING:
-        *why = END_CONNECT_TIMEOUT;
+        *why = transport_tls_handshaking(&up->t) ? END_SERVER_TLS_TIMEOUT : END_CONNECT_TIMEOUT;
         at = up->since_ns + ms_to_ns(t->connect_ms);
         break;
     case UP_IDLE:
@@ -67,12 +70,29 @@ static void arm(struct upstream *up)
 
 /* --- opening, lending, closing --- */
 
-static struct upstream *open_new(struct worker *w, struct server *s)
+/* name: for TLS. False without memory. */
+static bool init_transport(struct upstream *up, struct worker *w, struct server *s,
+                           const struct server_tls_name *name)
+{
+    if (s->tls)
+        return transport_init_tls_client(&up->t, &w->tls, &transport_user, s->tls, name->text,
+                                         &s->resume);
+    transport_init_plain_client(&up->t, w->loop, &transport_user);
+    return true;
+}
+
+static struct upstream *open_new(struct worker *w, struct server *s,
+                                 const struct server_tls_name *name)
 {
     struct upstream *up = slab_take(&w->upstreams);
     if (!up)
         return NULL;
     memset(up, 0, offsetof(struct upstream, body_in));
+    if (!init_transport(up, w, s, name)) {
+        slab_give(&w->upstreams, up);
+        return NULL;
+    }
+    up->name_of_request = s->tls && name->of_request;
     up->since_ns = w->loop->now_ns;
     up->uses = 0;
     up->w = w;
@@ -81,7 +101,6 @@ static struct upstream *open_new(struct worker *w, struct server *s)
     up->keep_alive = up->got_bytes = up->request_sent = up->request_failed = false;
     up->source.ops = &source_ops;
     up->out.count = up->out.in_flight = 0;
-    transport_init_plain_client(&up->t, w->loop, &transport_user);
     timer_init(&up->timer, on_timer);
     list_push_back(&w->upstream_list, &up->node);
     list_init(&up->idle_node);
@@ -93,12 +112,26 @@ static struct upstream *open_new(struct worker *w, struct server *s)
     return up;
 }
 
+/* A pooled connection that asked for the same name; of many with others not all are looked at. */
+static struct upstream *find_pooled(const struct server *s, const struct server_tls_name *name)
+{
+    const struct list *n = s->idle.next;
+    for (int i = 0; n != &s->idle && i < POOL_NAMES_LOOKED_AT; n = n->next, i++) {
+        struct upstream *up = container_of(n, struct upstream, idle_node);
+        if (!s->tls || str_eq(transport_tls_server_name(&up->t), name->text))
+            return up;
+    }
+    return NULL;
+}
+
 bool upstream_begin(struct worker *w, struct attempt *a, struct server *s, bool fresh_only)
 {
-    struct upstream *up;
-    bool pooled = !fresh_only && !list_empty(&s->idle);
+    struct server_tls_name name;
+    if (s->tls)
+        server_tls_name(s, a->host, &name);
+    struct upstream *up = fresh_only ? NULL : find_pooled(s, &name);
+    bool pooled = up != NULL;
     if (pooled) {
-        up = container_of(s->idle.next, struct upstream, idle_node);
         CHECK(up->state == UP_IDLE);
         list_remove(&up->idle_node);
         s->idle_count--;
@@ -108,13 +141,14 @@ bool upstream_begin(struct worker *w, struct attempt *a, struct server *s, bool 
         server_count(s, reused);
         server_count(s, unpooled);
     } else {
-        up = open_new(w, s);
+        up = open_new(w, s, &name);
         if (!up)
             return false;
     }
     up->reused = a->reused = pooled;
     up->a = a;
     a->up = up;
+    a->name_refused = false;
     a->request_taken_ns = a->first_byte_ns = 0;
     return true;
 }
@@ -391,18 +425,21 @@ static void on_ready(struct transport *t, int err)
 {
     struct upstream *up = container_of(t, struct upstream, t);
     CHECK(up->state == UP_CONNECTING);
-    if (err && is_ours(err)) {
-        server_connect_abandoned(up->server, up->ticket);
-        fail_attempt(up, END_OVERLOADED);
-        return;
-    }
     if (err) {
-        server_connect_failed(up->server, up->ticket);
-        fail_attempt(up, err == -ECONNREFUSED || err == -ENOENT ? END_CONNECT_REFUSED
-                                                                : END_CONNECT_FAILED);
+        enum end_reason why = is_ours(err) ? END_OVERLOADED : server_tls_reason(t, err);
+        up->a->name_refused = up->name_of_request && server_tls_blames_name(why);
+        if (why == END_OVERLOADED || up->a->name_refused)
+            server_connect_abandoned(up->server, up->ticket);
+        else
+            server_connect_failed(up->server, up->ticket);
+        fail_attempt(up, why);
         return;
     }
     server_connected(up->server);
+    if (up->server->tls)
+        server_count(up->server, handshakes);
+    if (transport_tls_resumed(t))
+        server_count(up->server, resumed);
     begin_request(up);
 }
 
@@ -437,6 +474,8 @@ static void on_end(struct transport *t, int err)
     case UP_HEAD:
         if (up->got_bytes)
             fail_attempt(up, END_RESPONSE_CUT_HEAD);
+        else if (transport_tls_failure(t) == TLS_ALERT) /* it wants another certificate of us */
+            fail_attempt(up, END_SERVER_TLS_REFUSED);
         else
             fail_attempt(up, up->reused ? END_SERVER_STALE : END_SERVER_RESET);
         return;

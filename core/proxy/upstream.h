@@ -46,6 +46,7 @@ struct upstream {
     uint8_t state;            /* enum upstream_state */
     uint32_t ticket;          /* UP_CONNECTING: of the server's back-off */
     bool reused;
+    bool name_of_request; /* the name that TLS asks for is the request's */
     bool keep_alive;     /* by the response's framing */
     bool got_bytes;      /* of the response to this request */
     bool request_sent;   /* out is done */

@@ -121,7 +121,8 @@ static void pair_begin(struct world *w, struct end *server, struct end *client, 
     struct addr at;
     int listener = listen_any(&at);
     *client = (struct end){ 0 };
-    assert_true(transport_init_tls_client(&client->t, &w->tls, &user, w->client, str_of(name)));
+    assert_true(transport_init_tls_client(&client->t, &w->tls, &user, w->client, str_of(name),
+                                          NULL));
     transport_connect(&client->t, &at);
     loop_turn(w->l, 0);
     int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
