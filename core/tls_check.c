@@ -2,7 +2,6 @@
 #include "core/tls_check.h"
 
 #include "core/proxy/server_tls.h"
-#include "tls/context.h"
 
 /* Whether another backend before it has the same settings, and so the same faults. */
 static bool is_known(const struct config *c, uint32_t i)
@@ -27,11 +26,9 @@ struct config *tls_checked(struct config *config, struct config_report *report)
 {
     if (!config)
         return NULL;
-    tls_library_init();
     for (uint32_t i = 0; i < config->backends_count; i++)
         if (config->backends[i].tls && !is_known(config, i))
             check_backend(&config->backends[i], report);
-    tls_library_exit();
     if (report_ok(report))
         return config;
     config_report_sort(report);

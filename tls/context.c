@@ -291,6 +291,8 @@ struct tls_context *tls_context_client(struct loop *l, const struct tls_client_c
         fail(why, why_bytes, "the CA holds no certificate");
     else if (config->certificate && !use_certificate(ctx, config->certificate))
         fail(why, why_bytes, "our certificate cannot be used");
+    else if (wolfSSL_CTX_UseSessionTicket(ctx) != WOLFSSL_SUCCESS) /* TLS 1.2's */
+        fail(why, why_bytes, "out of memory");
     else
         return c;
     tls_context_unref(c);

@@ -144,9 +144,9 @@ struct upstream_tls_config {
     struct str sni;
     bool verify;
     bool tls13_only;
-    const struct pem_file *ca; /* NULL without verify */
+    const struct pem_file *ca;                      /* NULL without verify */
     const struct pem_file *cert, *key, *passphrase; /* our own; NULL: none */
-    uint64_t id;      /* of all of this, contents of files included */
+    uint64_t id;                                    /* of all of this, contents of files included */
     const char *file; /* where it is written; NULL: on the command line */
     uint32_t line;
 };

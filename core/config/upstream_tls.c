@@ -165,10 +165,10 @@ void take_upstream_tls(struct loader *l, const struct node *n, void *read, uint3
     t->key = in->key ? read_file(l, n, STR("key"), in->key, true) : t->cert;
     t->passphrase = read_file(l, n, STR("passphrase"), in->passphrase, true);
     if (!t->verify)
-        report_warning(l->report, node_get(n, STR("verify")) ? node_get(n, STR("verify"))->place
-                                                             : n->place,
-                       "the servers' certificates are not verified: whoever is between can read and "
-                       "change everything; name their CA with 'ca' instead");
+        report_warning(
+            l->report, node_get(n, STR("verify")) ? node_get(n, STR("verify"))->place : n->place,
+            "the servers' certificates are not verified: whoever is between can read and "
+            "change everything; name their CA with 'ca' instead");
     else if (in->ca)
         t->ca = read_file(l, n, STR("ca"), in->ca, false);
     else

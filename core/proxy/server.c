@@ -186,7 +186,8 @@ void backend_commit(struct backend *b)
 
 bool backend_share_tls(struct backend *b, const struct backend *others, uint32_t others_count)
 {
-    char ignored[256]; /* it was checked when the configuration was read: only memory can be short */
+    char
+        ignored[256]; /* it was checked when the configuration was read: only memory can be short */
     if (!b->config->tls)
         return true;
     for (uint32_t i = 0; i < others_count && !b->tls; i++)

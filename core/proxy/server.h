@@ -30,11 +30,11 @@ struct server {
     uint64_t tls_id;                 /* belongs to the identity, too; 0: plain HTTP */
     struct tls_context *tls;         /* NULL: plain HTTP */
     struct tls_resume resume;
-    uint32_t refs;                   /* backends that list it */
-    uint32_t connections;            /* all, until their memory goes */
-    uint32_t idle_count;             /* of them: pooled */
-    uint32_t active_count;           /* of them: lent or being opened */
-    struct list idle; /* of struct upstream.idle_node, the most recently used first */
+    uint32_t refs;         /* backends that list it */
+    uint32_t connections;  /* all, until their memory goes */
+    uint32_t idle_count;   /* of them: pooled */
+    uint32_t active_count; /* of them: lent or being opened */
+    struct list idle;      /* of struct upstream.idle_node, the most recently used first */
     struct server_counters *counters; /* in the plan that was committed last of those that list it;
                                          NULL: none lists it (yet, any more) */
     struct backoff backoff;

@@ -47,9 +47,11 @@ struct tls_context *server_tls_context(const struct upstream_tls_config *t, char
 
 bool server_tls_check(const struct upstream_tls_config *t, char *why, uint32_t why_bytes)
 {
+    tls_library_init();
     struct tls_context *c = server_tls_context(t, why, why_bytes);
     if (c)
         tls_context_unref(c);
+    tls_library_exit();
     return c != NULL;
 }
 

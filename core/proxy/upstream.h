@@ -47,10 +47,10 @@ struct upstream {
     uint32_t ticket;          /* UP_CONNECTING: of the server's back-off */
     bool reused;
     bool name_of_request; /* the name that TLS asks for is the request's */
-    bool keep_alive;     /* by the response's framing */
-    bool got_bytes;      /* of the response to this request */
-    bool request_sent;   /* out is done */
-    bool request_failed; /* a send failed: the response, if any, tells */
+    bool keep_alive;      /* by the response's framing */
+    bool got_bytes;       /* of the response to this request */
+    bool request_sent;    /* out is done */
+    bool request_failed;  /* a send failed: the response, if any, tells */
 };
 
 /* Begins an attempt: a pooled connection of the server (unless fresh_only), or a new one. Sets

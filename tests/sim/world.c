@@ -39,7 +39,9 @@ static void make_servers(struct world *w)
         struct addr a = net_addr((uint16_t)(100 + i), 9000);
         enum net_host mode = i < p->dead_servers ? p->dead_mode : NET_HOST_LISTENS;
         w->servers[i] = server_make(w, i, &a, mode);
-        w->server_configs[i] = (struct server_config){ a, names[i], names[i], 1 + sim_below(s, 3) };
+        w->server_configs[i] = (struct server_config){
+            .addr = a, .name = names[i], .host = names[i], .weight = 1 + sim_below(s, 3)
+        };
     }
     for (uint32_t i = 0; i < p->server_flaps; i++) {
         struct sim_server *host = w->servers[sim_below(s, p->servers)];

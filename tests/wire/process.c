@@ -233,6 +233,7 @@ void sluice_write_config(struct wire *w, const char *yaml, ...)
 
 void sluice_run_config(struct wire *w, const char *yaml, ...)
 {
+    forget(w);
     va_list args;
     va_start(args, yaml);
     write_config(w, yaml, args);

@@ -234,8 +234,8 @@ static void connect_through(struct world *w, struct end *server, struct end *cli
     struct addr at;
     int fds[2], listener = listen_any(&at);
     *client = (struct end){ 0 };
-    assert_true(transport_init_tls_client(&client->t, &w->tls, &user, w->client, STR("a.example"),
-                                          NULL));
+    assert_true(
+        transport_init_tls_client(&client->t, &w->tls, &user, w->client, STR("a.example"), NULL));
     transport_connect(&client->t, &at);
     loop_turn(w->l, 0);
     m->client_fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
