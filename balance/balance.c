@@ -7,7 +7,10 @@
 
 _Static_assert(SERVERS_MAX <= SERVER_SET_COUNT_MAX, "a backend's servers fit a set");
 
-static const struct balance_policy *const policies[] = { &balance_round_robin, &balance_maglev };
+static const struct balance_policy *const policies[] = {
+    &balance_round_robin, &balance_random, &balance_least_requests, &balance_power_of_two,
+    &balance_peak_ewma,   &balance_maglev, &balance_ring_hash,      &balance_rendezvous,
+};
 
 struct server_set *server_set_create(uint64_t version, const struct server_info *servers,
                                      uint32_t count)

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "balance/load.h"
 #include "core/base/limits.h"
 #include "core/base/rng.h"
 #include "core/base/str.h"
@@ -46,9 +47,18 @@ struct pick_ctx {
     bool has_key;
     const uint64_t *usable; /* bitmap: healthy, not backing off, not tried for this request */
     uint32_t usable_count;  /* bits set in it */
+    struct server_load *const *loads; /* by index; for policies that look at loads */
+    uint64_t inflight;                /* requests on all servers of the set together */
 };
 
 struct balance_policy;
+
+/* What is configured of policies. */
+struct balance_options {
+    double bound; /* ring_hash: a server's load over its fair share, at most; 0: any. Else >= 1 */
+    uint64_t decay_ns; /* of latencies; > 0 */
+};
+#define BALANCE_BOUND_DEFAULT 1.25
 
 /* A policy's state for one set and one worker. Embedded first in what create() makes. */
 struct balancer {
@@ -61,14 +71,15 @@ struct balance_policy {
     bool keyed;       /* wants pick_ctx.key_hash */
     /* worker: the number of the worker that will pick; different workers start at different places.
      * May take milliseconds; any thread may call it. NULL without memory. */
-    struct balancer *(*create)(const struct server_set *set, uint32_t worker);
+    struct balancer *(*create)(const struct server_set *set, const struct balance_options *options,
+                               uint32_t worker);
     /* The index of a usable server whose weight is not zero, or -1: there is none. */
     int32_t (*pick)(struct balancer *b, const struct pick_ctx *ctx);
     void (*destroy)(struct balancer *b);
 };
 
-extern const struct balance_policy balance_round_robin;
-extern const struct balance_policy balance_maglev;
+extern const struct balance_policy balance_round_robin, balance_random, balance_least_requests,
+    balance_power_of_two, balance_peak_ewma, balance_maglev, balance_ring_hash, balance_rendezvous;
 
 /* NULL: no policy of that name. */
 const struct balance_policy *balance_policy_find(struct str name);

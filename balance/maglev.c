@@ -71,8 +71,10 @@ static void fill_table(struct maglev *m, struct claimant *claimants, uint32_t co
     }
 }
 
-static struct balancer *maglev_create(const struct server_set *set, uint32_t worker)
+static struct balancer *maglev_create(const struct server_set *set,
+                                      const struct balance_options *options, uint32_t worker)
 {
+    (void)options;
     (void)worker; /* all workers agree */
     struct maglev *m = malloc(sizeof *m);
     struct claimant *claimants = malloc(set->count * sizeof *claimants + 1);

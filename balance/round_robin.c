@@ -101,8 +101,10 @@ static void make_schedule(struct round_robin *rr, uint32_t divisor, uint64_t *me
     }
 }
 
-static struct balancer *round_robin_create(const struct server_set *set, uint32_t worker)
+static struct balancer *round_robin_create(const struct server_set *set,
+                                           const struct balance_options *options, uint32_t worker)
 {
+    (void)options;
     uint32_t sum = 0, divisor = 0;
     for (uint32_t i = 0; i < set->count; i++) {
         sum += set->servers[i].weight;

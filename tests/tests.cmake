@@ -129,7 +129,15 @@ sluice_program(bench_http LINK sluice_http SOURCES
 
 sluice_unit_test(tests/unit/balance/test_round_robin.c LINK sluice_balance)
 sluice_unit_test(tests/unit/balance/test_maglev.c LINK sluice_balance)
+sluice_unit_test(tests/unit/balance/test_choices.c LINK sluice_balance)
+sluice_unit_test(tests/unit/balance/test_hashing.c LINK sluice_balance)
 sluice_unit_test(tests/unit/balance/test_backoff.c LINK sluice_balance)
+sluice_program(bench_pick LINK sluice_balance SOURCES
+    tests/unit/balance/bench_pick.c
+)
+if(NOT SLUICE_SANITIZE AND NOT CMAKE_BUILD_TYPE STREQUAL "Debug")
+    sluice_add_test(unit/balance/pick_cost 60 bench_pick)
+endif()
 
 sluice_unit_test(tests/unit/observe/test_log_format.c LINK sluice_observe)
 sluice_unit_test(tests/unit/observe/test_log_writer.c LINK sluice_observe sluice_ring)

@@ -213,7 +213,7 @@ bool backend_init(struct backend *b, const struct backend_config *config, uint32
         }
     b->servers = calloc(config->servers_count, sizeof *b->servers);
     b->set = make_set(config);
-    b->balancer = b->set ? policy->create(b->set, worker) : NULL;
+    b->balancer = b->set ? policy->create(b->set, NULL, worker) : NULL;
     return b->servers && b->balancer;
 }
 

@@ -47,7 +47,7 @@ static void begin(struct fixture *f, const uint32_t *numbers, const uint32_t *we
         set_usable(f, i, true);
     }
     f->set = server_set_create(1, servers, count);
-    f->balancer = balance_maglev.create(f->set, 0);
+    f->balancer = balance_maglev.create(f->set, NULL, 0);
     assert_non_null(f->balancer);
 }
 

@@ -46,7 +46,7 @@ static void begin(struct fixture *f, const uint32_t *weights, uint32_t count, ui
         set_usable(f, i, true);
     }
     f->set = server_set_create(version, servers, count);
-    f->balancer = balance_round_robin.create(f->set, worker);
+    f->balancer = balance_round_robin.create(f->set, NULL, worker);
     assert_non_null(f->balancer);
 }
 
@@ -252,19 +252,6 @@ static void versions_start_at_different_servers(void **state)
         assert_in_range(counts[i], 60, 140);
 }
 
-static void policies_are_found_by_name(void **state)
-{
-    (void)state;
-    assert_ptr_equal(balance_policy_find(STR("round_robin")), &balance_round_robin);
-    assert_ptr_equal(balance_policy_find(STR("maglev")), &balance_maglev);
-    assert_null(balance_policy_find(STR("round")));
-    uint32_t n = 0;
-    for (; balance_policy_at(n); n++)
-        assert_ptr_equal(balance_policy_find(str_of(balance_policy_at(n)->name)),
-                         balance_policy_at(n));
-    assert_int_equal(n, 2);
-}
-
 static void a_set_keeps_its_own_copy(void **state)
 {
     (void)state;
@@ -286,7 +273,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_set_keeps_its_own_copy),
-        cmocka_unit_test(policies_are_found_by_name),
         cmocka_unit_test(equal_servers_take_turns),
         cmocka_unit_test(counts_are_exact_per_sum_of_weights),
         cmocka_unit_test(no_window_holds_a_burst),
