@@ -58,7 +58,6 @@ struct balance_options {
     double bound; /* ring_hash: a server's load over its fair share, at most; 0: any. Else >= 1 */
     uint64_t decay_ns; /* of latencies; > 0 */
 };
-#define BALANCE_BOUND_DEFAULT 1.25
 
 /* A policy's state for one set and one worker. Embedded first in what create() makes. */
 struct balancer {
@@ -69,6 +68,7 @@ struct balancer {
 struct balance_policy {
     const char *name; /* as configured */
     bool keyed;       /* wants pick_ctx.key_hash */
+    bool bounded;     /* wants pick_ctx.inflight */
     /* worker: the number of the worker that will pick; different workers start at different places.
      * May take milliseconds; any thread may call it. NULL without memory. */
     struct balancer *(*create)(const struct server_set *set, const struct balance_options *options,

@@ -8,8 +8,6 @@
 #include <math.h>
 #include <stdint.h>
 
-#define LATENCY_DECAY_DEFAULT_MS 10000
-
 /* All zero: nothing observed yet. */
 struct latency {
     uint64_t at_ns; /* of the last observation */

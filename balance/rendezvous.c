@@ -71,7 +71,7 @@ static int32_t pick_equal(const struct rendezvous *r, const struct pick_ctx *ctx
     return best;
 }
 
-/* Counts 1 - h in 2^-56. As 1 - h <= -ln(h), whoever has it above weight / best is out without a
+/* Counts 1 - h in 2^-55. As 1 - h <= -ln(h), whoever has it above weight / best is out without a
  * logarithm. */
 static int32_t pick_weighted(const struct rendezvous *r, const struct pick_ctx *ctx, uint64_t key)
 {
@@ -80,14 +80,14 @@ static int32_t pick_weighted(const struct rendezvous *r, const struct pick_ctx *
     float best_score = 0;
     uint64_t room = UINT64_C(1) << 55;
     for (uint32_t i = 0; i < set->count; i++) {
-        uint64_t rest = mix(key, r->hashes[i]) >> 8;
+        uint64_t rest = mix(key, r->hashes[i]) >> 9;
         if (likely(rest >= r->weights[i] * room) || !server_usable(ctx, i))
             continue;
-        float score = (float)r->weights[i] / -log1pf(-((float)rest + 0.5f) * 0x1p-56f);
+        float score = (float)r->weights[i] / -log1pf(-((float)rest + 0.5f) * 0x1p-55f);
         if (score > best_score || best < 0) {
             best = (int32_t)i;
             best_score = score;
-            room = score > 2 ? (uint64_t)(0x1p56f / score) + 1 : UINT64_C(1) << 55;
+            room = score > 1 ? (uint64_t)(0x1p55f / score) + 1 : UINT64_C(1) << 55;
         }
     }
     return best;

@@ -141,6 +141,7 @@ static void ring_hash_destroy(struct balancer *b)
 const struct balance_policy balance_ring_hash = {
     .name = "ring_hash",
     .keyed = true,
+    .bounded = true,
     .create = ring_hash_create,
     .pick = ring_hash_pick,
     .destroy = ring_hash_destroy,

@@ -10,6 +10,7 @@
 
 #include "balance/balance.h"
 #include "core/base/check.h"
+#include "core/config/values.h"
 #include "core/control.h"
 #include "core/options_upstream.h"
 
@@ -127,26 +128,6 @@ static bool read_to(void *to, const char *value)
     return true;
 }
 
-static bool read_key(struct backend_config *b, const char *key)
-{
-    const char *colon = strchr(key, ':');
-    struct str kind = { key, colon ? (size_t)(colon - key) : strlen(key) };
-    struct str name = colon ? str_of(colon + 1) : (struct str){ 0 };
-    if (str_eq(kind, STR("client_ip")) && !colon)
-        b->key = KEY_CLIENT_IP;
-    else if (str_eq(kind, STR("uri")) && !colon)
-        b->key = KEY_URI;
-    else if (str_eq(kind, STR("header")) && name.len)
-        b->key = KEY_HEADER;
-    else if (str_eq(kind, STR("cookie")) && name.len)
-        b->key = KEY_COOKIE;
-    else
-        return complain("--balance: key '%s' is none of client_ip, uri, header:NAME, cookie:NAME",
-                        key);
-    b->key_name = name;
-    return true;
-}
-
 static bool read_balance(void *to, const char *value)
 {
     struct parse *p = to;
@@ -163,9 +144,11 @@ static bool read_balance(void *to, const char *value)
     }
     if (colon && !policy->keyed)
         return complain("--balance: %s has no key", policy->name);
-    b->policy = policy->name;
-    b->key = policy->keyed ? KEY_CLIENT_IP : KEY_NONE;
-    return !colon || read_key(b, colon + 1);
+    b->balance.policy = policy->name;
+    b->balance.key = policy->keyed ? KEY_CLIENT_IP : KEY_NONE;
+    if (colon && !balance_key_parse(str_of(colon + 1), &b->balance.key, &b->balance.key_name))
+        return complain("--balance: key '%s' is none of " BALANCE_KEYS, colon + 1);
+    return true;
 }
 
 static void log_to(struct parse *p, enum log_format format, const char *path)
@@ -356,10 +339,11 @@ static const struct option options[] = {
       "larger share",
       read_to, COMPLETE_NOTHING, NULL },
     { "--balance", NULL, "POLICY[:KEY]",
-      "round_robin (default), or maglev:KEY with KEY one of\n"
-      "client_ip, uri, header:NAME, cookie:NAME",
+      "round_robin (default), random, least_requests, power_of_two,\n"
+      "peak_ewma, or maglev, ring_hash, rendezvous with a KEY of\n" BALANCE_KEYS,
       read_balance, COMPLETE_WORDS,
-      "round_robin maglev:client_ip maglev:uri maglev:header: maglev:cookie:" },
+      "round_robin random least_requests power_of_two peak_ewma maglev:client_ip maglev:path "
+      "maglev:header: maglev:cookie: ring_hash:header: rendezvous:header:" },
     { "--log", NULL, "[FORMAT:]FILE",
       "access log: FORMAT is json (default), human or combined;\n"
       "FILE '-' is standard output; 'off' for none. Without --log:\n"

@@ -84,6 +84,10 @@
 #define TUNNEL_IDLE_TIMEOUT_MS 3600000
 #define DRAIN_TIMEOUT_MS 30000
 
+/* balancing */
+#define BALANCE_BOUND 125      /* percent of the fair share: ring_hash */
+#define LATENCY_DECAY_MS 10000 /* peak_ewma */
+
 /* a server that fails to connect is left alone this long, doubling to the maximum */
 #define SERVER_BACKOFF_MIN_MS 1000
 #define SERVER_BACKOFF_MAX_MS 30000

@@ -159,13 +159,28 @@ struct server_config {
     struct str sni;   /* in place of its backend's; empty: that */
 };
 
-enum balance_key { KEY_NONE, KEY_CLIENT_IP, KEY_HEADER, KEY_COOKIE, KEY_URI };
+enum balance_key {
+    KEY_NONE,
+    KEY_CLIENT_IP, /* its first ipv4_bits or ipv6_bits */
+    KEY_HEADER,
+    KEY_COOKIE,
+    KEY_PATH, /* normal form, without the query: what caches are spread by */
+    KEY_ARGUMENT,
+    KEY_SNI, /* what the client asked for in TLS */
+};
+
+struct balance_config {
+    const char *policy; /* a name that balance_policy_find() knows */
+    enum balance_key key;
+    struct str key_name; /* of the header (lower case), cookie or query argument */
+    uint32_t ipv4_bits, ipv6_bits;
+    uint32_t bound_ppm; /* ring_hash: a server's load over its fair share; 0: any */
+    uint32_t decay_ms;  /* peak_ewma: how fast a latency is forgotten */
+};
 
 struct backend_config {
     const char *name;
-    const char *policy; /* a name that balance_policy_find() knows */
-    enum balance_key key;
-    struct str key_name; /* of the header (lower case) or cookie */
+    struct balance_config balance;
     struct server_config *servers;
     uint32_t servers_count;
     uint32_t attempts_max;

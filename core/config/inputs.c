@@ -280,27 +280,19 @@ void take_external_auth(struct loader *l, const struct node *n, void *read, uint
 
 void end_balance(struct loader *l, const struct node *n, void *out)
 {
-    struct balance_input *b = out;
+    static const char *const keyed[] = { "maglev", "ring_hash", "rendezvous" };
+    struct balance_config *b = out;
     const struct node *key = node_get(n, STR("key"));
     if (n->kind == NODE_MAP && !node_get(n, STR("policy")))
         b->policy = "round_robin";
-    bool keyed = b->policy && strcmp(b->policy, "maglev") == 0;
-    if (key && b->policy && !keyed) /* without a policy that one was wrong, and said to be */
-        report_error(l->report, key->key->place, "'key' is for maglev; %s has none", b->policy);
-    if (keyed && !key)
+    bool has_key = false;
+    for (size_t i = 0; b->policy && i < ARRAY_LEN(keyed); i++)
+        has_key = has_key || strcmp(b->policy, keyed[i]) == 0;
+    if (key && b->policy && !has_key) /* without a policy that one was wrong, and said to be */
+        report_error(l->report, key->key->place,
+                     "'key' is for maglev, ring_hash and rendezvous; %s has none", b->policy);
+    if (has_key && !key)
         b->key = KEY_CLIENT_IP;
-}
-
-void take_balance(struct loader *l, const struct node *n, void *read, uint32_t count, void *out)
-{
-    (void)l;
-    (void)n;
-    (void)count;
-    struct backend_config *b = out;
-    const struct balance_input *in = read;
-    b->policy = in->policy;
-    b->key = in->key;
-    b->key_name = in->key_name;
 }
 
 void begin_backend(struct loader *l, const struct node *n, void *out)
@@ -308,7 +300,7 @@ void begin_backend(struct loader *l, const struct node *n, void *out)
     (void)l;
     (void)n;
     struct backend_config *b = out;
-    b->policy = "round_robin";
+    b->balance.policy = "round_robin";
     b->timeouts = (struct timeouts){ 0 };
 }
 

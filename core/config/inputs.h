@@ -74,7 +74,6 @@ extern take_fn take_location, take_cookies;                        /* struct han
 extern take_fn take_rate_limit;                                    /* struct handling */
 extern take_fn take_connection_limit; /* const struct connection_limit_config * */
 extern take_fn take_external_auth;    /* const struct external_auth_config * */
-extern take_fn take_balance;          /* struct backend_config */
 extern take_fn take_bind;     /* struct listener_config; goes to the configuration's binds */
 extern take_fn take_defaults; /* the loader's, whatever out is */
 extern take_fn take_nothing;

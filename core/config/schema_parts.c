@@ -110,27 +110,6 @@ static const struct schema_object server = {
     .end = end_server,
 };
 
-static const struct word policy_words[] = {
-    { "round_robin", 0 },
-    { "maglev", 1 },
-    { NULL, 0 },
-};
-
-static const struct schema_key balance_keys[] = {
-    { KEY("policy"), VALUE(balance_input, policy, value_word_text), .words = policy_words,
-      .otherwise = "round_robin",
-      .doc = "round_robin: in turn, by weight; maglev: the same server for the same key, with "
-             "little movement when servers come and go." },
-    { KEY("key"), EXAMPLE("cookie:session"), VALUE_WHOLE(value_balance_key),
-      .otherwise = "client_ip, for maglev",
-      .doc = "What maglev goes by: client_ip, uri, header:NAME or cookie:NAME." },
-};
-static const struct schema_object balance = {
-    OBJECT_OF("balance", balance_input, balance_keys),
-    .shorthand = "policy",
-    .end = end_balance,
-};
-
 static const struct schema_key pool_keys[] = {
     { KEY("idle"), VALUE(backend_config, pool_idle_max, value_number), DEFAULT(POOL_IDLE_MAX),
       BOUNDS(0, 100000),
@@ -201,8 +180,9 @@ static const struct schema_key backend_keys[] = {
     { KEY("servers"), EXAMPLE("[\"10.0.0.1:9000\", { address: \"10.0.0.2:9000\", weight: 2 }]"),
       LIST_OF(backend_config, servers, server), .required = true,
       .doc = "The servers: addresses, or maps with address, weight and name." },
-    { KEY("balance"), EXAMPLE("{ policy: maglev, key: client_ip }"), OBJECT_AT(0, balance),
-      .take = take_balance, .otherwise = "round_robin", .doc = "Which server gets a request." },
+    { KEY("balance"), EXAMPLE("{ policy: maglev, key: client_ip }"),
+      OBJECT(backend_config, balance, schema_balance), .otherwise = "round_robin",
+      .doc = "Which server gets a request." },
     { KEY("tls"), EXAMPLE("{ sni: app.internal, min_version: 1.3 }"),
       OBJECT(backend_config, tls, upstream_tls), .take = take_upstream_tls, .otherwise = "off",
       .doc = "TLS with the servers: on, or how." },

@@ -54,19 +54,16 @@ extern const struct value_type value_path_template; /* struct template that begi
 extern const struct value_type value_rewrite;       /* struct route_config: rewrites, rewrite */
 extern const struct value_type value_host_header;   /* struct handling: host_rule, host_text */
 extern const struct value_type value_status_range;  /* uint16_t[2] */
-extern const struct value_type value_balance_key;   /* struct balance_input: key, key_name */
+extern const struct value_type value_balance_key;   /* struct balance_config: key, key_name */
 
 /* References (references.c). */
 extern const struct value_type value_backend; /* const struct backend_config * */
 extern const struct value_type value_site;    /* const struct site_config * */
 extern const struct value_type value_log;     /* const struct log_config *; "off": NULL */
 
-/* "balance", before it is put into its backend. */
-struct balance_input {
-    const char *policy;
-    enum balance_key key;
-    struct str key_name;
-};
+/* Reads "client_ip", "header:NAME", ...: kind and name. False: it is none. */
+bool balance_key_parse(struct str text, enum balance_key *key, struct str *name);
+#define BALANCE_KEYS "client_ip, path, sni, header:NAME, cookie:NAME, query:NAME"
 
 /* Compiles a pattern of a configuration; NULL: reported. skip: characters of the scalar before it.
  */

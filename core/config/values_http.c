@@ -373,31 +373,45 @@ static void read_status_range(struct loader *l, const struct schema_key *k, cons
 
 /* ---- Balancing ------------------------------------------------------------------------------ */
 
+bool balance_key_parse(struct str text, enum balance_key *key, struct str *name)
+{
+    static const struct {
+        const char *word;
+        enum balance_key key;
+        bool named;
+    } kinds[] = {
+        { "client_ip", KEY_CLIENT_IP, false },
+        { "path", KEY_PATH, false },
+        { "uri", KEY_PATH, false },
+        { "sni", KEY_SNI, false },
+        { "header", KEY_HEADER, true },
+        { "cookie", KEY_COOKIE, true },
+        { "query", KEY_ARGUMENT, true },
+    };
+    const char *colon = memchr(text.ptr, ':', text.len);
+    struct str kind = { text.ptr, colon ? (size_t)(colon - text.ptr) : text.len };
+    *name = (struct str){ colon ? colon + 1 : NULL, colon ? text.len - kind.len - 1 : 0 };
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+        if (!str_eq(kind, str_of(kinds[i].word)) || kinds[i].named != (colon != NULL))
+            continue;
+        *key = kinds[i].key;
+        return !colon || (*key == KEY_ARGUMENT ? name->len > 0 : is_token(*name));
+    }
+    return false;
+}
+
 static void read_balance_key(struct loader *l, const struct schema_key *k, const struct node *n,
                              void *out)
 {
     (void)k;
-    struct balance_input *b = out;
-    const char *colon = memchr(n->text.ptr, ':', n->text.len);
-    struct str kind = { n->text.ptr, colon ? (size_t)(colon - n->text.ptr) : n->text.len };
-    struct str name = { colon ? colon + 1 : NULL, colon ? n->text.len - kind.len - 1 : 0 };
-    b->key = KEY_NONE;
-    if (!colon && str_eq(kind, STR("client_ip")))
-        b->key = KEY_CLIENT_IP;
-    else if (!colon && str_eq(kind, STR("uri")))
-        b->key = KEY_URI;
-    else if (str_eq(kind, STR("header")) && is_token(name))
-        b->key = KEY_HEADER;
-    else if (str_eq(kind, STR("cookie")) && is_token(name))
-        b->key = KEY_COOKIE;
-    else
-        report_error(l->report, n->place,
-                     "'%s' is none of client_ip, uri, header:NAME, cookie:NAME",
-                     quote(n->text).text);
-    if (b->key == KEY_HEADER)
-        b->key_name = lower(l, name);
-    else if (b->key == KEY_COOKIE)
-        b->key_name = load_str(l, name);
+    struct balance_config *b = out;
+    struct str name;
+    if (!balance_key_parse(n->text, &b->key, &name)) {
+        b->key = KEY_NONE;
+        report_error(l->report, n->place, "'%s' is none of " BALANCE_KEYS, quote(n->text).text);
+    } else if (name.len) {
+        b->key_name = b->key == KEY_HEADER ? lower(l, name) : load_str(l, name);
+    }
 }
 
 /* ---- The types ------------------------------------------------------------------------------ */
@@ -509,8 +523,9 @@ const struct value_type value_status_range = {
 };
 const struct value_type value_balance_key = {
     .name = "key",
-    .form = "client_ip, uri, header:NAME or cookie:NAME",
-    .json = "\"type\":\"string\",\"pattern\":\"^(client_ip|uri|(header|cookie):.+)$\"",
-    .bytes = sizeof(struct balance_input),
+    .form = "one of " BALANCE_KEYS,
+    .json = "\"type\":\"string\","
+            "\"pattern\":\"^(client_ip|path|uri|sni|(header|cookie|query):.+)$\"",
+    .bytes = sizeof(struct balance_config),
     .read = read_balance_key,
 };

@@ -30,6 +30,7 @@ static void free_if_unused(struct server *s)
     free((char *)s->name);
     free((char *)s->host_name.ptr);
     free((char *)s->sni.ptr);
+    free(s->load);
     free(s);
 }
 
@@ -107,11 +108,14 @@ static struct server *make(struct worker *w, uint64_t hash, const struct backend
         s->tls = backend->tls;
         tls_context_ref(s->tls);
     }
+    s->load = aligned_alloc(_Alignof(struct server_load), sizeof *s->load);
+    if (s->load)
+        memset(s->load, 0, sizeof *s->load);
     bool named = set_names(s, b, c);
     list_init(&s->idle);
     list_push_back(&w->servers[hash % WORKER_SERVER_LISTS], &s->node);
     w->servers_count++;
-    if (named)
+    if (named && s->load)
         return s;
     free_if_unused(s);
     return NULL;
@@ -166,7 +170,9 @@ static bool take_server(struct backend *b, struct worker *w, uint32_t i)
     s->refs++;
     s->backoff_config = (struct backoff_config){ .min_ns = ms_to_ns(b->config->backoff_min_ms),
                                                  .max_ns = ms_to_ns(b->config->backoff_max_ms) };
+    s->decay_ns = ms_to_ns(b->config->balance.decay_ms);
     b->servers[i] = s;
+    b->loads[i] = s->load;
     return true;
 }
 
@@ -204,17 +210,20 @@ bool backend_init(struct backend *b, const struct backend_config *config, uint32
 {
     CHECK(config->servers_count > 0 && config->servers_count <= SERVERS_MAX);
     *b = (struct backend){ .config = config };
-    const struct balance_policy *policy = balance_policy_find(str_of(config->policy));
+    const struct balance_policy *policy = balance_policy_find(str_of(config->balance.policy));
     CHECK(policy);
+    b->options = (struct balance_options){ .bound = config->balance.bound_ppm / 1e6,
+                                           .decay_ns = ms_to_ns(config->balance.decay_ms) };
     for (uint32_t i = 0; i < config->servers_count; i++)
         if (config->servers[i].weight && config->servers[i].addr.len) {
             b->weighted[i / 64] |= UINT64_C(1) << (i % 64);
             b->weighted_count++;
         }
     b->servers = calloc(config->servers_count, sizeof *b->servers);
+    b->loads = calloc(config->servers_count, sizeof *b->loads);
     b->set = make_set(config);
-    b->balancer = b->set ? policy->create(b->set, NULL, worker) : NULL;
-    return b->servers && b->balancer;
+    b->balancer = b->set ? policy->create(b->set, &b->options, worker) : NULL;
+    return b->servers && b->loads && b->balancer;
 }
 
 void backend_destroy(struct backend *b)
@@ -228,6 +237,7 @@ void backend_destroy(struct backend *b)
     if (b->tls)
         tls_context_unref(b->tls);
     free(b->servers);
+    free(b->loads);
     *b = (struct backend){ 0 };
 }
 
@@ -239,21 +249,48 @@ static struct str header_value(const struct http_head *h, struct str name)
     return f ? head_value(h, f) : (struct str){ 0 };
 }
 
-static struct str key_of(const struct backend_config *config, const struct exchange *ex)
+/* The first bits of the client's address, in `into`. */
+static struct str network_of(const struct balance_config *config, const struct peer_addr *client,
+                             unsigned char into[16])
 {
+    uint32_t bits = client->family == AF_INET    ? config->ipv4_bits
+                    : client->family == AF_INET6 ? config->ipv6_bits
+                                                 : 128;
+    memcpy(into, client->ip, 16);
+    for (uint32_t i = 0; i < 16; i++)
+        if (bits < 8 * (i + 1))
+            into[i] &= bits > 8 * i ? (unsigned char)(0xff00 >> (bits - 8 * i)) : 0;
+    return (struct str){ (const char *)into, 16 };
+}
+
+static struct str sni_of(const struct exchange *ex)
+{
+    struct tls_facts facts;
+    return transport_tls_facts(&ex->client->t, &facts) ? facts.server_name : (struct str){ 0 };
+}
+
+static struct str key_of(const struct balance_config *config, const struct exchange *ex,
+                         unsigned char room[16])
+{
+    struct str value = { 0 };
     switch (config->key) {
     case KEY_CLIENT_IP:
-        return (struct str){ (const char *)ex->client_addr.ip, sizeof ex->client_addr.ip };
+        return network_of(config, &ex->client_addr, room);
     case KEY_HEADER:
         return header_value(&ex->head, config->key_name);
     case KEY_COOKIE:
         return http_cookie(&ex->head, config->key_name);
-    case KEY_URI: /* normal form, without the query: what caches are spread by */
+    case KEY_PATH:
         return ex->target.path;
+    case KEY_ARGUMENT:
+        query_argument(ex->target.query, config->key_name, &value);
+        return value;
+    case KEY_SNI:
+        return sni_of(ex);
     case KEY_NONE:
         break;
     }
-    return (struct str){ 0 };
+    return value;
 }
 
 /* --- picking --- */
@@ -275,8 +312,13 @@ int32_t backend_pick(struct backend *b, struct exchange *ex)
     struct pick_ctx ctx = {
         .now_ns = l->now_ns, .rng = &l->rng, .usable = usable, .usable_count = b->weighted_count
     };
+    ctx.loads = b->loads;
+    if (b->balancer->policy->bounded)
+        for (uint32_t i = 0; i < b->config->servers_count; i++)
+            ctx.inflight += server_load_inflight(b->loads[i]);
     if (b->balancer->policy->keyed) {
-        struct str key = key_of(b->config, ex);
+        unsigned char room[16];
+        struct str key = key_of(&b->config->balance, ex, room);
         ctx.has_key = key.len > 0;
         if (ctx.has_key)
             ctx.key_hash = hash_bytes(key.ptr, key.len, 0);
@@ -328,6 +370,19 @@ void server_connect_failed(struct server *s, uint32_t ticket)
     backoff_failed(&s->backoff, ticket, &s->backoff_config, l->now_ns, &l->rng);
     server_count(s, failed);
     note_state(s, before);
+}
+
+void server_answered(struct server *s, uint16_t status, uint64_t latency_ns)
+{
+    if (status < 500)
+        server_load_answered(s->load, latency_ns, s->w->loop->now_ns, s->decay_ns);
+    else
+        server_load_failed(s->load);
+}
+
+void server_failed(struct server *s)
+{
+    server_load_failed(s->load);
 }
 
 void server_connect_abandoned(struct server *s, uint32_t ticket)

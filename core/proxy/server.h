@@ -37,6 +37,8 @@ struct server {
     struct list idle;      /* of struct upstream.idle_node, the most recently used first */
     struct server_counters *counters; /* in the plan that was committed last of those that list it;
                                          NULL: none lists it (yet, any more) */
+    struct server_load *load;
+    uint64_t decay_ns; /* of its latency */
     struct backoff backoff;
     struct backoff_config backoff_config;
 };
@@ -46,7 +48,9 @@ struct backend {
     struct tls_context *tls; /* NULL: plain HTTP */
     struct server_set *set;
     struct balancer *balancer;
-    struct server **servers; /* by index in the set */
+    struct balance_options options;
+    struct server **servers;    /* by index in the set */
+    struct server_load **loads; /* theirs */
     struct backend_counters *counters;
     struct server_counters *server_counters; /* by index in the set */
     uint32_t weighted_count;
@@ -81,6 +85,10 @@ uint32_t server_connect_begin(struct server *s, uint64_t now_ns);
 void server_connected(struct server *s);
 void server_connect_failed(struct server *s, uint32_t ticket);
 void server_connect_abandoned(struct server *s, uint32_t ticket);
+
+/* It answered with such a status, so long after the request was begun; or it did not. */
+void server_answered(struct server *s, uint16_t status, uint64_t latency_ns);
+void server_failed(struct server *s);
 
 /* One more of a thing that servers count. */
 #define server_count(server, what)                                                                 \

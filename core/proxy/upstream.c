@@ -145,6 +145,7 @@ bool upstream_begin(struct worker *w, struct attempt *a, struct server *s, bool 
         if (!up)
             return false;
     }
+    server_load_begin(s->load);
     up->reused = a->reused = pooled;
     up->a = a;
     a->up = up;
@@ -176,6 +177,7 @@ static struct attempt *detach(struct upstream *up)
     CHECK(a && a->up == up);
     a->up = NULL;
     up->a = NULL;
+    server_load_end(up->server->load);
     up->body_in.m.sink = NULL;
     a->ops->detached(a);
     if (!out_idle(&up->out)) {
@@ -233,7 +235,7 @@ static void begin_request(struct upstream *up)
     up->got_bytes = up->request_sent = up->request_failed = up->keep_alive = false;
     up->collect = (struct head_collect){ 0 };
     up->uses++;
-    up->since_ns = up->t.loop->now_ns;
+    up->since_ns = up->request_ns = up->t.loop->now_ns;
     out_init(&up->out, &up->t, up->a->arena, on_request_sent);
     up->a->ops->connected(up->a);
 }
@@ -295,6 +297,8 @@ static void fail_attempt(struct upstream *up, enum end_reason why)
     bool untouched =
         up->state == UP_CONNECTING || (up->request_failed && up->out.m.sent_bytes == 0);
     struct attempt *a = detach(up);
+    if (why != END_SERVER_STALE && why != END_OVERLOADED)
+        server_failed(up->server);
     close_connection(up, why != END_SERVER_STALE);
     a->ops->failed(a, why, untouched);
 }
@@ -371,6 +375,7 @@ static void final_head(struct upstream *up, const struct http_head *h, uint32_t 
         fail_attempt(up, why);
         return;
     }
+    server_answered(up->server, h->status, up->t.loop->now_ns - up->request_ns);
     up->keep_alive = f.keep_alive;
     struct body_sink *sink = a->ops->respond(a, h, &f, &up->source);
     if (!sink)

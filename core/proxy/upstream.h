@@ -39,8 +39,9 @@ struct upstream {
     struct buf_slice in;       /* received, not consumed */
     struct head_collect collect;
     struct h1_in body_in;
-    struct h1_out out; /* the request */
-    uint64_t since_ns; /* start of the current wait: connect, idle, first byte, next bytes */
+    struct h1_out out;   /* the request */
+    uint64_t since_ns;   /* start of the current wait: connect, idle, first byte, next bytes */
+    uint64_t request_ns; /* when the request was begun to be sent */
     uint32_t uses;
     uint32_t idle_timeout_ms; /* UP_IDLE */
     uint8_t state;            /* enum upstream_state */

@@ -43,7 +43,7 @@ static void check_config(const struct config *c)
     for (uint32_t i = 0; i < c->sites_count; i++)
         check_site(c, &c->sites[i]);
     for (uint32_t i = 0; i < c->backends_count; i++) {
-        CHECK(c->backends[i].servers_count > 0 && c->backends[i].policy);
+        CHECK(c->backends[i].servers_count > 0 && c->backends[i].balance.policy);
         for (uint32_t k = 0; k < c->backends[i].servers_count; k++)
             CHECK(c->backends[i].servers[k].name && c->backends[i].servers[k].host);
     }

@@ -3,10 +3,15 @@
 
 #include <string.h>
 
+#include "balance/balance.h"
+
 #include "core/base/check.h"
 
 /* ---- what all worlds have in common -----------------------------------------------------------
  */
+
+/* Who gets a request may depend on all of them. */
+#define POLICIES 8
 
 static void base(struct world_plan *p, struct sim *s)
 {
@@ -54,8 +59,9 @@ static void base(struct world_plan *p, struct sim *s)
     struct backend_config *backend = &p->config->backends[0];
     handling->via = sim_chance(s, 300);
     handling->forwarded = sim_chance(s, 300);
-    backend->policy = sim_chance(s, 800) ? "round_robin" : "maglev";
-    backend->key = KEY_CLIENT_IP;
+    backend->balance.policy =
+        sim_chance(s, 500) ? "round_robin" : balance_policy_at(sim_below(s, POLICIES))->name;
+    backend->balance.key = KEY_CLIENT_IP;
     if (sim_chance(s, 300))
         backend->pool_idle_max = sim_below(s, 3);
     if (sim_chance(s, 300))

@@ -143,6 +143,88 @@ static void maglev_by_client_address_is_stable(struct wire *w)
         assert_true(count(first, c) >= 2);
 }
 
+static void policies_by_key_are_stable(struct wire *w, const char *policy)
+{
+    three_servers(w);
+    sluice_start(w, "--log off --balance %s:query:user", policy);
+    unsigned by[3] = { 0 };
+    for (unsigned i = 0; i < 60; i++) {
+        char c = who_answers(w, 1, wire_text(w, "/a?x=1&user=%u", i), "")[0];
+        by[c - 'A']++;
+        assert_int_equal(who_answers(w, 1, wire_text(w, "/b?user=%u&x=%u", i, i), "")[0], c);
+    }
+    for (unsigned i = 0; i < 3; i++)
+        assert_in_range(by[i], 5, 40);
+    who_answers(w, 10, "/", "");
+}
+
+static void ring_hash_by_argument_is_stable(struct wire *w)
+{
+    policies_by_key_are_stable(w, "ring_hash");
+}
+
+static void rendezvous_by_argument_is_stable(struct wire *w)
+{
+    policies_by_key_are_stable(w, "rendezvous");
+}
+
+static void a_network_is_one_key(struct wire *w)
+{
+    three_servers(w);
+    sluice_run_config(w, "listeners: { web: { bind: \"$LISTEN\", site: s } }\n"
+                         "sites: { s: { routes: [{ to: b }] } }\n"
+                         "backends: { b: { balance: { policy: maglev, ipv4_prefix: 24 },"
+                         " servers: [$SERVERS] } }\n");
+    char first[256] = "";
+    unsigned by[3] = { 0 };
+    for (unsigned net = 0; net < 30; net++) {
+        for (unsigned i = 1; i < 4; i++) {
+            struct conn *c = client_dial_from(w, wire_text(w, "127.0.%u.%u:0", net, i * 70));
+            say(c, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+            char who = hear_status(c, 200).body[0];
+            hang_up(c);
+            if (i > 1)
+                assert_int_equal(who, first[net]);
+            first[net] = who;
+        }
+        by[first[net] - 'A']++;
+    }
+    for (unsigned i = 0; i < 3; i++)
+        assert_in_range(by[i], 2, 25);
+}
+
+/* ---- by load ---- */
+
+static void random_uses_all(struct wire *w)
+{
+    three_servers(w);
+    sluice_start(w, "--log off --balance random");
+    const char *answers = who_answers(w, 300, "/", "");
+    for (char c = 'A'; c <= 'C'; c++)
+        assert_in_range(count(answers, c), 60, 140);
+}
+
+/* One server has a request that it does not answer: nothing more goes there. */
+static void the_busy_server_is_avoided(struct wire *w, const char *policy)
+{
+    struct origin *busy = origin_open(w), *free_one = origin_answering(w, "B");
+    sluice_start(w, "--log off --balance %s --to %s@256,%s@1", policy, busy->name, free_one->name);
+    say(client_dial(w), "GET / HTTP/1.1\r\nHost: a\r\n\r\n"); /* by weight: to the busy one */
+    struct conn *s = origin_accept(busy);
+    hear_head(s);
+    assert_int_equal(count(who_answers(w, 50, "/", ""), 'B'), 50);
+}
+
+static void least_requests_avoids_the_busy_one(struct wire *w)
+{
+    the_busy_server_is_avoided(w, "least_requests");
+}
+
+static void power_of_two_avoids_the_busy_one(struct wire *w)
+{
+    the_busy_server_is_avoided(w, "power_of_two");
+}
+
 static void a_dead_server_moves_only_its_own_keys(struct wire *w)
 {
     three_servers(w);
@@ -171,6 +253,12 @@ int main(void)
         TEST(maglev_by_cookie_is_stable),
         TEST(maglev_by_uri_is_stable),
         TEST(maglev_by_client_address_is_stable),
+        TEST(ring_hash_by_argument_is_stable),
+        TEST(rendezvous_by_argument_is_stable),
+        TEST(a_network_is_one_key),
+        TEST(random_uses_all),
+        TEST(least_requests_avoids_the_busy_one),
+        TEST(power_of_two_avoids_the_busy_one),
         TEST(a_dead_server_moves_only_its_own_keys),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

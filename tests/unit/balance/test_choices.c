@@ -174,7 +174,8 @@ static void every_policy_picks_only_what_is_usable_and_has_weight(void **state)
         for (uint32_t round = 0; round < 20; round++) {
             uint32_t weights[N_MAX], n = 1 + rng_below(&rng, N_MAX), left = 0;
             for (uint32_t i = 0; i < n; i++)
-                weights[i] = rng_below(&rng, 3) ? rng_below(&rng, SERVER_WEIGHT_MAX) : 0;
+                weights[i] =
+                    rng_below(&rng, 3) ? rng_below(&rng, round % 2 ? SERVER_WEIGHT_MAX : 3) : 0;
             struct fixture *f = fixture_create(p, n, weights, NOT_ONE);
             for (uint32_t i = 0; i < n; i++) {
                 set_usable(f, i, rng_below(&rng, 1 + round % 7) == 0);

@@ -235,7 +235,9 @@ static void all_mistakes_are_said_in_one_run(void **state)
         "app.internal:9000 or unix:/path)\n"
         "12:30: error: '10.0.0.2:x': the port is not a number (write 127.0.0.1:9000, "
         "[::1]:9000, app.internal:9000 or unix:/path)\n"
-        "12:52: error: 'maglevv' is none of round_robin, maglev; did you mean 'maglev'?\n");
+        "12:52: error: 'maglevv' is none of round_robin, random, "
+        "least_requests, power_of_two, peak_ewma, maglev, ring_hash, rendezvous; did you mean "
+        "'maglev'?\n");
 }
 
 int main(void)

@@ -71,8 +71,8 @@ static void the_shortest_configuration_has_the_defaults(void **state)
     assert_null(h->external_auth);
 
     const struct backend_config *b = &c->backends[0];
-    assert_string_equal(b->policy, "round_robin");
-    assert_int_equal(b->key, KEY_NONE);
+    assert_string_equal(b->balance.policy, "round_robin");
+    assert_int_equal(b->balance.key, KEY_NONE);
     assert_int_equal(b->attempts_max, ATTEMPTS_MAX);
     assert_int_equal(b->pool_idle_max, POOL_IDLE_MAX);
     assert_int_equal(b->pool_uses_max, POOL_USES_MAX);
@@ -219,9 +219,9 @@ static void backends_are_described(void **state)
         "servers: [\"unix:/a\", { address: \"[::1]:9\", weight: 256, name: x.y-z_1 }, "
         "app.internal:77]"));
     const struct backend_config *b = &l->config->backends[0];
-    assert_string_equal(b->policy, "maglev");
-    assert_int_equal(b->key, KEY_HEADER);
-    assert_str(b->key_name, "x-user");
+    assert_string_equal(b->balance.policy, "maglev");
+    assert_int_equal(b->balance.key, KEY_HEADER);
+    assert_str(b->balance.key_name, "x-user");
     assert_int_equal(b->pool_idle_max, 0);
     assert_int_equal(b->pool_uses_max, 5);
     assert_int_equal(b->attempts_max, 1);
@@ -237,12 +237,12 @@ static void backends_are_described(void **state)
     assert_string_equal(b->servers[2].host, "app.internal:77");
     unload(l);
     l = load_good(IN_BACKEND("servers: \"10.0.0.1:1\", balance: maglev"));
-    assert_int_equal(l->config->backends[0].key, KEY_CLIENT_IP);
+    assert_int_equal(l->config->backends[0].balance.key, KEY_CLIENT_IP);
     unload(l);
     l = load_good(
         IN_BACKEND("servers: \"10.0.0.1:1\", balance: { policy: maglev, key: cookie:Sid }"));
-    assert_int_equal(l->config->backends[0].key, KEY_COOKIE);
-    assert_str(l->config->backends[0].key_name, "Sid");
+    assert_int_equal(l->config->backends[0].balance.key, KEY_COOKIE);
+    assert_str(l->config->backends[0].balance.key_name, "Sid");
     unload(l);
 }
 

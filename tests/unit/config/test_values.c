@@ -241,15 +241,18 @@ static void wrong_balancing(void **state)
     (void)state;
     static const struct wrong cases[] = {
         { IN_BACKEND("servers: 10.0.0.1:1, balance: magleff"),
-          "2:31: error: 'magleff' is none of round_robin, maglev; did you mean 'maglev'?\n" },
+          "2:31: error: 'magleff' is none of round_robin, random, least_requests, power_of_two, "
+          "peak_ewma, maglev, ring_hash, rendezvous; did you mean 'maglev'?\n" },
         { IN_BACKEND("servers: 10.0.0.1:1, balance: { policy: round_robin, key: uri }"),
-          "2:54: error: 'key' is for maglev; round_robin has none\n" },
+          "2:54: error: 'key' is for maglev, ring_hash and rendezvous; round_robin has none\n" },
         { IN_BACKEND("servers: 10.0.0.1:1, balance: { key: uri }"),
-          "2:33: error: 'key' is for maglev; round_robin has none\n" },
+          "2:33: error: 'key' is for maglev, ring_hash and rendezvous; round_robin has none\n" },
         { IN_BACKEND("servers: 10.0.0.1:1, balance: { policy: maglev, key: header }"),
-          "2:54: error: 'header' is none of client_ip, uri, header:NAME, cookie:NAME\n" },
+          "2:54: error: 'header' is none of client_ip, path, sni, header:NAME, "
+          "cookie:NAME, query:NAME\n" },
         { IN_BACKEND("servers: 10.0.0.1:1, balance: { policy: maglev, key: \"cookie:a b\" }"),
-          "2:54: error: 'cookie:a b' is none of client_ip, uri, header:NAME, cookie:NAME\n" },
+          "2:54: error: 'cookie:a b' is none of client_ip, path, sni, header:NAME, "
+          "cookie:NAME, query:NAME\n" },
         { IN_BACKEND("servers: 10.0.0.1:1, retries: { backoff_min: 2m, backoff_max: 1m }"),
           "2:46: error: '2m': backoff_min (120000 ms) is longer than backoff_max (60000 ms)\n" },
     };
