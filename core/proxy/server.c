@@ -263,7 +263,7 @@ static struct str network_of(const struct balance_config *config, const struct p
     return (struct str){ (const char *)into, 16 };
 }
 
-static struct str sni_of(const struct exchange *ex)
+static struct str client_sni(const struct exchange *ex)
 {
     struct tls_facts facts;
     return transport_tls_facts(&ex->client->t, &facts) ? facts.server_name : (struct str){ 0 };
@@ -286,7 +286,7 @@ static struct str key_of(const struct balance_config *config, const struct excha
         query_argument(ex->target.query, config->key_name, &value);
         return value;
     case KEY_SNI:
-        return sni_of(ex);
+        return client_sni(ex);
     case KEY_NONE:
         break;
     }
