@@ -28,6 +28,7 @@ Verbs
   fuzz TARGET SECONDS   TARGET as in tests/fuzz/fuzz_TARGET.c                   -> build-fuzz/
   demo [--once]         runs until Ctrl-C; --once ends by itself
   bench quick|tls       tables in some minutes; further arguments go to bench/quick.py or tls.py
+  manual                write the generated parts of deploy/manual, deploy/man, deploy/completion
   install [PREFIX]      default /usr/local
   clean [all]           remove the build directories; all: .deps too
   help                  this text
@@ -189,6 +190,12 @@ verb_install() {
     echo "installed: $prefix/bin/sluice"
 }
 
+verb_manual() {
+    need python3
+    compile_release sluice
+    python3 deploy/manual/generate.py build/sluice
+}
+
 verb_clean() {
     rm -rf build build-debug build-asan build-tsan build-fuzz
     [ "${1:-}" != all ] || rm -rf .deps
@@ -212,6 +219,7 @@ sim) verb_sim "$@" ;;
 fuzz) verb_fuzz "$@" ;;
 demo) verb_demo "$@" ;;
 bench) verb_bench "$@" ;;
+manual) verb_manual ;;
 install) verb_install "$@" ;;
 clean) verb_clean "$@" ;;
 help | -h | --help) usage ;;

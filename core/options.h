@@ -45,6 +45,6 @@ int options_proxy(int argc, char **argv, struct config *c);
 
 /* The commands, one where its code is. */
 extern const struct command command_proxy, command_run, command_check, command_reload,
-    command_route, command_help, command_schema, command_version;
+    command_route, command_help, command_schema, command_reference, command_version;
 
 #endif

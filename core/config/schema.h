@@ -33,6 +33,7 @@ struct value_type {
     /* Of types that are numbers: the text for a number of it. */
     void (*format)(uint64_t value, char out[32]);
     const char *example; /* in YAML, for keys that have none of their own */
+    const char *units;   /* "ms, s, m, h or d"; NULL: it has none */
 };
 
 enum shape {
@@ -122,6 +123,10 @@ void schema_print_json(FILE *to);
  * "routes.to", "sites.edge.routes[0].to"). False: there is none; a message with what is near was
  * printed to `error`. */
 void schema_print_keys(FILE *to);
+/* How a key's value is written, in words. */
+void schema_print_form(FILE *to, const struct schema_key *k);
+/* Whether its value may hold variables. */
+bool schema_has_variables(const struct schema_key *k);
 bool schema_print_help(FILE *to, FILE *error, const char *name);
 
 #endif

@@ -40,7 +40,7 @@ static void print_words(FILE *to, const struct schema_key *k, const char *last)
         fprintf(to, " or %s", last);
 }
 
-static void print_form(FILE *to, const struct schema_key *k)
+void schema_print_form(FILE *to, const struct schema_key *k)
 {
     const char *form =
         k->type && !(k->words && !k->type->json && k->min == k->max) ? k->type->form : "";
@@ -107,7 +107,7 @@ static size_t first_sentence(const char *text)
     return len && text[len - 1] == '.' ? len - 1 : len;
 }
 
-static bool has_variables(const struct schema_key *k)
+bool schema_has_variables(const struct schema_key *k)
 {
     return k->type == &value_template || k->type == &value_response_template ||
            k->type == &value_body_template || k->type == &value_path_template ||
@@ -214,7 +214,7 @@ static void print_found(FILE *to, const struct found *f)
     fputc('\n', to);
     print_wrapped(to, f->key->doc, 2);
     fputs("\n  Form:    ", to);
-    print_form(to, f->key);
+    schema_print_form(to, f->key);
     fputc('\n', to);
     print_bounds(to, f->key);
     print_default(to, f->key);
@@ -222,7 +222,7 @@ static void print_found(FILE *to, const struct found *f)
     fprintf(to, "  Since:   %s\n", f->key->since);
     if (f->key->object)
         print_members(to, f->key->object);
-    if (has_variables(f->key))
+    if (schema_has_variables(f->key))
         print_variables(to);
 }
 

@@ -399,6 +399,7 @@ const struct value_type value_duration = {
     .read = read_duration,
     .format = format_duration,
     .example = "5s",
+    .units = "ms, s, m, h or d",
 };
 const struct value_type value_seconds = {
     .name = "duration",
@@ -408,6 +409,7 @@ const struct value_type value_seconds = {
     .read = read_seconds,
     .format = format_seconds,
     .example = "10m",
+    .units = "ms, s, m, h or d (whole seconds)",
 };
 const struct value_type value_size = {
     .name = "size",
@@ -417,6 +419,7 @@ const struct value_type value_size = {
     .read = read_size,
     .format = format_size,
     .example = "10MiB",
+    .units = "B, KiB, MiB or GiB",
 };
 const struct value_type value_size32 = {
     .name = "size",
@@ -426,6 +429,7 @@ const struct value_type value_size32 = {
     .read = read_size,
     .format = format_size,
     .example = "16KiB",
+    .units = "B, KiB, MiB or GiB",
 };
 const struct value_type value_percent = {
     .name = "percentage",
@@ -435,6 +439,7 @@ const struct value_type value_percent = {
     .read = read_percent,
     .format = format_percent,
     .example = "10%",
+    .units = "%",
 };
 const struct value_type value_bool = {
     .name = "boolean",
@@ -479,4 +484,5 @@ const struct value_type value_rate = {
     .bytes = sizeof(struct rate),
     .read = read_rate,
     .example = "100/s",
+    .units = "/s, /m, /h or /d",
 };

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the tests of documents share: a place to check configurations in."""
+import contextlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+import yaml
+
+SKIPPED = 77
+
+# What a fragment may refer to.
+BASE = """
+listeners: { web: { bind: "127.0.0.1:8080", site: www } }
+sites: { www: { routes: [{ to: app }] } }
+logs: { access: { to: stdout } }
+backends:
+  app: { servers: ["127.0.0.1:9000"] }
+  api: { servers: ["127.0.0.1:9001"] }
+  auth: { servers: ["127.0.0.1:9002"] }
+  old: { servers: ["127.0.0.1:9003"] }
+  new: { servers: ["127.0.0.1:9004"] }
+"""
+
+PAGE = "<p>$status $request_id</p>\n"
+USERS = "alice:$2y$10$abcdefghijklmnopqrstuuWd7YxSPmQm3y8kUFVzBdQdXh0nN7X0a\n"
+NETWORKS = "# a list\n192.0.2.0/24\n2001:db8::/32\n"
+
+# Files that the documents name, in the folder of the configuration; /etc/sluice is that folder.
+FILES = {
+    "users": USERS, "users.htpasswd": USERS, "office.txt": NETWORKS, "blocked.txt": NETWORKS,
+    "conf.d/empty.yaml": "", "pages/404.html": PAGE, "pages/5xx.html": PAGE, "pages/503.html": PAGE,
+}
+
+
+def base():
+    return yaml.safe_load(BASE)
+
+
+@contextlib.contextmanager
+def folder():
+    """A directory with those files; gone afterwards."""
+    path = tempfile.mkdtemp(prefix="sluice-docs-")
+    try:
+        for name, text in FILES.items():
+            full = os.path.join(path, name)
+            os.makedirs(os.path.dirname(full), exist_ok=True)
+            with open(full, "w", encoding="utf-8") as f:
+                f.write(text)
+        yield path
+    finally:
+        shutil.rmtree(path)
+
+
+def check(sluice, where, text):
+    """The errors of a configuration, and whether it is valid."""
+    path = os.path.join(where, "sluice.yaml")
+    with open(path, "w", encoding="utf-8") as f:
+        f.write(re.sub(r"/etc/sluice\b", where, text))
+    run = subprocess.run([sluice, "check", "--format", "json", "-c", path], capture_output=True,
+                         text=True, timeout=60, check=False,
+                         env=dict(os.environ, WORKERS="4"))
+    answer = json.loads(run.stdout)
+    errors = [f"{m.get('line')}: {m['message']}" for m in answer["messages"]
+              if m["severity"] == "error"]
+    return errors, run.returncode == 0
+
+
+def reference(sluice):
+    return json.loads(subprocess.run([sluice, "reference"], check=True,
+                                     capture_output=True).stdout)
+
+
+def need(*tools):
+    """Skips the test where one is missing."""
+    for tool in tools:
+        if not shutil.which(tool):
+            print(f"{tool} is not installed")
+            sys.exit(SKIPPED)
