@@ -37,13 +37,19 @@ static uint32_t object_number(struct printer *p, const struct schema_object *o)
     return p->objects_count++;
 }
 
+/* "on" and "off" are booleans to most readers of YAML. */
+static const char *boolean_for(const char *word)
+{
+    return strcmp(word, "on") == 0 ? ",true" : strcmp(word, "off") == 0 ? ",false" : "";
+}
+
 static void put_words(FILE *to, const struct schema_key *k)
 {
     fputs("{\"enum\":[", to);
     for (const struct word *w = k->words; w->text; w++) {
         bool number = w->text[0] >= '0' && w->text[0] <= '9';
-        fprintf(to, "%s%s%s%s", w == k->words ? "" : ",", number ? "" : "\"", w->text,
-                number ? "" : "\"");
+        fprintf(to, "%s%s%s%s%s", w == k->words ? "" : ",", number ? "" : "\"", w->text,
+                number ? "" : "\"", boolean_for(w->text));
     }
     fputs("]}", to);
 }

@@ -41,6 +41,21 @@ def base():
     return yaml.safe_load(BASE)
 
 
+def make_certificate(path):
+    """client.key, and client.pem and internal-ca.pem with the certificate and the key."""
+    key, cert = os.path.join(path, "client.key"), os.path.join(path, "client.pem")
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                    "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=example.com", "-days", "30",
+                    "-keyout", key, "-out", cert], check=True, capture_output=True)
+    with open(key, encoding="ascii") as f, open(cert, "a", encoding="ascii") as both:
+        both.write(f.read())
+    for name in ("internal-ca.pem", "site.pem"):
+        shutil.copy(cert, os.path.join(path, name))
+    shutil.copy(key, os.path.join(path, "site.key"))
+    with open(os.path.join(path, "client.pass"), "w", encoding="ascii") as f:
+        f.write("secret\n")
+
+
 @contextlib.contextmanager
 def folder():
     """A directory with those files; gone afterwards."""
@@ -51,6 +66,7 @@ def folder():
             os.makedirs(os.path.dirname(full), exist_ok=True)
             with open(full, "w", encoding="utf-8") as f:
                 f.write(text)
+        make_certificate(path)
         yield path
     finally:
         shutil.rmtree(path)

@@ -16,7 +16,11 @@ import documents
 NAMES = {"listeners": "web", "sites": "www", "backends": "app", "logs": "access"}
 
 # What an object has to have beside any of its keys.
-NEEDS = {"balance": {"policy": "maglev"}, "connection_limit": {"rate": "10/s"}}
+NEEDS = {
+    "backends.NAME.balance": {"policy": "maglev"},
+    "backends.NAME.tls": {"cert": "client.pem"},
+    "sites.NAME.connection_limit": {"rate": "10/s"},
+}
 
 
 def object_at(document, parts, keys):
@@ -38,7 +42,7 @@ def object_at(document, parts, keys):
             elif not many and not isinstance(there, dict):
                 there = here[name] = {}
             here = there[0] if many else there
-            for beside, value in NEEDS.get(name, {}).items():
+            for beside, value in NEEDS.get(path, {}).items():
                 here.setdefault(beside, value)
         for k in keys.get(path, []):
             if k["required"] and k["name"] not in here:
