@@ -385,7 +385,7 @@ static const struct example examples[] = {
     { "sluice proxy --from :8080 --to 127.0.0.1:9000", "proxy one server, without a file" },
     { "sluice proxy --from :8080 --to 127.0.0.1:9000,127.0.0.1:9001@2",
       "two servers; the second gets twice as much" },
-    { "sluice proxy --from :8080 --to 127.0.0.1:9000,127.0.0.1:9001 --balance maglev:uri",
+    { "sluice proxy --from :8080 --to 127.0.0.1:9000,127.0.0.1:9001 --balance maglev:path",
       "the same path, the same server" },
     { "sluice proxy --from :8443 --to unix:/run/app.sock --tls site.pem,site.key",
       "TLS towards clients" },
