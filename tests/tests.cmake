@@ -124,6 +124,8 @@ sluice_unit_test(tests/unit/http/test_forward.c LINK sluice_http)
 sluice_unit_test(tests/unit/http/test_date.c LINK sluice_http)
 sluice_unit_test(tests/unit/http/test_freshness.c LINK sluice_http)
 sluice_unit_test(tests/unit/http/test_condition.c LINK sluice_http)
+sluice_unit_test(tests/unit/cache/test_cache.c LINK sluice_cache)
+sluice_unit_test(tests/unit/cache/test_eviction.c LINK sluice_cache m)
 sluice_program(bench_http LINK sluice_http SOURCES
     tests/unit/http/bench_http.c
 )

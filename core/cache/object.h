@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A stored response, or one that is being stored. Its maker (one thread) appends; everybody else
+ * reads what was published: nothing that was published changes or moves. Once whole it never
+ * changes at all.
+ *
+ * The body lies in chunks. A reader holds the chunk that it reads, a chunk the one after it, the
+ * object its first: so a body that turns out too big to be kept can be let go of at its beginning
+ * while readers are further on. */
+#ifndef SLUICE_CACHE_OBJECT_H
+#define SLUICE_CACHE_OBJECT_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/base/str.h"
+#include "core/cache/reclaim.h"
+#include "core/http/freshness.h"
+
+#define CACHE_HITS_MAX 3
+#define CACHE_LENGTH_UNKNOWN UINT64_MAX
+#define CACHE_CHUNK_BYTES (64 * 1024)
+#define CACHE_FIRST_CHUNK_BYTES (4 * 1024) /* of a body of unknown length; doubling */
+#define CACHE_TAGS_MAX 1024
+
+struct cache_shard;
+
+struct cache_chunk {
+    _Atomic(struct cache_chunk *) next;
+    struct cache_shard *shard; /* whose budget it is of */
+    _Atomic uint32_t refs;
+    _Atomic uint32_t len; /* published */
+    uint32_t cap;         /* bytes of body that it has room for */
+    uint32_t data_off;    /* where they are: from the chunk's own address */
+};
+
+/* The head as it came, with what belongs to it. It is the first chunk of the body, too: a short
+ * body needs no other; that of one of unknown length has no room. */
+struct cache_head {
+    struct cache_chunk chunk;
+    struct freshness fresh;
+    uint64_t length;     /* of the body, declared; or CACHE_LENGTH_UNKNOWN */
+    uint16_t text_len;   /* HTTP/1 response head, its empty line included */
+    uint16_t vary_len;   /* see vary.h */
+    uint16_t tags_count; /* at most CACHE_TAGS_MAX */
+    /* text, vary and body follow the tags */
+    uint16_t tags[];
+};
+
+enum object_state {
+    OBJECT_FILLING, /* head, then body are being published; in the table until it breaks */
+    OBJECT_WHOLE,   /* immutable; in the table until it is evicted or purged */
+    OBJECT_BROKEN,  /* what was published is all there will be; out of the table */
+    OBJECT_PASS,    /* says only that such requests are not to wait for each other */
+};
+
+enum object_queue { QUEUE_NONE, QUEUE_SMALL, QUEUE_MAIN };
+
+struct cache_object {
+    _Atomic(struct cache_object *) chain; /* of its bucket */
+    union {
+        struct {
+            struct cache_object *newer, *older; /* in its queue */
+        };
+        struct retired retired; /* out of the table, and so of its queue */
+    };
+    _Atomic(struct cache_head *) head; /* NULL: it has not come yet */
+    union {
+        _Atomic uint64_t published; /* bytes of the body */
+        uint64_t pass_until_s;      /* OBJECT_PASS */
+    };
+    struct cache_shard *shard;
+    uint64_t hash;              /* of the URL part of the key */
+    _Atomic uint32_t refs;      /* the table, the maker, each reader */
+    _Atomic uint32_t unstarted; /* readers that have yet to come to the first chunk */
+    uint32_t purge_seq;         /* of the cache, when it was begun */
+    uint16_t url_len, rest_len; /* of the key, which follows */
+    _Atomic uint8_t state;      /* enum object_state */
+    _Atomic uint8_t hits;       /* since it was last looked at for eviction */
+    _Atomic bool soft_purged;   /* stale, whatever its head says */
+    _Atomic bool removed;       /* out of the table: nobody new finds it */
+    uint8_t queue;              /* enum object_queue */
+    char key[];
+};
+
+static inline struct str object_url(const struct cache_object *o)
+{
+    return (struct str){ o->key, o->url_len };
+}
+
+static inline struct str object_rest(const struct cache_object *o)
+{
+    return (struct str){ o->key + o->url_len, o->rest_len };
+}
+
+static inline enum object_state object_state(const struct cache_object *o)
+{
+    return (enum object_state)atomic_load_explicit(&o->state, memory_order_acquire);
+}
+
+static inline struct cache_head *object_head(const struct cache_object *o)
+{
+    return atomic_load_explicit(&o->head, memory_order_acquire);
+}
+
+static inline uint8_t *chunk_data(const struct cache_chunk *c)
+{
+    return (uint8_t *)(uintptr_t)c + c->data_off;
+}
+
+static inline struct str cache_head_text(const struct cache_head *h)
+{
+    return (struct str){ (const char *)(h->tags + h->tags_count), h->text_len };
+}
+
+static inline struct str cache_head_vary(const struct cache_head *h)
+{
+    return (struct str){ (const char *)(h->tags + h->tags_count) + h->text_len, h->vary_len };
+}
+
+/* One more reader, by somebody who is one. */
+void object_ref(struct cache_object *o);
+
+/* The last one frees it. o may be NULL. */
+void object_unref(struct cache_object *o);
+
+/* --- reading --- */
+
+/* Where a reader is. */
+struct cache_cursor {
+    struct cache_chunk *chunk; /* held; NULL: at the beginning */
+    uint32_t off;              /* in it */
+};
+
+/* At the beginning of an object that the reader has a reference of; that object must outlive the
+ * cursor's first read. */
+void cursor_begin(struct cache_cursor *c, struct cache_object *o);
+
+/* The next published bytes, up to max of them: *n, at the address given, in c->chunk, and moves
+ * past them. NULL: there are none now. The bytes stay while the chunk is held: chunk_ref() keeps
+ * it. */
+const uint8_t *cursor_read(struct cache_cursor *c, struct cache_object *o, uint32_t max,
+                           uint32_t *n);
+
+/* Lets go of the chunk. */
+void cursor_end(struct cache_cursor *c, struct cache_object *o);
+
+void chunk_ref(struct cache_chunk *c);
+void chunk_unref(struct cache_chunk *c);
+
+/* The body of a whole object, if all of it stands in one piece in its head's block; else NULL. */
+const uint8_t *object_small_body(const struct cache_object *o, uint32_t *n);
+
+/* --- making: by one thread, between cache_begin() and one of its ends (cache.h) --- */
+
+struct cache_maker {
+    struct cache_object *o;   /* one reference */
+    struct cache_chunk *last; /* held; NULL: the head has not come */
+    struct cache_chunk *tail; /* after maker_let_go(): held; every reader before it is gone */
+    uint64_t tail_bytes;      /* of the body before the tail */
+    bool letting_go;
+};
+
+struct cache_head_parts {
+    struct str text, vary;
+    const uint16_t *tags;
+    uint32_t tags_count;
+    struct freshness fresh;
+    uint64_t length;
+    struct cache_object *body_of; /* validated: the body is that whole object's; NULL: own */
+};
+
+/* Publishes the head. False without memory. */
+bool maker_head(struct cache_maker *m, const struct cache_head_parts *parts);
+
+/* Publishes body bytes (they are copied). False without memory, or when they are more than was
+ * declared. */
+bool maker_data(struct cache_maker *m, const void *bytes, uint32_t n);
+
+/* A body of unknown length will not be stored after all: chunks that every reader is past go from
+ * now on. No new reader may come. */
+void maker_let_go(struct cache_maker *m);
+
+/* Bytes of the body that are held in memory: all, or after maker_let_go() those that some reader
+ * still needs. */
+uint64_t maker_held_bytes(struct cache_maker *m);
+
+#endif
