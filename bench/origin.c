@@ -9,10 +9,6 @@
 
 #include "bench/origin.h"
 
-struct options {
-    const char *name;
-};
-
 static void usage(FILE *to)
 {
     fputs("  sluice-origin --listen 127.0.0.1:9000\n"
@@ -24,6 +20,8 @@ static void usage(FILE *to)
           "  --listen ADDR[,...]    where to listen: IP:PORT, :PORT (0: any port) or unix:PATH\n"
           "  --name NAME            told in the X-Origin field (default origin)\n"
           "  --workers N            threads, each with its ring (default 1)\n"
+          "  --keep-alive-requests N   closes a connection after so many\n"
+          "  --keep-alive-idle MS      ... that waits for so long\n"
           "  --help                 this text\n"
           "\n"
           "Paths; bodies are \"" PATTERN "\" over and over:\n",
@@ -32,12 +30,14 @@ static void usage(FILE *to)
 }
 
 /* 0 to go on, else the exit code + 1. */
-static int read_options(int argc, char **argv, struct server *s, struct options *o)
+static int read_options(int argc, char **argv, struct server *s, struct origin_options *o)
 {
     static const struct option names[] = {
         { "listen", required_argument, NULL, 'l' },
         { "name", required_argument, NULL, 'n' },
         { "workers", required_argument, NULL, 'w' },
+        { "keep-alive-requests", required_argument, NULL, 'k' },
+        { "keep-alive-idle", required_argument, NULL, 'i' },
         { "help", no_argument, NULL, 'h' },
         { 0 },
     };
@@ -57,6 +57,14 @@ static int read_options(int argc, char **argv, struct server *s, struct options 
         case 'w':
             ok = server_count_option("--workers", optarg, SERVER_WORKERS_MAX, &s->worker_count);
             break;
+        case 'k':
+            ok = server_count_option("--keep-alive-requests", optarg, 1000000000,
+                                     &o->keep_alive_requests);
+            break;
+        case 'i':
+            ok = server_count_option("--keep-alive-idle", optarg, 24 * 3600 * 1000,
+                                     &o->keep_alive_idle_ms);
+            break;
         case 'h':
             usage(stdout);
             return 1;
@@ -75,7 +83,7 @@ static int read_options(int argc, char **argv, struct server *s, struct options 
 
 static void start(struct server_worker *sw)
 {
-    const struct options *o = sw->server->user;
+    const struct origin_options *o = sw->server->user;
     struct origin_worker *w = calloc(1, sizeof *w);
     char *fields;
     CHECK(w);
@@ -87,6 +95,7 @@ static void start(struct server_worker *sw)
         memcpy(w->pattern + i, PATTERN, PATTERN_PERIOD);
     w->fields = (struct str){ fields, (size_t)len };
     w->loop = sw->loop;
+    w->options = o;
     list_init(&w->connections);
     slab_init(&w->slab, sizeof(struct connection), 0);
     sw->user = w;
@@ -112,7 +121,7 @@ static void end(struct server_worker *sw)
 
 int main(int argc, char **argv)
 {
-    struct options o = { .name = "origin" };
+    struct origin_options o = { .name = "origin" };
     struct server s = {
         .worker_count = 1,
         .user = &o,

@@ -12,10 +12,17 @@
 /* Sent from one place, over and over: wherever a body stands, this much follows in memory. */
 #define PATTERN_BYTES (256 * 1024)
 
+struct origin_options {
+    const char *name;
+    unsigned keep_alive_requests; /* then the connection is closed; 0: no limit */
+    unsigned keep_alive_idle_ms;  /* so long it may wait for the next; 0: no limit */
+};
+
 struct origin_worker {
     struct loop *loop;
     struct list connections;
     struct slab slab;
+    const struct origin_options *options;
     struct str fields; /* of every answer */
     char *pattern;     /* PATTERN_BYTES + PATTERN_PERIOD of the pattern */
     uint64_t accepted, requests;
@@ -25,7 +32,7 @@ enum connection_state {
     AT_HEAD,       /* between requests, or in the middle of a head */
     AT_INTERIM,    /* putting 100 Continue, answer.interim times more */
     AT_BODY_FIRST, /* reading the request's body, to be dropped */
-    AT_DELAY,      /* until the timer */
+    AT_DELAY,      /* until the timer; then `after_delay` */
     AT_ANSWER,     /* about to put the answer's head */
     AT_SEND,       /* the answer's body: body_left to come, direct_left of them next */
     AT_ECHO,       /* the answer's body is the request's */
@@ -38,12 +45,14 @@ struct connection {
     struct list node;
     struct origin_worker *worker;
     int fd;
-    enum connection_state state;
+    enum connection_state state, after_delay;
     bool end_seen; /* the client sends no more */
     bool closing;  /* ops were cancelled; freed when they are joined */
     bool reset;
     struct op rx, tx;
     struct timer delay;
+    struct timer idle; /* between requests, when that is limited */
+    uint64_t requests; /* begun on it */
 
     /* Received and not used yet: at..end, within in or, when a head came in pieces, within partial
      */
@@ -59,6 +68,7 @@ struct connection {
     uint8_t version_minor;
     struct answer answer;
     uint64_t body_left;   /* of pattern */
+    bool dripped;         /* the pause before the next piece is over */
     uint64_t body_at;     /* position in it */
     uint64_t direct_left; /* of body_left: what follows `out` on the wire, never copied */
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "bench/origin_answer.h"
 
+#include <math.h>
+
 #include "core/base/check.h"
 
 const char answer_help[] =
@@ -11,7 +13,12 @@ const char answer_help[] =
     "  /close[/N]             N bytes ended by closing the connection\n"
     "  /status/CODE           that status with a short text\n"
     "  /error/PERCENT         500 for so many of a hundred requests, else as /\n"
-    "  /delay/MS[/...]        after so many milliseconds, what the rest of the path says\n"
+    "  /delay/MS[/...]        after so many milliseconds, what the rest of the path says;\n"
+    "                         MS is a number, A-B (uniform), exp:MEAN, or pareto:LEAST (a\n"
+    "                         heavy tail, alpha 1.5)\n"
+    "  /chance/PERCENT/...    for so many of a hundred requests what the rest says, else as /\n"
+    "  /drip/N[/PIECE[/MS]]   N bytes with Content-Length, in pieces (default 1024 bytes)\n"
+    "                         with a pause (default 10 ms) between them\n"
     "  /echo                  the request: its head and its body as it comes\n"
     "  /upload                the number of bytes in the request's body\n"
     "  /continue[/N]          N times (default 1) 100 Continue, then as /upload\n"
@@ -88,6 +95,56 @@ static bool next_number(struct str *path, uint64_t absent, uint64_t max, uint64_
     return true;
 }
 
+#define DELAY_MS_MAX (UINT64_C(24) * 3600 * 1000)
+#define PARETO_ALPHA 1.5
+
+/* (0, 1] */
+static double uniform(struct rng *rng)
+{
+    return (double)(rng_next(rng) >> 11) * 0x1p-53 + 0x1p-53;
+}
+
+static bool read_number(struct str s, uint64_t *out)
+{
+    return s.len > 0 && next_number(&s, 0, DELAY_MS_MAX, out) && s.len == 0;
+}
+
+static bool has_prefix(struct str s, struct str prefix, struct str *rest)
+{
+    if (s.len < prefix.len || memcmp(s.ptr, prefix.ptr, prefix.len) != 0)
+        return false;
+    *rest = (struct str){ s.ptr + prefix.len, s.len - prefix.len };
+    return true;
+}
+
+/* A delay as the help says, drawn. */
+static bool read_delay(struct str s, struct rng *rng, uint64_t *out)
+{
+    struct str rest;
+    uint64_t low, high;
+    double drawn;
+    if (has_prefix(s, STR("exp:"), &rest)) {
+        if (!read_number(rest, &low))
+            return false;
+        drawn = -log(uniform(rng)) * (double)low;
+    } else if (has_prefix(s, STR("pareto:"), &rest)) {
+        if (!read_number(rest, &low))
+            return false;
+        drawn = (double)low / pow(uniform(rng), 1 / PARETO_ALPHA);
+    } else {
+        const char *dash = s.len ? memchr(s.ptr, '-', s.len) : NULL;
+        if (!dash)
+            return read_number(s, out);
+        struct str first = { s.ptr, (size_t)(dash - s.ptr) };
+        if (!read_number(first, &low) ||
+            !read_number((struct str){ dash + 1, s.len - first.len - 1 }, &high) || high < low)
+            return false;
+        drawn = (double)low + uniform(rng) * (double)(high - low);
+    }
+    *out = drawn < (double)DELAY_MS_MAX ? (uint64_t)(drawn + 0.5) : DELAY_MS_MAX;
+    return true;
+}
+
 #define SIZE_MAX_BYTES (UINT64_C(1) << 50)
 #define HELLO STR("Hello, world!")
 
@@ -101,6 +158,12 @@ static bool chunked(struct answer *a, struct str *path)
 {
     return sized(a, ANSWER_CHUNKED, path) && next_number(path, 4096, SIZE_MAX_BYTES, &a->chunk) &&
            a->chunk > 0;
+}
+
+static bool dripping(struct answer *a, struct str *path)
+{
+    return sized(a, ANSWER_SIZE, path) && next_number(path, 1024, SIZE_MAX_BYTES, &a->chunk) &&
+           a->chunk > 0 && next_number(path, 10, DELAY_MS_MAX, &a->drip_ms) && a->drip_ms > 0;
 }
 
 static bool with_status(struct answer *a, uint64_t absent, struct str *path)
@@ -129,6 +192,8 @@ static bool read_path(struct str path, struct rng *rng, struct answer *a)
     }
     if (str_eq(word, STR("close")))
         return sized(a, ANSWER_UNTIL_CLOSE, &path);
+    if (str_eq(word, STR("drip")))
+        return dripping(a, &path);
     if (str_eq(word, STR("status")))
         return with_status(a, 200, &path);
     if (str_eq(word, STR("error"))) {
@@ -163,18 +228,34 @@ static bool read_path(struct str path, struct rng *rng, struct answer *a)
     return false;
 }
 
+/* Cuts the delays and chances off the front. */
+static bool read_prefixes(struct str *path, struct rng *rng, struct answer *a)
+{
+    for (;;) {
+        struct str rest = *path, word = next_segment(&rest);
+        uint64_t percent, delay_ms;
+        if (str_eq(word, STR("delay"))) {
+            if (!read_delay(next_segment(&rest), rng, &delay_ms))
+                return false;
+            a->delay_ms += delay_ms;
+        } else if (str_eq(word, STR("chance"))) {
+            if (!next_number(&rest, 100, 100, &percent))
+                return false;
+            if (rng_below(rng, 100) >= percent)
+                rest.len = 0;
+        } else {
+            return true;
+        }
+        *path = rest;
+    }
+}
+
 struct answer answer_for(struct str target, struct rng *rng)
 {
     struct answer a = { .status = 200, .text = HELLO };
     const char *query = memchr(target.ptr, '?', target.len);
     struct str path = { target.ptr, query ? (size_t)(query - target.ptr) : target.len };
-    struct str rest = path;
-    bool ok = true;
-    if (str_eq(next_segment(&rest), STR("delay"))) {
-        ok = next_number(&rest, 0, 24 * 3600 * 1000, &a.delay_ms);
-        path = rest;
-    }
-    if (!ok || !read_path(path, rng, &a))
+    if (!read_prefixes(&path, rng, &a) || !read_path(path, rng, &a))
         a = (struct answer){ .status = 404, .text = STR("No such path here.\n") };
     return a;
 }

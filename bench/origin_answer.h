@@ -28,8 +28,9 @@ struct answer {
     struct str text;
     uint64_t size;
     uint64_t chunk;
-    uint64_t delay_ms;
-    uint64_t interim; /* 100 (Continue) responses before it */
+    uint64_t delay_ms; /* before it */
+    uint64_t drip_ms;  /* between pieces of `chunk` bytes */
+    uint64_t interim;  /* 100 (Continue) responses before it */
     bool trailers;
     bool early; /* before the request's body is read, which is dropped afterwards */
     bool reset; /* RST instead of, or in the middle of, the answer */

@@ -28,6 +28,7 @@ static void free_connection(struct connection *c)
 {
     struct origin_worker *w = c->worker;
     timer_remove(&w->loop->timers, &c->delay);
+    timer_remove(&w->loop->timers, &c->idle);
     buf_unref(c->in);
     buf_unref(c->out_buf);
     free(c->partial);
@@ -107,6 +108,13 @@ static void take_input(struct connection *c, struct buf *buf, uint32_t len)
 
 /* ---- steps ---- */
 
+static void limit_idle(struct connection *c)
+{
+    uint64_t limit_ms = c->worker->options->keep_alive_idle_ms;
+    if (limit_ms > 0)
+        loop_timer_set(c->worker->loop, &c->idle, c->worker->loop->now_ns + ms_to_ns(limit_ms));
+}
+
 static size_t room(const struct connection *c)
 {
     return (size_t)(c->out.end - c->out.at);
@@ -174,7 +182,7 @@ static void put_answer(struct connection *c)
     c->state = AT_SEND;
     c->body_left = a->size;
     c->body_at = 0;
-    if (a->body != ANSWER_CHUNKED)
+    if (a->body != ANSWER_CHUNKED && a->drip_ms == 0)
         put_direct(c, c->body_left);
 }
 
@@ -217,8 +225,16 @@ static enum step step_send(struct connection *c)
     const struct answer *a = &c->answer;
     if (a->body == ANSWER_CHUNKED && c->body_at > 0)
         put_chunk_end(c);
+    if (c->body_left > 0 && a->drip_ms > 0 && c->body_at > 0 && !c->dripped) {
+        c->answer.delay_ms = a->drip_ms;
+        c->dripped = true;
+        c->state = AT_DELAY;
+        c->after_delay = AT_SEND;
+        return STEP_AGAIN;
+    }
     if (c->body_left > 0) {
         uint64_t bytes = a->chunk < c->body_left ? a->chunk : c->body_left;
+        c->dripped = false;
         put_chunk_size(c, bytes);
         put_direct(c, bytes);
         return STEP_AGAIN;
@@ -293,6 +309,10 @@ static void begin_request(struct connection *c, const struct request *r)
     c->request_body = r->body;
     c->request_body_bytes = 0;
     c->keep_alive = r->keep_alive;
+    if (++c->requests == c->worker->options->keep_alive_requests)
+        c->keep_alive = false;
+    loop_timer_set(c->worker->loop, &c->idle, TIMER_NEVER);
+    c->after_delay = AT_ANSWER;
     c->version_minor = r->version_minor;
     c->answer = answer_for(r->target, &c->worker->loop->rng);
     c->head_only = str_eq(r->method, STR("HEAD")) || answer_is_bodiless(c->answer.status);
@@ -358,7 +378,7 @@ static enum step step_delay(struct connection *c)
                            c->worker->loop->now_ns + ms_to_ns(c->answer.delay_ms));
         return STEP_WAIT;
     }
-    c->state = AT_ANSWER;
+    c->state = c->after_delay;
     return STEP_AGAIN;
 }
 
@@ -376,6 +396,8 @@ static enum step step_end(struct connection *c)
 {
     bool goes_on = c->keep_alive && !c->answer.reset;
     c->state = goes_on ? AT_HEAD : AT_CLOSE;
+    if (goes_on)
+        limit_idle(c);
     return STEP_AGAIN;
 }
 
@@ -534,6 +556,14 @@ static void delay_over(struct timer *t, uint64_t now_ns)
     run(c);
 }
 
+static void idle_over(struct timer *t, uint64_t now_ns)
+{
+    struct connection *c = container_of(t, struct connection, idle);
+    (void)now_ns;
+    if (!c->closing && c->state == AT_HEAD && !c->at)
+        close_connection(c, false);
+}
+
 void connection_accepted(struct server_worker *sw, int fd)
 {
     struct origin_worker *w = sw->user;
@@ -546,6 +576,7 @@ void connection_accepted(struct server_worker *sw, int fd)
     op_init(&c->rx, received);
     op_init(&c->tx, sent);
     timer_init(&c->delay, delay_over);
+    timer_init(&c->idle, idle_over);
     list_push_back(&w->connections, &c->node);
     w->accepted++;
     op_recv(w->loop, &c->rx, fd);

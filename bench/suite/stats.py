@@ -50,6 +50,19 @@ def compare(a, b, seed=1):
     return interval(ratios(a, b), random.Random(seed))
 
 
+def unpaired(a, b, seed=1):
+    """The interval of the ratio of medians, of values that are no pairs: of two runs."""
+    if not a or not b:
+        raise ValueError("no values")
+    rng = random.Random(seed)
+    found = sorted(statistics.median(rng.choices(a, k=len(a)))
+                   / statistics.median(rng.choices(b, k=len(b))) for _ in range(RESAMPLES))
+    tail = (1 - LEVEL) / 2
+    return Interval(statistics.median(a) / statistics.median(b),
+                    found[round(tail * (RESAMPLES - 1))],
+                    found[round((1 - tail) * (RESAMPLES - 1))], min(len(a), len(b)))
+
+
 def verdict(measured, limit):
     """Of the claim "at most limit": the data decide only when the whole interval is on one
     side."""

@@ -4,6 +4,7 @@ import contextlib
 import ctypes
 import os
 import random
+import shlex
 import signal
 import socket
 import subprocess
@@ -36,14 +37,28 @@ def end_with_parent():
     LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
 
 
-def spawn(command, cpu, **options):
-    """Starts a command on one CPU, out of the reach of the terminal's Ctrl-C."""
-    return subprocess.Popen(pinned(command, cpu), stdin=options.pop("stdin", subprocess.DEVNULL),
+def spawn(command, cpus, **options):
+    """Starts a command on CPUs, as taskset writes them, out of the reach of the terminal's
+    Ctrl-C."""
+    return subprocess.Popen(pinned(command, cpus), stdin=options.pop("stdin", subprocess.DEVNULL),
                             start_new_session=True, preexec_fn=end_with_parent, **options)
 
 
-def pinned(command, cpu):
-    return ["taskset", "-c", str(cpu), *command]
+def pinned(command, cpus):
+    return ["taskset", "-c", str(cpus), *command] if cpus else list(command)
+
+
+def shown(command):
+    """As a shell would take it."""
+    return " ".join(shlex.quote(word) for word in command)
+
+
+def first_line(command):
+    """Of what a command prints, to either stream."""
+    run = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                         timeout=10, check=False)
+    lines = run.stdout.splitlines()
+    return lines[0].strip() if lines else ""
 
 
 def stop(process, sign=signal.SIGTERM):

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""sluice, the null relay that is its floor, and the origin behind all of them."""
+import os
+import signal
+
+from ..processes import first_line
+from .base import Contender
+
+SLUICE_YAML = """\
+workers: {workers}
+defaults: {{ timeouts: {{ client_idle: 1h, upstream_idle: 1h }} }}
+{logs}
+listeners:
+  bench: {{ bind: "127.0.0.1:{port}", site: bench{tls} }}
+sites:
+  bench: {{ {log}routes: [{{ to: servers }}] }}
+backends:
+  servers: {{ servers: [{servers}] }}
+"""
+
+
+class Sluice(Contender):
+    title = "sluice"
+    variants = {"again": "again", "log": "JSON log"}
+    can = frozenset({"http", "tls", "log", "servers", "reload"})
+    stop_signal = signal.SIGINT  # at once; TERM drains
+
+    def __init__(self, build, words=(), spec=""):
+        super().__init__(build, words, spec)
+        self.program = os.path.join(build, "sluice")
+
+    def version(self):
+        return first_line([self.program, "--version"])
+
+    def prepare(self, setup):
+        access = os.path.join(setup.home, "access.log")
+        logged = setup.log or "log" in self.words
+        if os.path.exists(access):
+            os.unlink(access)
+        if setup.certificate:
+            return [self.program, "proxy", "--from", f"127.0.0.1:{setup.port}", "--to",
+                    ",".join(f"127.0.0.1:{port}" for port in setup.servers),
+                    "--log", f"json:{access}" if logged else "off", "--workers",
+                    str(setup.workers), "--timeout", "client_idle=1h", "--timeout",
+                    "upstream_idle=1h", "--tls",
+                    f"{setup.certificate.chain},{setup.certificate.key}"]
+        path = self.write_configuration(
+            "sluice.yaml", SLUICE_YAML, workers=setup.workers, port=setup.port, tls="",
+            logs=f"logs: {{ access: {{ to: {access} }} }}" if logged else "",
+            log="log: access, " if logged else "",
+            servers=", ".join(f'"127.0.0.1:{port}"' for port in setup.servers))
+        return [self.program, "run", "-c", path]
+
+    def reload(self):
+        self.process.send_signal(signal.SIGHUP)
+
+
+class NullRelay(Contender):
+    """The floor: the same loop without HTTP."""
+    title = "null relay"
+    variants = {"copy": "copy", "splice": "splice", "again": "again", "slow": "10 % slower"}
+    can = frozenset({"http"})
+
+    def __init__(self, build, words=(), spec=""):
+        super().__init__(build, words, spec)
+        self.program = os.path.join(build, "sluice-null-relay")
+
+    def prepare(self, setup):
+        strategy = "splice" if "splice" in self.words else "copy"
+        return [self.program, "--from", f"127.0.0.1:{setup.port}", "--to", setup.server(),
+                "--strategy", strategy, "--workers", str(setup.workers)]
+
+
+class Origin(Contender):
+    """The server behind all of them; asked directly it shows what the load costs without a
+    proxy."""
+    title = "direct"
+    can = frozenset({"http"})
+    proxy = False
+
+    def __init__(self, build, words=(), spec=""):
+        super().__init__(build, words, spec)
+        self.program = os.path.join(build, "sluice-origin")
+
+    def prepare(self, setup):
+        return [self.program, "--listen", f"127.0.0.1:{setup.port}"]
+
+
+
