@@ -15,7 +15,7 @@ usage() {
   ./build.sh build                    build/sluice, optimised; what is missing is installed first
   ./build.sh test                     everything CI checks: release and ASan+UBSan
   ./build.sh fuzz request_head 60     fuzz the request parser for a minute
-  ./build.sh bench quick              CPU per request beside nginx and HAProxy
+  ./build.sh bench                    the standard comparison with nginx, HAProxy and others
 
 Verbs
   deps                  install packages, build liburing and wolfSSL, nothing else
@@ -27,7 +27,8 @@ Verbs
   sim [OPTION...]       the simulator: --exchanges N --seed S
   fuzz TARGET SECONDS   TARGET as in tests/fuzz/fuzz_TARGET.c                   -> build-fuzz/
   demo [--once]         runs until Ctrl-C; --once ends by itself
-  bench quick|tls       tables in some minutes; further arguments go to bench/quick.py or tls.py
+  bench [VERB ...]      sluice-bench (compare, target, latency, ...; `bench --help`); without a verb the
+                        standard comparison, under 10 minutes            -> build/bench/
   manual                write the generated parts of deploy/manual, deploy/man, deploy/completion
   install [PREFIX]      default /usr/local
   clean [all]           remove the build directories; all: .deps too
@@ -169,14 +170,12 @@ verb_demo() {
     exec deploy/demo.sh build "$@"
 }
 
+# Debian's Python, whose packages the suite uses.
 verb_bench() {
-    case "${1:-}" in
-    quick | tls) ;;
-    *) die "usage: ./build.sh bench quick|tls [OPTION...]" ;;
-    esac
-    need "${BENCH_PACKAGES[@]}" openssl
+    need "${BENCH_PACKAGES[@]}"
     compile_release programs
-    exec python3 "bench/$1.py" "${@:2}"
+    [ $# -gt 0 ] || set -- compare
+    exec /usr/bin/python3 bench/sluice-bench "$@"
 }
 
 verb_install() {

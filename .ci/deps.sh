@@ -23,7 +23,8 @@ BUILD_PACKAGES=(gcc libc6-dev make cmake ninja-build pkg-config libjemalloc-dev 
     libyaml-dev libpcre2-dev)
 TEST_PACKAGES=(libcmocka-dev openssl curl gnutls-bin python3 python3-yaml python3-jsonschema)
 DEMO_PACKAGES=(curl)
-BENCH_PACKAGES=(python3 nginx haproxy wrk apache2-utils curl)
+BENCH_PACKAGES=(python3 python3-matplotlib openssl wrk nghttp2-client nginx haproxy varnish apache2 caddy
+    lighttpd squid hitch)
 
 as_root() {
     if [ "$(id -u)" -eq 0 ]; then
@@ -70,7 +71,7 @@ apt_install_quietly() {
         trap - EXIT
     fi
     if [ -d /run/systemd/system ]; then
-        for unit in nginx haproxy; do
+        for unit in nginx haproxy varnish apache2 caddy lighttpd squid hitch; do
             case " $* " in *" $unit "*) as_root systemctl disable "$unit" ;; esac
         done
     fi

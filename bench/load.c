@@ -60,6 +60,7 @@ static void end_worker(struct load_worker *w)
 {
     load_connections_free(w);
     if (w->options->tls) {
+        tls_resume_clear(&w->resume);
         tls_context_unref(w->context);
         tls_worker_destroy(&w->tls);
     }
@@ -161,6 +162,7 @@ static void print_total(struct load_worker *workers, unsigned count)
         sum->received_bytes += w->received_bytes;
         sum->retries += w->retries;
         sum->opened += w->opened;
+        sum->resumed += w->resumed;
         sum->queue_max += w->queue_max;
         sum->next_index += w->next_index;
         for (unsigned e = 0; e < LOAD_ERRORS; e++)
@@ -172,10 +174,11 @@ static void print_total(struct load_worker *workers, unsigned count)
     if (o->trace && seconds > 0)
         offered = (double)sum->next_index / seconds;
     printf("{\"sent\":%" PRIu64 ",\"done\":%" PRIu64 ",\"seconds\":%.6f,\"offered\":%.3f,"
-           "\"received_bytes\":%" PRIu64 ",\"connections_opened\":%" PRIu64 ",\"retries\":%" PRIu64
+           "\"received_bytes\":%" PRIu64 ",\"connections_opened\":%" PRIu64
+           ",\"sessions_resumed\":%" PRIu64 ",\"retries\":%" PRIu64
            ",\"queue_max\":%zu,\"late_p95_us\":%" PRIu64 ",\"saturated\":\"%s\",\"errors\":{",
            sum->next_index, sum->done, seconds, offered, sum->received_bytes, sum->opened,
-           sum->retries, sum->queue_max, hdr_share_us(&sum->lateness, LATE_SHARE),
+           sum->resumed, sum->retries, sum->queue_max, hdr_share_us(&sum->lateness, LATE_SHARE),
            saturated ? saturated : "");
     for (unsigned e = 0; e < LOAD_ERRORS; e++)
         printf("%s\"%s\":%" PRIu64, e ? "," : "", load_error_words[e], sum->errors[e]);

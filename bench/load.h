@@ -50,7 +50,7 @@ struct load_options {
     struct addr to;
     struct str host; /* for the Host field */
     char server_name[256];
-    bool tls, new_connections, poisson;
+    bool tls, no_resumption, new_connections, poisson;
     double rate; /* requests/s of all threads; 0: as many as the connections carry */
     double seconds;
     unsigned connections, threads;
@@ -112,6 +112,7 @@ struct load_worker {
     struct loop *loop;
     struct tls_worker tls;
     struct tls_context *context;
+    struct tls_resume resume;
     struct load_connection *connections;
     unsigned connection_count, down_count; /* down: without a transport */
     struct list free;
@@ -126,7 +127,7 @@ struct load_worker {
     unsigned in_flight;
 
     /* what came of it */
-    uint64_t done, received_bytes, retries, opened, last_done_ns, cpu_ns;
+    uint64_t done, received_bytes, retries, opened, resumed, last_done_ns, cpu_ns;
     uint64_t errors[LOAD_ERRORS];
     struct hdr latency, lateness; /* lateness: of taking a request from the schedule */
     struct interval *intervals;   /* a ring of interval_count, from interval_first on */

@@ -96,7 +96,8 @@ static void open_connection(struct load_connection *c)
         transport_init_plain_client(&c->transport, w->loop, &user);
     else
         CHECK(transport_init_tls_client(&c->transport, &w->tls, &user, w->context,
-                                        str_of(o->server_name)));
+                                        str_of(o->server_name),
+                                        o->no_resumption ? NULL : &w->resume));
     transport_connect(&c->transport, &o->to);
 }
 
@@ -159,11 +160,12 @@ static void look(struct load_connection *c)
 static void on_ready(struct transport *t, int err)
 {
     struct load_connection *c = container_of(t, struct load_connection, transport);
+    c->worker->resumed += !err && transport_tls_resumed(t);
     if (err) {
-        fail(c, transport_tls_failure(t) != TLS_FINE ? LOAD_TLS
-                : err == -ECONNREFUSED               ? LOAD_REFUSED
-                : err == -ECONNRESET                 ? LOAD_RESET
-                                                     : LOAD_CONNECT);
+        fail(c, err == -ECONNREFUSED                   ? LOAD_REFUSED
+                : transport_tls_failure(t) != TLS_FINE ? LOAD_TLS
+                : err == -ECONNRESET                   ? LOAD_RESET
+                                                       : LOAD_CONNECT);
     } else if (c->has_request) {
         send_request(c);
     } else {

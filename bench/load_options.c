@@ -31,6 +31,7 @@ static void usage(FILE *to)
           "  --connections N        at most so many at once (default 64)\n"
           "  --threads N            each with a ring and its share of all (default 1)\n"
           "  --new-connections      one for each request\n"
+          "  --no-resumption        a full TLS handshake for each connection\n"
           "  --arrivals WORD        uniform (default) or poisson\n"
           "  --method WORD          default GET\n"
           "  --body BYTES           of each request\n"
@@ -232,6 +233,7 @@ enum {
     CONNECTIONS,
     THREADS,
     NEW,
+    FULL,
     ARRIVALS,
     METHOD,
     BODY,
@@ -251,6 +253,7 @@ static const struct option names[] = {
     { "connections", required_argument, NULL, CONNECTIONS },
     { "threads", required_argument, NULL, THREADS },
     { "new-connections", no_argument, NULL, NEW },
+    { "no-resumption", no_argument, NULL, FULL },
     { "arrivals", required_argument, NULL, ARRIVALS },
     { "method", required_argument, NULL, METHOD },
     { "body", required_argument, NULL, BODY },
@@ -294,6 +297,9 @@ static bool read_option(int c, const char *text, struct load_options *o, unsigne
         return ok;
     case NEW:
         o->new_connections = true;
+        return true;
+    case FULL:
+        o->no_resumption = true;
         return true;
     case ARRIVALS:
         o->poisson = strcmp(text, "poisson") == 0;

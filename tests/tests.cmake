@@ -152,8 +152,12 @@ sluice_program(bench_count LINK sluice_proxy sluice_ring sluice_random SOURCES
 )
 
 sluice_unit_test(tests/unit/bench/test_origin_request.c SOURCES bench/origin_request.c)
+sluice_unit_test(tests/unit/bench/test_hdr.c SOURCES bench/hdr.c)
+sluice_unit_test(tests/unit/bench/test_load_response.c SOURCES bench/load_response.c bench/origin_request.c)
 if(NOT SLUICE_SANITIZE)
-    sluice_add_test(unit/bench/stats 60 ${Python3_EXECUTABLE} tests/unit/bench/test_stats.py)
+    foreach(name stats histogram loads scenarios diff report)
+        sluice_add_test(unit/bench/${name} 60 ${Python3_EXECUTABLE} tests/unit/bench/test_${name}.py)
+    endforeach()
 endif()
 
 # ---- Simulation: the real stages on a simulated ring --------------------------------------------

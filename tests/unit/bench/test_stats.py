@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The bench's statistics, and how it reads what wrk says."""
+"""The bench's statistics."""
 import os
 import random
 import sys
@@ -9,9 +9,7 @@ import unittest
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../../bench"))
 
-import measure  # noqa: E402
-import stats  # noqa: E402
-from processes import Failure  # noqa: E402
+from suite import stats  # noqa: E402
 
 
 class Orders(unittest.TestCase):
@@ -95,46 +93,19 @@ class Verdicts(unittest.TestCase):
                          "undecided, median beyond")
 
 
-WRK = """\
-Running 2s test @ http://127.0.0.1:8080/
-  1 threads and 64 connections
-  Thread Stats   Avg      Stdev     Max   +/- Stdev
-    Latency     1.14ms    1.19ms  13.59ms   93.40%
-    Req/Sec    62.31k     6.06k   74.40k    70.00%
-  Latency Distribution
-     50%  838.00us
-     75%    1.05ms
-     90%    1.71ms
-     99%    1.02s
-  124106 requests in 2.01s, 14.20MB read
-{errors}Requests/sec:  61742.12
-Transfer/sec:      7.06MB
-"""
+class TwoRuns(unittest.TestCase):
+    def test_values_that_are_no_pairs_have_the_ratio_of_their_medians(self):
+        rng = random.Random(7)
+        old = [rng.gauss(10, 0.2) for _ in range(10)]
+        new = [rng.gauss(11, 0.2) for _ in range(12)]
+        found = stats.unpaired(new, old)
+        self.assertLess(found.low, 1.1)
+        self.assertGreater(found.low, 1.03)
+        self.assertGreater(found.high, 1.1)
 
-
-class Wrk(unittest.TestCase):
-    def test_a_clean_run(self):
-        load = measure.parse_wrk(WRK.format(errors=""))
-        self.assertEqual((load.requests, load.seconds), (124106, 2.01))
-        self.assertEqual((load.p50_ms, load.p99_ms), (0.838, 1020.0))
-        self.assertEqual(load.errors, [])
-
-    def test_socket_errors_are_told_by_kind(self):
-        load = measure.parse_wrk(WRK.format(
-            errors="  Socket errors: connect 0, read 12, write 0, timeout 3\n"))
-        self.assertEqual(load.errors, ["12 read errors", "3 timeout errors"])
-
-    def test_a_wrong_status_is_an_error(self):
-        load = measure.parse_wrk(WRK.format(errors="  Non-2xx or 3xx responses: 7\n"))
-        self.assertEqual(load.errors, ["7 responses of a wrong status"])
-
-    def test_nothing_answered_is_an_error_and_no_speed(self):
-        text = WRK.format(errors="").replace("124106 requests in 2.01s", "0 requests in 2.01s")
-        self.assertEqual(measure.parse_wrk(text).errors, ["no response at all"])
-
-    def test_what_wrk_complains_of_is_passed_on(self):
-        with self.assertRaisesRegex(Failure, "unable to connect"):
-            measure.parse_wrk("unable to connect to 127.0.0.1:8080 Connection refused\n")
+    def test_nothing_cannot_be_compared(self):
+        with self.assertRaises(ValueError):
+            stats.unpaired([], [1.0])
 
 
 if __name__ == "__main__":
