@@ -238,6 +238,9 @@ sluice_wire_test(tests/wire/test_balance.c)
 sluice_wire_test(tests/wire/test_log.c)
 sluice_wire_test(tests/wire/test_scarce.c)
 
+# Every file of deploy/examples, between servers and clients in Python.
+sluice_add_test(wire/examples 240 python3 tests/wire/test_examples.py $<TARGET_FILE:sluice>)
+
 # ---- Documents: what the manual says is so ------------------------------------------------------
 
 if(NOT SLUICE_SANITIZE)

@@ -56,6 +56,7 @@ enum variable {
     VAR_SCHEME,          /* http */
     VAR_PATH,            /* normal form, as the client asked */
     VAR_QUERY,           /* without '?' */
+    VAR_SEARCH,          /* with it; empty: there is no query */
     VAR_URI,             /* path and query */
     VAR_REQUEST_ID,      /* */
     VAR_LISTENER,        /* names of configuration */

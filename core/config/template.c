@@ -25,6 +25,7 @@ static const struct variable_name {
     { "scheme", VAR_SCHEME, false, false, false, "http" },
     { "path", VAR_PATH, false, false, false, "the path asked for, in normal form" },
     { "query", VAR_QUERY, false, false, false, "the query, without '?'" },
+    { "search", VAR_SEARCH, false, false, false, "the query with its '?', or nothing" },
     { "uri", VAR_URI, false, false, false, "path and query" },
     { "request_id", VAR_REQUEST_ID, false, false, true, "the request's id" },
     { "listener", VAR_LISTENER, false, false, false, "the name of the listener" },

@@ -60,6 +60,9 @@ static void write_part(struct out *o, const struct template_part *p, const struc
     case VAR_QUERY:
         out_str(o, without_question_mark(c->target->query));
         return;
+    case VAR_SEARCH:
+        out_str(o, c->target->query);
+        return;
     case VAR_URI:
         out_str(o, c->target->path);
         out_str(o, c->target->query);

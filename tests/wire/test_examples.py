@@ -1,0 +1,336 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Each file of deploy/examples does what it claims: it is run between servers and clients of ours.
+
+    test_examples.py SLUICE [NAME...]
+
+A new example is a function below of its name, with @example(what has to be replaced in it, the
+environment it wants), and says what it has to do."""
+import base64
+import glob
+import json
+import os
+import re
+import sys
+import threading
+import traceback
+
+import examples
+
+TESTS = {}
+
+
+def example(**options):
+    """options: of examples.Example."""
+    def add(test):
+        TESTS[test.__name__.replace("_", "-")] = (test, options)
+        return test
+    return add
+
+
+def equal(got, wanted, what=""):
+    if got != wanted:
+        raise AssertionError(f"{what}: {got!r}, not {wanted!r}")
+
+
+def within(number, least, most, what):
+    if not least <= number <= most:
+        raise AssertionError(f"{what}: {number} is not between {least} and {most}")
+
+
+# ---- The examples ------------------------------------------------------------------------------
+
+@example()
+def edge(x):
+    equal(x.ask("/ping").body, "pong")
+    a = x.ask("/api/users", host="shop.example.com")
+    equal((a.status, a.fields["Server"]), (200, None), "hidden Server")
+    equal(x.last("api")["path"], "/api/users")
+    equal(len({x.ask("/api/users", host="shop.example.com").body for _ in range(8)}), 1,
+          "servers of one client")
+    a = x.ask("/a?b=c", host="example.com")
+    equal((a.status, a.fields["Location"]), (308, "http://shop.example.com/a?b=c"))
+    a = x.ask("/x", host="shop.example.com", listener=1)
+    equal(a.body, "app-1 /x", "the second listener")
+    equal(x.last("app")["headers"]["X-Real-IP"], "127.0.0.1")
+    x.ask("/y?token=secret", host="shop.example.com")
+    lines = x.log_records("access.log", 12)
+    equal([r for r in lines if r["path"] == "/ping"], [], "the log of /ping")
+    equal([r["path"] for r in lines if "secret" in r["path"]], [], "a token in the log")
+    equal(sum("token=REDACTED" in r["path"] for r in lines), 1, "redacted")
+    within(sum(x.ask("/api/", host="a.example.com").status == 429 for _ in range(2000)), 1, 1999,
+           "refused for their rate")
+
+
+@example(replace={"10.20.0.0/16": "127.0.0.5/32"})
+def canary(x):
+    equal(x.ask(fields={"X-Canary": "yes"}).body, "new-1 /")
+    equal(x.ask(fields={"Cookie": "a=b; canary=on"}).body, "new-1 /")
+    equal(x.ask(source="127.0.0.5").body, "new-1 /")
+    connection = x.connect()
+    answers = [x.ask(connection=connection) for _ in range(600)]
+    within(sum(a.fields["X-Version"] == "new" for a in answers), 5, 65, "of 600 at 5 %")
+    equal(all(a.body.startswith(a.fields["X-Version"]) for a in answers), True, "X-Version")
+
+
+@example(replace={"10.0.0.0/8": "127.0.0.5/32"})
+def maintenance(x):
+    equal(x.ask("/healthz").status, 204)
+    equal(x.ask("/").status, 200)
+    equal(x.ask("/status/").status, 403)
+    equal(x.ask("/status/", source="127.0.0.5").body, "status-1 /status/")
+    x.edit("enabled: false", "enabled: true")
+    x.reload()
+    a = x.ask("/")
+    equal((a.status, a.fields["Retry-After"]), (503, "600"))
+    equal("<html" in a.body.lower(), True, "its own page")
+    equal(x.ask("/", source="127.0.0.5").status, 200, "who works on it")
+
+
+@example()
+def static(x):
+    a = x.ask("/assets/site.css")
+    equal((a.status, a.fields["Server"], a.fields["X-Content-Type-Options"]), (200, None, "nosniff"))
+    equal(a.fields["Cache-Control"], "public, max-age=31536000, immutable")
+    equal(x.ask("/logo.svg").fields["Cache-Control"], a.fields["Cache-Control"])
+    equal(x.ask("/about").fields["Cache-Control"], "no-cache")
+    before = x.count("files")
+    for path in ("/.git/config", "/a/.env", "/%2egit/config"):
+        equal(x.ask(path).status, 404, path)
+    a = x.ask("/", method="POST", body="x")
+    equal((a.status, a.fields["Allow"]), (405, "GET, HEAD"))
+    equal(x.ask("/", body="x").status, 413)
+    equal(x.count("files"), before, "requests that reached a server")
+    wanted = r'127\.0\.0\.1 - - \[[^]]+\] "GET /assets/site.css HTTP/1.1" 200 \d+ "-" "-"'
+    lines = x.log_lines("static.log", 8)
+    equal(sum(bool(re.fullmatch(wanted, line)) for line in lines), 1, lines)
+
+
+@example(replace={"10.0.0.0/8": "127.0.0.5/32"})
+def api(x):
+    def verify(request):
+        if request["headers"]["Authorization"] == "Bearer good":
+            return 200, {"X-User": "alice"}, ""
+        return 401, {"WWW-Authenticate": "Bearer"}, "who are you?"
+
+    x.origin("auth").answer = verify
+    host = "api.example.com"
+    a = x.ask("/v1/users", host=host)
+    equal((a.status, a.fields["WWW-Authenticate"], x.count("app")), (401, "Bearer", 0))
+    a = x.ask("/v1/users?q=1", host=host, method="POST", body="name=x",
+              fields={"Authorization": "Bearer good", "X-User": "mallory", "X-Scopes": "all"})
+    r = x.last("app")
+    equal((a.status, r["path"], r["body"], r["headers"]["X-User"], r["headers"]["Authorization"]),
+          (200, "/users?q=1", b"name=x", "alice", None))
+    equal(r["headers"]["X-Scopes"], None, "what only the auth service may say")
+    equal(x.last("auth")["path"], "/verify")
+    equal(x.ask("/v1/users", host=host, method="POST", body="x" * (1 << 20) + "x",
+                fields={"Authorization": "Bearer good"}).status, 413)
+    equal(x.ask("/admin/", host=host).status, 403)
+    a = x.ask("/admin/", host=host, source="127.0.0.5")
+    equal((a.status, a.fields["WWW-Authenticate"].startswith('Basic realm="operators"')), (401, True))
+
+    def basic(text):
+        return {"Authorization": "Basic " + base64.b64encode(text.encode()).decode()}
+
+    equal(x.ask("/admin/", host=host, source="127.0.0.5", fields=basic("operator:wrong")).status, 401)
+    a = x.ask("/admin/", host=host, source="127.0.0.5", fields=basic("operator:correct-horse"))
+    equal((a.status, x.last("app")["headers"]["X-Operator"]), (200, "operator"))
+    equal(x.ask("/health", host=host).status, 200)
+    equal(x.ask("/other", host=host).status, 404)
+
+
+@example()
+def blue_green(x):
+    equal(x.ask(host="green.shop.example.com").body[:5], "green")
+    equal(x.ask(host="blue.shop.example.com").body[:4], "blue")
+    equal(x.ask().fields["X-Live"], "blue")
+    stop, seen, failed = threading.Event(), [], []
+
+    def client():
+        connection = x.connect()
+        while not stop.is_set():
+            try:
+                seen.append(x.ask(connection=connection).fields["X-Live"])
+            except Exception as e:  # pylint: disable=broad-except
+                failed.append(e)
+                return
+
+    clients = [threading.Thread(target=client) for _ in range(4)]
+    for c in clients:
+        c.start()
+    x.edit("to: blue\n        response", "to: green\n        response")
+    x.run("reload", "--socket", x.folder + "/run/admin.sock")
+    equal(x.ask().fields["X-Live"], "green", "after the reload")
+    stop.set()
+    for c in clients:
+        c.join()
+    equal(failed, [], "requests that failed")
+    equal(set(seen) <= {"blue", "green"} and len(seen) > 0, True, "what clients saw")
+
+
+@example()
+def spa(x):
+    equal(x.ask("/api/items?x=1").body, "api-1 /items?x=1")
+    a = x.ask("/main.4f3a.js")
+    equal((a.body, a.fields["Cache-Control"]), ("files-1 /main.4f3a.js", "public, max-age=3600"))
+    for path in ("/", "/orders/17", "/orders/17?tab=items"):
+        a = x.ask(path)
+        equal((a.body[:19], a.fields["Cache-Control"]), ("files-1 /index.html", "no-cache"), path)
+    x.origin("files").answer = lambda r: (404, {}, "no such file")
+    equal(x.ask("/missing.png").status, 404)
+    equal(x.ask("/orders", method="POST", body="x").status, 404)
+
+
+@example(replace={"to: syslog": "to: /var/log/sluice/www.json"})
+def forward_logs(x):
+    x.ask("/health")
+    x.ask("/api/a?token=secret&b=1&session=s", fields={"traceparent": "00-abc", "Accept-Language": "de"})
+    x.origin("api").answer = lambda r: (200, {"X-Cache": "HIT"}, "")
+    x.ask("/api/b")
+    first, second = sorted(x.log_records("api.json", 2), key=lambda r: r["path"])
+    equal((first["path"], first["request_headers"]),
+          ("/api/a?token=REDACTED&b=1&session=REDACTED", {"traceparent": "00-abc", "accept-language": "de"}))
+    equal((second["route"], second["response_headers"]), ("api", {"x-cache": "HIT"}))
+    connection = x.connect()
+    for _ in range(500):
+        x.ask("/page", connection=connection)
+    x.origin("app").close()
+    connection.close()
+    errors = 20
+    for _ in range(errors):
+        equal(x.ask("/broken").status in (502, 503), True, "a dead server")
+    while True:
+        records = x.log_records("www.json", errors)
+        if sum(r["path"] == "/broken" for r in records) == errors:
+            break
+    within(sum(r["path"] == "/page" for r in records), 15, 100, "of 500 at 10 %")
+    equal([r for r in records if r["path"] == "/health"], [], "health checks")
+
+
+@example(replace={"10.20.0.0/16": "127.0.0.50/32"})
+def rate_limit(x):
+    login = [x.ask("/login", method="POST", body="x") for _ in range(6)]
+    equal([a.status for a in login], [200] * 5 + [429])
+    within(int(login[5].fields["Retry-After"]), 1, 12, "Retry-After")
+    equal(x.ask("/login", method="POST", body="x", source="127.0.0.9").status, 200, "another client")
+    connection = x.connect("127.0.0.10")
+    statuses = [x.ask(connection=connection).status for _ in range(100)]
+    equal(statuses, [200] * 100, "a burst")
+    within(sum(x.ask(connection=connection).status == 429 for _ in range(2000)), 1, 2000, "refused")
+    equal(x.ask("/health", connection=connection).status, 204)
+    connection = x.connect("127.0.0.50")
+    equal({x.ask(connection=connection).status for _ in range(400)}, {200}, "the office")
+    open_connections = [x.connect("127.0.0.11") for _ in range(100)]
+    for c in open_connections:
+        equal(x.ask("/health", connection=c).status, 204)
+    try:
+        status = x.ask("/health", source="127.0.0.11").status
+    except OSError:
+        status = "closed"
+    equal(status in ("closed", 429), True, f"the 101st connection: {status}")
+    for c in open_connections:
+        c.close()
+
+
+@example(replace={"192.0.2.0/24": "127.0.0.7/32", "198.51.100.0/24": "127.0.0.8/32"})
+def behind_cdn(x):
+    for cdn in ("127.0.0.7", "127.0.0.8"):
+        a = x.ask(source=cdn, fields={"X-Forwarded-For": "1.2.3.4, 198.18.0.1", "X-Request-Id": "id-1"})
+        h = x.last("app")["headers"]
+        equal((a.status, h["X-Real-IP"], h["X-Came-Through"], h["X-Request-Id"]),
+              (200, "198.18.0.1", cdn, "id-1"))
+        equal(h["X-Forwarded-For"], f"1.2.3.4, 198.18.0.1, {cdn}")
+    equal(x.ask(source="127.0.0.7", fields={"X-Forwarded-For": "203.0.113.5"}).status, 403)
+    x.ask(source="127.0.0.9", fields={"X-Forwarded-For": "203.0.113.5", "X-Request-Id": "id-2"})
+    h = x.last("app")["headers"]
+    equal((h["X-Real-IP"], h["X-Forwarded-For"]), ("127.0.0.9", "127.0.0.9"), "somebody else")
+    equal(h["X-Request-Id"] != "id-2", True, "an id of somebody else")
+    equal(sorted(r["client"] for r in x.log_records("access.log", 4)),
+          ["127.0.0.9", "198.18.0.1", "198.18.0.1", "203.0.113.5"])
+    connection = x.connect("127.0.0.7")
+    within(sum(x.ask(connection=connection, fields={"X-Forwarded-For": "198.18.0.2"}).status == 429
+               for _ in range(1000)), 1, 1000, "one client through the CDN")
+    equal(x.ask(source="127.0.0.7", fields={"X-Forwarded-For": "198.18.0.3"}).status, 200, "another")
+
+
+@example()
+def json_errors(x):
+    def error(answer, status, code):
+        equal((answer.status, answer.fields.get_content_type()), (status, "application/json"))
+        said = json.loads(answer.body)["error"]
+        equal((said["status"], said["code"], len(said["request"])), (status, code, 32))
+
+    html = {"Accept": "text/html"}
+    equal(x.ask("/api/a").status, 200)
+    error(x.ask("/nowhere", fields=html), 404, "not_found")
+    error(x.ask("/api/a", method="DELETE"), 405, "bad_request")
+    error(x.ask("/api/a", method="POST", body="x" * 65537, fields=html), 413, "bad_request")
+    x.origin("app").answer = lambda r: (404, {"Content-Type": "text/plain"}, "the server's own")
+    equal(x.ask("/api/a").body, "the server's own")
+    x.origin("app").close()
+    error(x.ask("/api/a", fields=html), 502, "unavailable")
+
+
+@example()
+def canonical(x):
+    def goes(path, status, location, host="www.example.com", method="GET"):
+        a = x.ask(path, host=host, method=method)
+        equal((a.status, a.fields["Location"]), (status, location), path)
+
+    goes("/a?b=c", 301, "http://www.example.com/a?b=c", host="example.com")
+    goes("/a", 301, "http://www.example.com/a", host="shop.example.net:80")
+    goes("/shop", 308, "/store", method="POST")
+    goes("/shop/shoes/9?size=42", 308, "/store/shoes/9?size=42")
+    goes("/shop/shoes/9", 308, "/store/shoes/9")
+    goes("/about/?a", 301, "http://www.example.com/about?a")
+    goes("/about/", 301, "http://www.example.com/about")
+    goes("//elsewhere.test/", 301, "http://www.example.com//elsewhere.test")
+    equal(x.ask("/").body, "app-1 /")
+    equal(x.ask("/", host="other.test").status, 404)
+
+
+@example(replace={":8000": ":$PORT"}, hosts={"acme": "127.0.0.1", "globex": "127.0.0.2"},
+         environment={"TENANT_DOMAIN": "example.com", "APP_HOST": "127.0.0"})
+def tenants(x):
+    acme, globex = sorted(range(2), key=lambda i: x.ask("/", host="acme.example.com",
+                                                        listener=i).status)
+    equal(x.ask("/a", host="acme.example.com", listener=acme).body, "acme /a")
+    equal(x.ask("/a", host="globex.example.com", listener=acme).status, 404, "of another tenant")
+    equal(x.ask("/b", host="globex.example.com", listener=globex).body, "globex /b")
+    equal(x.ask("/b", host="www.globex.example", listener=globex).fields["Server"], None)
+    within(sum(x.ask("/", host="globex.example.com", listener=globex).status == 429
+               for _ in range(1000)), 1, 999, "beyond what is paid for")
+    equal({r["site"] for r in x.log_records("tenants.log", 1000)}, {"acme", "globex"})
+
+
+# ---- All of them -------------------------------------------------------------------------------
+
+def run(sluice, name):
+    test, options = TESTS[name]
+    x = examples.Example(sluice, name, **options)
+    try:
+        x.start()
+        test(x)
+        x.stop()
+        return True
+    except Exception:  # pylint: disable=broad-except
+        print(f"{name}:\n{traceback.format_exc()}\n{x.said}")
+        return False
+    finally:
+        x.clean()
+
+
+def main():
+    there = {os.path.basename(p).removesuffix(".yaml") for p in glob.glob("deploy/examples/*.yaml")}
+    if there != set(TESTS):
+        raise SystemExit(f"examples without a test, or the other way: {there ^ set(TESTS)}")
+    names = sys.argv[2:] or sorted(TESTS)
+    failed = [name for name in names if not run(os.path.abspath(sys.argv[1]), name)]
+    for name in names:
+        print(f"[  {'FAILED  ' if name in failed else '     OK '}] {name}")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
