@@ -23,6 +23,7 @@
 #include "core/plans.h"
 #include "core/ring/loop.h"
 #include "core/tls_check.h"
+#include "core/watch.h"
 
 /* What is logged last is written within this time, or lost. */
 #define LOG_STOP_MS 2000
@@ -42,6 +43,8 @@ struct control {
     struct plans plans;
     struct log_writer *log;
     struct metrics *metrics;
+    struct registry *registry;
+    struct watch watch;
     struct admin *admin;
     struct admin_user admin_user;
     struct timer lame_duck;
@@ -262,6 +265,7 @@ static void admin_metrics(struct admin_user *u, FILE *to)
     struct control *c = control_of_admin(u);
     const struct counters *workers[WORKERS_MAX];
     struct metrics_process p = { .version = SLUICE_VERSION,
+                                 .registry = c->registry,
                                  .workers = workers,
                                  .logs = log_writer_stats(c->log),
                                  .now_ns = c->loop->now_ns,
@@ -405,8 +409,9 @@ static bool set_up(struct control *c, char *why, uint32_t why_bytes)
         return false;
     c->log = log_writer_create(c->loop, isatty(STDOUT_FILENO) && !getenv("NO_COLOR"));
     c->metrics = metrics_create();
+    c->registry = registry_create();
     c->admin = admin_create(c->loop, &c->admin_user);
-    if (!c->log || !c->metrics || !c->admin) {
+    if (!c->log || !c->metrics || !c->registry || !c->admin) {
         snprintf(why, why_bytes, "out of memory");
         return false;
     }
@@ -415,9 +420,11 @@ static bool set_up(struct control *c, char *why, uint32_t why_bytes)
                                          .metrics = admin_metrics,
                                          .config = admin_config,
                                          .reload = admin_reload };
-    c->plans = (struct plans){
-        .loop = c->loop, .log = c->log, .metrics = c->metrics, .on_none = on_no_plans
-    };
+    c->plans = (struct plans){ .loop = c->loop,
+                               .log = c->log,
+                               .metrics = c->metrics,
+                               .registry = c->registry,
+                               .on_none = on_no_plans };
     timer_init(&c->lame_duck, on_lame_duck);
     c->reload_good = true;
     c->start_ns = c->loop->now_ns;
@@ -426,6 +433,7 @@ static bool set_up(struct control *c, char *why, uint32_t why_bytes)
     c->fleet.log_port = log_port;
     c->fleet.on_applied = on_applied;
     c->fleet.on_empty = on_empty;
+    watch_start(&c->watch, c->loop, c->registry);
     return true;
 }
 
@@ -476,6 +484,7 @@ int control_run(struct config *config, const char *path, int keeper)
         code = c->exit_code;
         log_writer_destroy(c->log);
         metrics_destroy(c->metrics);
+        registry_destroy(c->registry);
         admin_destroy(c->admin);
         if (c->loop)
             loop_destroy(c->loop);

@@ -42,7 +42,7 @@ static void on_unused(struct plan *plan)
 
 struct plan *plans_make(struct plans *p, struct config *config, char *why, uint32_t why_bytes)
 {
-    struct plan *plan = plan_create(config);
+    struct plan *plan = plan_create(config, p->registry, p->any_before ? p->loop->now_ns : 0);
     struct entry *e = calloc(1, sizeof *e);
     if (!plan || !e) {
         snprintf(why, why_bytes, "out of memory");
@@ -63,6 +63,7 @@ struct plan *plans_make(struct plans *p, struct config *config, char *why, uint3
     plan->owner = e;
     plan->on_unused = on_unused;
     p->count++;
+    p->any_before = true;
     return plan;
 fail:
     plan_unuse(plan);

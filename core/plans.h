@@ -5,6 +5,7 @@
 #ifndef SLUICE_PLANS_H
 #define SLUICE_PLANS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "core/observe/log_writer.h"
@@ -16,9 +17,11 @@ struct plans {
     struct loop *loop;
     struct log_writer *log;
     struct metrics *metrics;
+    struct registry *registry;
     void (*on_none)(struct plans *p); /* the last one was freed */
 
     uint32_t count;
+    bool any_before; /* new servers start slowly */
 };
 
 /* Takes the configuration over, opens its logs, makes the plan: one user, the caller. On failure

@@ -22,7 +22,7 @@ struct metrics_plan {
     struct metrics_plan *next;
     const struct plan *plan;
     uint32_t count;
-    struct series *series[]; /* listeners, sites, backends, servers */
+    struct series *series[]; /* listeners, sites, backends */
 };
 
 static const uint32_t values_counts[] = {
@@ -122,19 +122,13 @@ static bool take_all(struct metrics_plan *mp)
 {
     const struct config *c = mp->plan->config;
     struct metrics *m = mp->metrics;
-    uint32_t total =
-        c->listeners_count + c->sites_count + c->backends_count + mp->plan->servers_count;
+    uint32_t total = c->listeners_count + c->sites_count + c->backends_count;
     for (uint32_t i = 0; i < c->listeners_count; i++)
         mp->series[mp->count++] = take_series(m, SERIES_LISTENER, "", c->listeners[i].name);
     for (uint32_t i = 0; i < c->sites_count; i++)
         mp->series[mp->count++] = take_series(m, SERIES_SITE, "", c->sites[i].name);
     for (uint32_t i = 0; i < c->backends_count; i++)
         mp->series[mp->count++] = take_series(m, SERIES_BACKEND, "", c->backends[i].name);
-    for (uint32_t i = 0; i < c->backends_count; i++) {
-        const struct backend_config *b = &c->backends[i];
-        for (uint32_t k = 0; k < b->servers_count; k++)
-            mp->series[mp->count++] = take_series(m, SERIES_SERVER, b->name, b->servers[k].name);
-    }
     CHECK(mp->count == total);
     for (uint32_t i = 0; i < total; i++)
         if (!mp->series[i])
@@ -161,8 +155,7 @@ static void add_counts(const struct metrics_plan *mp, bool keep)
 struct metrics_plan *metrics_add_plan(struct metrics *m, const struct plan *p)
 {
     const struct config *c = p->config;
-    size_t count =
-        (size_t)c->listeners_count + c->sites_count + c->backends_count + p->servers_count;
+    size_t count = (size_t)c->listeners_count + c->sites_count + c->backends_count;
     struct metrics_plan *mp = calloc(1, sizeof *mp + count * sizeof mp->series[0]);
     if (!mp)
         return NULL;
@@ -190,12 +183,70 @@ void metrics_drop_plan(struct metrics_plan *mp)
     free(mp);
 }
 
+/* ---- servers: the registry counts them ---- */
+
+struct gathering {
+    struct series *first, *last;
+};
+
+static struct series *make_server_series(struct gathering *g, const struct shared_server *from)
+{
+    struct series *s = calloc(1, sizeof *s + values_counts[SERIES_SERVER] * sizeof(uint64_t));
+    if (!s)
+        return NULL;
+    s->kind = SERIES_SERVER;
+    s->parent = strdup(from->backend->name);
+    s->name = strdup(from->name);
+    if (g->last)
+        g->last->next = s;
+    else
+        g->first = s;
+    g->last = s;
+    return s;
+}
+
+/* Those of one name come one after the other: one address after a change, and the one before. */
+static void gather(void *arg, struct shared_server *from)
+{
+    struct gathering *g = arg;
+    struct series *s = g->last;
+    if (!s || !s->name || !s->parent || strcmp(s->name, from->name) ||
+        strcmp(s->parent, from->backend->name))
+        s = make_server_series(g, from);
+    if (!s)
+        return;
+    s->flags = shared_server_flags(from);
+    for (uint32_t w = 0; w < WORKERS_MAX; w++) {
+        const struct server_cell *cell =
+            atomic_load_explicit(&from->cells[w], memory_order_acquire);
+        const counter *at = cell ? (const counter *)&cell->counters : NULL;
+        for (uint32_t k = 0; at && k < values_counts[SERIES_SERVER]; k++)
+            s->values[k] += counter_read(&at[k]);
+        s->inflight += cell ? atomic_load_explicit(&cell->load.own, memory_order_relaxed) : 0;
+    }
+}
+
+static void free_gathered(struct gathering *g)
+{
+    for (struct series *s = g->first, *next; s; s = next) {
+        next = s->next;
+        free(s->parent);
+        free(s->name);
+        free(s);
+    }
+}
+
 void metrics_print(struct metrics *m, const struct metrics_process *p, FILE *to)
 {
+    struct gathering servers = { 0 };
     for (struct series *s = m->first; s; s = s->next)
         memcpy(s->values, s->kept, values_counts[s->kind] * sizeof(uint64_t));
     for (const struct metrics_plan *mp = m->plans; mp; mp = mp->next)
         add_counts(mp, false);
+    registry_each(p->registry, gather, &servers);
+    *m->end = servers.first;
     metrics_text_series(m->first, to);
+    *m->end = NULL;
+    free_gathered(&servers);
     metrics_text_process(p, to);
 }

@@ -28,6 +28,7 @@ void metrics_drop_plan(struct metrics_plan *p);
 /* What is not counted by a plan's names. */
 struct metrics_process {
     const char *version;
+    struct registry *registry;             /* of the servers */
     const struct counters *const *workers; /* all that ever ran */
     uint32_t workers_count;
     uint32_t workers_running;

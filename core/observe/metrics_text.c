@@ -16,6 +16,8 @@ enum form {
     FORM_STATUS,    /* a counter for each class of status */
     FORM_REASON,    /* a counter for each end reason that happened */
     FORM_HISTOGRAM, /* of microseconds, in seconds */
+    FORM_STATE,     /* of a server: 1 for the state it is in */
+    FORM_INFLIGHT,  /* of a server */
 };
 
 struct family {
@@ -66,13 +68,21 @@ static const struct family families[] = {
       AT(server, opened), AT(server, closed) },
     { "sluice_server_idle_connections", "Connections pooled now.", SERIES_SERVER, FORM_GAUGE,
       AT(server, pooled), AT(server, unpooled) },
+    { "sluice_server_state",
+      "1 for the state that a server is in: up, unhealthy (by its checks), ejected (by its "
+      "answers), "
+      "draining, maintenance.",
+      SERIES_SERVER, FORM_STATE, 0, 0 },
+    { "sluice_server_requests_in_flight", "Requests that the server works on now.", SERIES_SERVER,
+      FORM_INFLIGHT, 0, 0 },
     { "sluice_server_tls_handshakes_total", "TLS handshakes that were done.", SERIES_SERVER,
       FORM_COUNTER, AT(server, handshakes), 0 },
     { "sluice_server_tls_resumed_total", "TLS handshakes that resumed a session.", SERIES_SERVER,
       FORM_COUNTER, AT(server, resumed), 0 },
 };
 
-static const char *const types[] = { "counter", "gauge", "counter", "counter", "histogram" };
+static const char *const types[] = { "counter",   "gauge", "counter", "counter",
+                                     "histogram", "gauge", "gauge" };
 
 static void put_family(FILE *to, const char *name, const char *type, const char *help)
 {
@@ -176,6 +186,25 @@ static void put_reasons(FILE *to, const char *name, const struct series *s, cons
     }
 }
 
+static void put_state(FILE *to, const char *name, const struct series *s)
+{
+    static const struct {
+        const char *word;
+        uint32_t flag;
+    } states[] = { { "maintenance", SERVER_MAINTENANCE },
+                   { "draining", SERVER_DRAINING },
+                   { "unhealthy", SERVER_UNHEALTHY },
+                   { "ejected", SERVER_EJECTED },
+                   { "up", 0 } };
+    bool found = false;
+    for (size_t i = 0; i < ARRAY_LEN(states); i++) {
+        bool is = !found && (!states[i].flag || (s->flags & states[i].flag));
+        found = found || is;
+        put_series(to, name, "", s);
+        fprintf(to, ",state=\"%s\"} %d\n", states[i].word, is);
+    }
+}
+
 static void put_sample(FILE *to, const struct family *f, const struct series *s)
 {
     const uint64_t *at = s->values + f->offset / sizeof(counter);
@@ -190,6 +219,12 @@ static void put_sample(FILE *to, const struct family *f, const struct series *s)
     case FORM_HISTOGRAM:
         put_histogram(to, f->name, s, at, 1000000);
         return;
+    case FORM_STATE:
+        put_state(to, f->name, s);
+        return;
+    case FORM_INFLIGHT:
+        value = s->inflight;
+        break;
     case FORM_GAUGE: {
         /* Workers go on while they are read: what went may be newer than what came. */
         uint64_t less = s->values[f->less / sizeof(counter)];
@@ -261,9 +296,10 @@ static const struct metric_info process_families[] = {
 bool metrics_text_family(uint32_t i, struct metric_info *out)
 {
     static const char *const of[] = { "listener", "site", "backend", "backend, server" };
-    static const char *const by[] = {
-        [FORM_STATUS] = "status", [FORM_REASON] = "reason, broken_by", [FORM_HISTOGRAM] = NULL
-    };
+    static const char *const by[] = { [FORM_STATUS] = "status",
+                                      [FORM_REASON] = "reason, broken_by",
+                                      [FORM_STATE] = "state",
+                                      [FORM_INFLIGHT] = NULL };
     if (i < ARRAY_LEN(families)) {
         const struct family *f = &families[i];
         *out = (struct metric_info){ f->name, types[f->form], f->help, of[f->kind], by[f->form] };

@@ -17,6 +17,8 @@ struct series {
     struct series *next, **before, *same_hash;
     enum series_kind kind;
     uint32_t users;      /* plans that know the name */
+    uint32_t flags;      /* of servers: enum server_flag */
+    uint64_t inflight;   /* of servers: requests */
     char *parent, *name; /* parent: of servers, their backend */
     uint64_t *kept;      /* by plans that are gone */
     uint64_t values[];   /* shaped like the counters of its kind; kept follows */

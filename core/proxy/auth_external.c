@@ -57,16 +57,16 @@ static void finish(struct exchange *ex, enum end_reason why)
 static void ask(struct exchange *ex, enum end_reason none)
 {
     struct backend *b = plan_backend(ex->use, config_of(ex)->backend);
-    int32_t i = backend_pick(b, ex);
-    if (i < 0) {
+    struct server *s = backend_pick(b, ex);
+    if (!s) {
         finish(ex, none);
         return;
     }
-    if (!upstream_begin(ex->w, &ex->attempt, b->servers[i], ex->fresh_only)) {
+    if (!upstream_begin(ex->w, &ex->attempt, s, ex->fresh_only)) {
         finish(ex, END_OVERLOADED);
         return;
     }
-    ex->tried[ex->tries++] = (uint16_t)i;
+    ex->tried[ex->tries++] = s->shared->id;
     upstream_go(&ex->attempt);
 }
 
@@ -325,7 +325,7 @@ static void failed(struct attempt *a, enum end_reason why, bool untouched)
     }
     if (why == END_SERVER_STALE) {
         ex->fresh_only = true;
-        ex->tried[ex->tries - 1] = UINT16_MAX;
+        ex->tried[ex->tries - 1] = 0;
     }
     ask(ex, why);
 }

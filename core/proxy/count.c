@@ -53,7 +53,7 @@ void count_exchange(const struct exchange *ex)
         return;
     unsigned class = status_class(ex->server_status);
     counter_add(&ex->backend->counters->status[class], 1);
-    counter_add(&ex->server_counters->status[class], 1);
+    counter_add(&ex->server->counters->status[class], 1);
     if (ex->attempt.first_byte_ns)
         histogram_add(&ex->backend->counters->first_byte,
                       us_between(ex->sent_ns, ex->attempt.first_byte_ns));

@@ -71,6 +71,7 @@ void exchange_unref(struct exchange *ex)
         return;
     CHECK(ex->state == EX_ENDED && !ex->attempt.up);
     arena_reset(&ex->arena);
+    server_unuse(ex->server);
     plan_use_unref(ex->use);
     slab_give(&ex->w->exchanges, ex);
 }

@@ -59,9 +59,8 @@ struct exchange {
     uint8_t interim_count;
     uint16_t status, server_status;
     uint32_t retry_after_s;       /* of a refusal that says when to come again; 0: not said */
-    uint16_t tried[ATTEMPTS_MAX]; /* server indexes */
-    const char *last_server;      /* name of the last attempt's server; NULL: none */
-    struct server_counters *server_counters; /* that server's */
+    uint64_t tried[ATTEMPTS_MAX]; /* ids of servers; 0: may be tried again */
+    struct server *server;        /* of the last attempt, as its user; NULL: none */
 
     /* What it is handled by; the plan stays until it ends. */
     struct plan_use *use;

@@ -2,11 +2,11 @@
 /* What an exchange asks of servers: one attempt after the other, until one is answered. */
 #include "core/base/check.h"
 #include "core/base/limits.h"
+#include "core/proxy/backend.h"
 #include "core/proxy/body_buffer.h"
 #include "core/proxy/exchange.h"
 #include "core/proxy/request.h"
 #include "core/proxy/response.h"
-#include "core/proxy/server.h"
 #include "core/proxy/server_tls.h"
 #include "core/proxy/upstream.h"
 #include "core/proxy/worker.h"
@@ -18,12 +18,11 @@ static struct exchange *exchange_of(struct attempt *a)
 
 void exchange_attempt(struct exchange *ex, enum end_reason none)
 {
-    int32_t i = backend_pick(ex->backend, ex);
-    if (i < 0) {
+    struct server *s = backend_pick(ex->backend, ex);
+    if (!s) {
         exchange_reply(ex, none);
         return;
     }
-    struct server *s = ex->backend->servers[i];
     struct attempt *a = &ex->attempt;
     a->backend = ex->backend->config;
     a->method = (enum http_method)ex->head.method_id;
@@ -32,9 +31,10 @@ void exchange_attempt(struct exchange *ex, enum end_reason none)
         exchange_reply(ex, END_OVERLOADED);
         return;
     }
-    ex->tried[ex->tries++] = (uint16_t)i;
-    ex->last_server = s->name;
-    ex->server_counters = &ex->backend->server_counters[i];
+    ex->tried[ex->tries++] = s->shared->id;
+    server_use(s);
+    server_unuse(ex->server);
+    ex->server = s;
     ex->attempt_ns = ex->w->loop->now_ns;
     ex->connected_ns = 0;
     ex->state = EX_CONNECTING;
@@ -226,7 +226,7 @@ static void failed(struct attempt *a, enum end_reason why, bool untouched)
     if (why == END_SERVER_STALE) {
         /* Says nothing about the server: only that pooled connections may be old. */
         ex->fresh_only = true;
-        ex->tried[ex->tries - 1] = UINT16_MAX;
+        ex->tried[ex->tries - 1] = 0;
     }
     exchange_attempt(ex, why);
 }

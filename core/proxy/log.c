@@ -116,8 +116,8 @@ static void put_record(struct exchange *ex, const struct log_config *log)
         r.server_name = tls.server_name;
     }
     r.tls_failure = (uint8_t)transport_tls_failure(&c->t);
-    if (ex->tries && ex->last_server)
-        r.server = str_of(ex->last_server);
+    if (ex->tries && ex->server)
+        r.server = str_of(ex->server->name);
     struct str trusted = request_id(ex, id);
     if (trusted.ptr != id)
         r.request_id = trusted;

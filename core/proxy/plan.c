@@ -14,11 +14,29 @@ void plan_free(struct plan *p)
     for (uint32_t i = 0; p->sites && i < p->config->sites_count; i++)
         site_routes_destroy(p->sites[i]);
     free(p->sites);
+    for (uint32_t i = 0; p->lists && i < p->config->backends_count; i++)
+        server_list_unref(p->lists[i]);
+    free(p->lists);
     config_free(p->config);
     free(p);
 }
 
-struct plan *plan_create(struct config *config)
+static bool make_lists(struct plan *p, uint64_t now_ns)
+{
+    const struct config *c = p->config;
+    p->lists = calloc(c->backends_count ? c->backends_count : 1, sizeof(struct server_list *));
+    if (!p->lists)
+        return false;
+    for (uint32_t i = 0; i < c->backends_count; i++) {
+        const struct backend_config *b = &c->backends[i];
+        p->lists[i] = server_list_create(p->registry, b, b->servers, b->servers_count, 1, now_ns);
+        if (!p->lists[i])
+            return false;
+    }
+    return true;
+}
+
+struct plan *plan_create(struct config *config, struct registry *registry, uint64_t now_ns)
 {
     struct plan *p = calloc(1, sizeof *p);
     if (!p) {
@@ -26,11 +44,10 @@ struct plan *plan_create(struct config *config)
         return NULL;
     }
     p->config = config;
+    p->registry = registry;
     p->users = 1;
-    for (uint32_t i = 0; i < config->backends_count; i++)
-        p->servers_count += config->backends[i].servers_count;
     p->sites = calloc(config->sites_count ? config->sites_count : 1, sizeof(struct site_routes *));
-    bool made = p->sites != NULL;
+    bool made = p->sites && make_lists(p, now_ns);
     for (uint32_t i = 0; made && i < config->sites_count; i++) {
         p->sites[i] = site_routes_create(&config->sites[i]);
         made = p->sites[i] != NULL;
@@ -73,8 +90,7 @@ static struct plan_counters *create_counters(const struct plan *p)
     const struct config *c = p->config;
     size_t bytes = CACHE_LINE_BYTES + c->listeners_count * sizeof(struct listener_counters) +
                    c->sites_count * sizeof(struct site_counters) +
-                   c->backends_count * sizeof(struct backend_counters) +
-                   p->servers_count * sizeof(struct server_counters);
+                   c->backends_count * sizeof(struct backend_counters);
     bytes = (bytes + CACHE_LINE_BYTES - 1) / CACHE_LINE_BYTES * CACHE_LINE_BYTES;
     char *mem = aligned_alloc(CACHE_LINE_BYTES, bytes);
     if (!mem)
@@ -84,7 +100,6 @@ static struct plan_counters *create_counters(const struct plan *p)
     n->listeners = (struct listener_counters *)(mem + CACHE_LINE_BYTES);
     n->sites = (struct site_counters *)(n->listeners + c->listeners_count);
     n->backends = (struct backend_counters *)(n->sites + c->sites_count);
-    n->servers = (struct server_counters *)(n->backends + c->backends_count);
     return n;
 }
 
@@ -101,13 +116,10 @@ struct plan_use *plan_use_create(struct plan *p, uint32_t worker)
     u->backends = calloc(config->backends_count ? config->backends_count : 1, sizeof *u->backends);
     u->counters = p->counters[worker] = create_counters(p);
     bool made = u->backends && u->counters;
-    struct server_counters *servers = made ? u->counters->servers : NULL;
     for (uint32_t i = 0; made && i < config->backends_count; i++) {
-        made = backend_init(&u->backends[i], &config->backends[i], worker) &&
+        made = backend_init(&u->backends[i], &config->backends[i], p->lists[i], worker) &&
                backend_share_tls(&u->backends[i], u->backends, i);
         u->backends[i].counters = &u->counters->backends[i];
-        u->backends[i].server_counters = servers;
-        servers += config->backends[i].servers_count;
     }
     if (!made) {
         destroy_use(u);

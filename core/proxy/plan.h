@@ -11,8 +11,8 @@
 #include "core/base/counters.h"
 #include "core/base/limits.h"
 #include "core/config/config.h"
+#include "core/proxy/backend.h"
 #include "core/proxy/route.h"
-#include "core/proxy/server.h"
 
 struct worker;
 
@@ -22,14 +22,14 @@ struct plan_counters {
     struct listener_counters *listeners; /* by index in the configuration, as the others */
     struct site_counters *sites;
     struct backend_counters *backends;
-    struct server_counters *servers; /* of the first backend, then of the second, ... */
 };
 
 struct plan {
-    struct config *config;      /* owned */
+    struct config *config; /* owned */
+    struct registry *registry;
     struct site_routes **sites; /* by index of the site */
     _Atomic uint32_t users;     /* its maker, and each worker that has not let it go */
-    uint32_t servers_count;     /* of all backends */
+    struct server_list **lists; /* by index of the backend: those in force; the maker's thread */
     struct plan_counters *counters[WORKERS_MAX]; /* NULL: that worker never had the plan */
     uint16_t log_first;                          /* what records of its first log say (record.h) */
     /* NULL: the last user frees it. Else that is told instead, on the user's thread: plan_free()
@@ -38,8 +38,9 @@ struct plan {
     void *owner; /* for on_unused */
 };
 
-/* Takes the configuration over, even on failure: NULL without memory. */
-struct plan *plan_create(struct config *config);
+/* Takes the configuration over, even on failure: NULL without memory. registry: where the servers
+ * are; outlives the plan. now_ns: of the slow start of new servers; 0: none. */
+struct plan *plan_create(struct config *config, struct registry *registry, uint64_t now_ns);
 
 /* One user more or less; from any thread. p may be NULL to plan_unuse(). */
 void plan_use_more(struct plan *p);

@@ -134,7 +134,7 @@ struct template_ctx request_template_ctx(struct exchange *ex, char id[32])
         .site = str_or_empty(ex->site->name),
         .route = str_or_empty(route ? route->name : NULL),
         .backend = str_or_empty(ex->backend ? ex->backend->config->name : NULL),
-        .server = str_or_empty(ex->last_server),
+        .server = ex->server ? str_of(ex->server->name) : (struct str){ 0 },
         .user = ex->user,
         .port = ex->target.port,
         .status = ex->status,
@@ -252,7 +252,7 @@ static struct str host_to_send(const struct exchange *ex)
 {
     switch (ex->handling->host_rule) {
     case HOST_SERVER:
-        return str_of(ex->last_server);
+        return str_of(ex->server->name);
     case HOST_TEXT:
         return ex->handling->host_text;
     case HOST_PRESERVE:

@@ -6,6 +6,7 @@
 #include "core/proxy/edit.h"
 #include "core/proxy/exchange.h"
 #include "core/proxy/request.h"
+#include "core/proxy/server.h"
 
 /* A rewritten value is made here; longer ones are passed on unchanged. */
 #define VALUE_BYTES_MAX 4096
@@ -95,8 +96,8 @@ static bool rewrite_location(struct field_edits *e, const struct exchange *ex,
     const struct prefix_rewrite *rule = find_rule(&p->location, value);
     if (rule) {
         write_rewritten(&v, rule, value);
-    } else if (p->location_own && ex->last_server &&
-               str_eq(url_authority(value, &rest), str_of(ex->last_server))) {
+    } else if (p->location_own && ex->server &&
+               str_eq(url_authority(value, &rest), str_of(ex->server->name))) {
         out_str(&v, request_scheme(ex));
         out_lit(&v, "://");
         out_str(&v, ex->target.authority);

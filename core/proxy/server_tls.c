@@ -70,9 +70,9 @@ static struct str plain_host(struct str host)
 /* The server's IP address, in the form that certificates are compared with. */
 static struct str own_address(const struct server *s, struct server_tls_name *out)
 {
-    if (s->addr.sa.sa_family == AF_UNIX)
+    if (s->addr->sa.sa_family == AF_UNIX)
         return STR("localhost");
-    const struct peer_addr ip = peer_addr_of(&s->addr);
+    const struct peer_addr ip = peer_addr_of(s->addr);
     return (struct str){ out->ip, peer_addr_format_ip(&ip, out->ip) };
 }
 

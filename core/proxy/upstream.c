@@ -271,7 +271,7 @@ void upstream_go(struct attempt *a)
     }
     /* The timer first: the transport may have failed before it began. */
     arm(up);
-    transport_connect(&up->t, &up->server->addr);
+    transport_connect(&up->t, up->server->addr);
 }
 
 static void on_request_sent(struct h1_out *out, int err)

@@ -78,8 +78,6 @@ uint32_t worker_commit(struct worker *w, struct plan_use *use, const struct list
 {
     struct plan_use *old = w->use;
     w->use = use;
-    for (uint32_t i = 0; i < use->plan->config->backends_count; i++)
-        backend_commit(&use->backends[i]);
     for (uint32_t i = w->listeners_count; i-- > 0;) {
         struct listener *l = w->listeners[i];
         const struct listen_slot *slot = find_slot(slots, slots_count, l->fd);

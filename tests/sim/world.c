@@ -168,7 +168,9 @@ static void build(struct world *w)
         for (uint32_t k = 0; k < site->routes_count; k++)
             site->routes[k].handling.log = config->logs;
     }
-    w->run_plan = plan_create(config);
+    w->registry = registry_create();
+    CHECK(w->registry);
+    w->run_plan = plan_create(config, w->registry, 0);
     CHECK(w->run_plan);
     for (uint16_t i = 0; i < p->workers; i++)
         make_worker(w, i);
@@ -270,6 +272,7 @@ bool world_run(uint64_t seed, const char *profile, bool trace, struct world_resu
     if (w->run_plan->users != 1)
         sim_fail(&w->sim, "somebody still uses the plan");
     plan_unuse(w->run_plan);
+    registry_destroy(w->registry);
     out->trace_hash = w->sim.trace_hash;
     memcpy(out->covered, w->sim.covered, sizeof out->covered);
     out->events = w->sim.events;

@@ -31,7 +31,8 @@ int main(void)
     c->backends[0].servers[0] =
         (struct server_config){ .name = "10.0.0.1:80", .host = "", .weight = 1 };
     c->backends[0].servers_count = 1;
-    struct plan *p = plan_create(c);
+    struct registry *r = registry_create();
+    struct plan *p = r ? plan_create(c, r, 0) : NULL;
     struct plan_use *u = p ? plan_use_create(p, 0) : NULL;
     CHECK(u);
     w.loop = &loop;
@@ -40,7 +41,9 @@ int main(void)
     ex.use = u;
     ex.site = &c->sites[0];
     ex.backend = &u->backends[0];
-    ex.server_counters = u->backends[0].server_counters;
+    struct server server = { 0 };
+    server.counters = &shared_server_cell(p->lists[0]->shared[0], 0)->counters;
+    ex.server = &server;
     ex.tries = 1;
     ex.status = ex.server_status = 200;
     ex.start_ns = ex.sent_ns = 8000000;
@@ -58,5 +61,6 @@ int main(void)
     printf("turn (a clock, a histogram): %.1f ns\n", (now_ns() - start) / ROUNDS);
     plan_use_unref(u);
     plan_unuse(p);
+    registry_destroy(r);
     return 0;
 }

@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "core/proxy/backend.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/check.h"
+#include "core/base/hash.h"
+#include "core/http/cookie.h"
+#include "core/proxy/client.h"
+#include "core/proxy/exchange.h"
+#include "core/proxy/server_tls.h"
+#include "core/proxy/worker.h"
+
+/* --- life --- */
+
+static struct balance_options options_of(const struct backend_config *config)
+{
+    return (struct balance_options){ .bound = config->balance.bound_ppm / 1e6,
+                                     .decay_ns = ms_to_ns(config->balance.decay_ms) };
+}
+
+struct balancer *backend_make_balancer(const struct backend_config *config,
+                                       const struct server_list *list, uint32_t worker)
+{
+    const struct balance_policy *policy = balance_policy_find(str_of(config->balance.policy));
+    const struct balance_options options = options_of(config);
+    CHECK(policy);
+    return policy->create(list->set, &options, worker);
+}
+
+static void let_go(struct server **servers, uint32_t count)
+{
+    for (uint32_t i = 0; servers && i < count; i++)
+        if (servers[i])
+            server_unref(servers[i]);
+    free(servers);
+}
+
+static void configure(const struct backend *b, struct server *s)
+{
+    s->backoff_config = (struct backoff_config){ .min_ns = ms_to_ns(b->config->backoff_min_ms),
+                                                 .max_ns = ms_to_ns(b->config->backoff_max_ms) };
+    s->decay_ns = ms_to_ns(b->config->balance.decay_ms);
+}
+
+/* The worker's servers of a list, and their loads. False without memory: some may be taken. */
+static bool take_servers(const struct backend *b, struct worker *w, const struct server_list *list,
+                         struct server ***servers, struct server_load ***loads)
+{
+    uint32_t count = list->set->count;
+    *servers = calloc(count ? count : 1, sizeof **servers);
+    *loads = calloc(count ? count : 1, sizeof **loads);
+    for (uint32_t i = 0; *servers && *loads && i < count; i++) {
+        struct server *s = server_take(w, list->shared[i], b->tls);
+        if (!s)
+            return false;
+        configure(b, s);
+        (*servers)[i] = s;
+        (*loads)[i] = s->load;
+    }
+    return *servers && *loads;
+}
+
+bool backend_attach(struct backend *b, struct worker *w)
+{
+    return take_servers(b, w, b->list, &b->servers, &b->loads);
+}
+
+bool backend_change(struct backend *b, struct worker *w, struct server_list *list,
+                    struct balancer *balancer)
+{
+    struct server **servers;
+    struct server_load **loads;
+    if (!take_servers(b, w, list, &servers, &loads)) {
+        let_go(servers, list->set->count);
+        free(loads);
+        balancer_destroy(balancer);
+        server_list_unref(list);
+        return false;
+    }
+    struct server **old_servers = b->servers;
+    struct server_list *old_list = b->list;
+    free(b->loads);
+    balancer_destroy(b->balancer);
+    b->servers = servers;
+    b->loads = loads;
+    b->balancer = balancer;
+    b->list = list;
+    b->seen = false;
+    let_go(old_servers, old_list->set->count);
+    server_list_unref(old_list);
+    return true;
+}
+
+bool backend_share_tls(struct backend *b, const struct backend *others, uint32_t others_count)
+{
+    char
+        ignored[256]; /* it was checked when the configuration was read: only memory can be short */
+    if (!b->config->tls)
+        return true;
+    for (uint32_t i = 0; i < others_count && !b->tls; i++)
+        if (others[i].tls && others[i].config->tls->id == b->config->tls->id) {
+            b->tls = others[i].tls;
+            tls_context_ref(b->tls);
+        }
+    if (!b->tls)
+        b->tls = server_tls_context(b->config->tls, ignored, sizeof ignored);
+    return b->tls;
+}
+
+bool backend_init(struct backend *b, const struct backend_config *config, struct server_list *list,
+                  uint32_t worker)
+{
+    *b = (struct backend){ .config = config, .list = list };
+    server_list_ref(list);
+    b->balancer = backend_make_balancer(config, list, worker);
+    return b->balancer;
+}
+
+void backend_destroy(struct backend *b)
+{
+    if (!b->list)
+        return;
+    let_go(b->servers, b->list->set->count);
+    balancer_destroy(b->balancer);
+    server_list_unref(b->list);
+    if (b->tls)
+        tls_context_unref(b->tls);
+    free(b->loads);
+    *b = (struct backend){ 0 };
+}
+
+/* --- the key of keyed policies --- */
+
+static struct str header_value(const struct http_head *h, struct str name)
+{
+    const struct http_field *f = head_field_named(h, name);
+    return f ? head_value(h, f) : (struct str){ 0 };
+}
+
+/* The first bits of the client's address, in `into`. */
+static struct str network_of(const struct balance_config *config, const struct peer_addr *client,
+                             unsigned char into[16])
+{
+    uint32_t bits = client->family == AF_INET    ? config->ipv4_bits
+                    : client->family == AF_INET6 ? config->ipv6_bits
+                                                 : 128;
+    memcpy(into, client->ip, 16);
+    for (uint32_t i = 0; i < 16; i++)
+        if (bits < 8 * (i + 1))
+            into[i] &= bits > 8 * i ? (unsigned char)(0xff00 >> (bits - 8 * i)) : 0;
+    return (struct str){ (const char *)into, 16 };
+}
+
+static struct str client_sni(const struct exchange *ex)
+{
+    struct tls_facts facts;
+    return transport_tls_facts(&ex->client->t, &facts) ? facts.server_name : (struct str){ 0 };
+}
+
+static struct str key_of(const struct balance_config *config, const struct exchange *ex,
+                         unsigned char room[16])
+{
+    struct str value = { 0 };
+    switch (config->key) {
+    case KEY_CLIENT_IP:
+        return network_of(config, &ex->client_addr, room);
+    case KEY_HEADER:
+        return header_value(&ex->head, config->key_name);
+    case KEY_COOKIE:
+        return http_cookie(&ex->head, config->key_name);
+    case KEY_PATH:
+        return ex->target.path;
+    case KEY_ARGUMENT:
+        query_argument(ex->target.query, config->key_name, &value);
+        return value;
+    case KEY_SNI:
+        return client_sni(ex);
+    case KEY_NONE:
+        break;
+    }
+    return value;
+}
+
+/* --- who can be picked --- */
+
+static bool clear_bit(uint64_t *bits, uint32_t i)
+{
+    uint64_t bit = UINT64_C(1) << (i % 64);
+    bool was = (bits[i / 64] & bit) != 0;
+    bits[i / 64] &= ~bit;
+    return was;
+}
+
+static void refresh(struct backend *b)
+{
+    const struct server_set *set = b->list->set;
+    memset(b->usable, 0, sizeof b->usable);
+    b->usable_count = 0;
+    for (uint32_t i = 0; i < set->count; i++) {
+        if (set->servers[i].weight == 0 || shared_server_flags(b->list->shared[i]))
+            continue;
+        b->usable[i / 64] |= UINT64_C(1) << (i % 64);
+        b->usable_count++;
+    }
+}
+
+static inline void refresh_if_changed(struct backend *b)
+{
+    uint32_t now = atomic_load_explicit(&b->list->backend->changes, memory_order_acquire);
+    if (likely(b->seen && now == b->seen_changes))
+        return;
+    b->seen = true;
+    b->seen_changes = now;
+    refresh(b);
+}
+
+static void take_out_tried(const struct backend *b, const struct exchange *ex, uint64_t *usable,
+                           struct pick_ctx *ctx)
+{
+    const struct server_set *set = b->list->set;
+    for (unsigned k = 0; k < ex->tries; k++)
+        for (uint32_t i = 0; ex->tried[k] && i < set->count; i++)
+            if (set->servers[i].id == ex->tried[k] && clear_bit(usable, i))
+                ctx->usable_count--;
+}
+
+static void take_out_resting(const struct backend *b, uint64_t *usable, size_t bytes,
+                             struct pick_ctx *ctx)
+{
+    uint64_t before[SET_WORDS(SERVERS_MAX)];
+    uint32_t count = ctx->usable_count;
+    memcpy(before, usable, bytes);
+    for (uint32_t i = 0; i < b->list->set->count; i++)
+        if (!backoff_usable(&b->servers[i]->backoff, ctx->now_ns) && clear_bit(usable, i))
+            ctx->usable_count--;
+    if (ctx->usable_count == 0) { /* better a server that may be dead than none */
+        memcpy(usable, before, bytes);
+        ctx->usable_count = count;
+    }
+}
+
+struct server *backend_pick(struct backend *b, struct exchange *ex)
+{
+    uint64_t usable[SET_WORDS(SERVERS_MAX)];
+    const struct server_set *set = b->list->set;
+    size_t bytes = SET_WORDS(set->count) * sizeof usable[0];
+    refresh_if_changed(b);
+    memcpy(usable, b->usable, bytes);
+    struct loop *l = ex->w->loop;
+    struct pick_ctx ctx = { .now_ns = l->now_ns,
+                            .rng = &l->rng,
+                            .usable = usable,
+                            .usable_count = b->usable_count,
+                            .loads = b->loads };
+    if (b->balancer->policy->bounded)
+        for (uint32_t i = 0; i < set->count; i++)
+            ctx.inflight += server_load_inflight(b->loads[i]);
+    if (b->balancer->policy->keyed) {
+        unsigned char room[16];
+        struct str key = key_of(&b->config->balance, ex, room);
+        ctx.has_key = key.len > 0;
+        if (ctx.has_key)
+            ctx.key_hash = hash_bytes(key.ptr, key.len, 0);
+    }
+    if (ex->tries)
+        take_out_tried(b, ex, usable, &ctx);
+    if (ex->w->servers_bad)
+        take_out_resting(b, usable, bytes, &ctx);
+    int32_t i = ctx.usable_count ? balancer_pick(b->balancer, &ctx) : -1;
+    return i >= 0 ? b->servers[i] : NULL;
+}
