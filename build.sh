@@ -27,7 +27,7 @@ Verbs
   sim [OPTION...]       the simulator: --exchanges N --seed S
   fuzz TARGET SECONDS   TARGET as in tests/fuzz/fuzz_TARGET.c                   -> build-fuzz/
   demo [--once]         runs until Ctrl-C; --once ends by itself
-  bench [VERB ...]      sluice-bench (compare, reload, diff, ...; `bench --help`); without a verb the
+  bench [VERB ...]      sluice-bench (compare, target, latency, ...; `bench --help`); without a verb the
                         standard comparison, under 10 minutes            -> build/bench/
   manual                write the generated parts of deploy/manual, deploy/man, deploy/completion
   install [PREFIX]      default /usr/local

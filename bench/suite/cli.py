@@ -10,7 +10,7 @@ import time
 
 from . import machine, runner, store, tables
 from .processes import Failure
-from .verbs import compare, judge
+from .verbs import compare, judge, replay, target
 
 EXAMPLES = """\
 Examples
@@ -18,12 +18,21 @@ Examples
   bench/sluice-bench compare                              the standard comparison: under 10 minutes
   bench/sluice-bench compare keep-alive tls               a scenario and a set of scenarios
   bench/sluice-bench compare keep-alive --contenders sluice,sluice@../old/build,nginx
+  bench/sluice-bench target http://127.0.0.1:8080/        your own system: capacity, then latency
+  bench/sluice-bench target https://127.0.0.1:8443/ --http2 --pid 4711
+  bench/sluice-bench sweep nginx --connections 1,8,64,512
+  bench/sluice-bench sweep http://127.0.0.1:8080/ --rate 1000,5000,10000,20000
+  bench/sluice-bench latency http://127.0.0.1:8080/ --rate 2000 --seconds 30
+  bench/sluice-bench max-rate sluice --p99 5ms            how much, as long as the p99 is kept?
+  bench/sluice-bench soak sluice --rate 2000 --hours 8
   bench/sluice-bench reload                               who loses requests when reloaded?
+  bench/sluice-bench replay trace.jsonl http://127.0.0.1:8080 http://127.0.0.1:8081 --speed 2x
   bench/sluice-bench report                               the last run's report again
   bench/sluice-bench diff OLD NEW                         faster or slower? 1 on a regression
   bench/sluice-bench repeat RUN                           the same run once more
 
-`compare --list` names contenders, scenarios and sets. Every run is kept in build/bench/:
+A target is a URL or a contender's name (nginx, haproxy:splice, ...: started here, before an origin
+of ours). `compare --list` names contenders, scenarios and sets. Every run is kept in build/bench/:
 run.json, samples.csv, latency.hlog, report.html, report.md.
 """
 
@@ -46,7 +55,7 @@ def read_options(arguments):
         prog="sluice-bench", formatter_class=argparse.RawDescriptionHelpFormatter, epilog=EXAMPLES,
         description="Performance testing that can be trusted, of sluice or of anything else.")
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
-    for module in (compare, judge):
+    for module in (compare, target, replay, judge):
         for name, text, add, action, measures in module.VERBS:
             sub = verbs.add_parser(name, help=text, description=text)
             add(sub)
