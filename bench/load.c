@@ -93,7 +93,7 @@ static void run_schedule(struct load_worker *w)
         loop_turn(w->loop, sleep_ns(w));
         schedule_flush(w, w->loop->now_ns, false);
         schedule_advance(w, w->loop->now_ns);
-        schedule_expire(w, w->loop->now_ns, false);
+        schedule_expire(w, w->loop->now_ns);
         load_dispatch(w);
     }
     w->cpu_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID) - cpu;
@@ -101,7 +101,7 @@ static void run_schedule(struct load_worker *w)
     while ((w->in_flight > 0 || w->queue_count > 0) && !stopped(w)) {
         loop_turn(w->loop, WAIT_NS_MAX);
         schedule_flush(w, w->loop->now_ns, false);
-        schedule_expire(w, w->loop->now_ns, false);
+        schedule_expire(w, w->loop->now_ns);
         load_dispatch(w);
     }
 }
@@ -117,7 +117,7 @@ static void *run_worker(void *arg)
     while (being_opened(w) > 0 && w->loop->now_ns - began < OPEN_NS_MAX && !stopped(w))
         loop_turn(w->loop, WAIT_NS_MAX);
     run_schedule(w);
-    schedule_expire(w, w->loop->now_ns, true);
+    w->cut += w->queue_count;
     load_connections_close(w);
     while (w->down_count < w->connection_count)
         loop_turn(w->loop, WAIT_NS_MAX);
@@ -165,6 +165,7 @@ static void print_total(struct load_worker *workers, unsigned count)
         sum->resumed += w->resumed;
         sum->queue_max += w->queue_max;
         sum->next_index += w->next_index;
+        sum->cut += w->cut;
         for (unsigned e = 0; e < LOAD_ERRORS; e++)
             sum->errors[e] += w->errors[e];
         hdr_merge(&sum->latency, &w->latency);
@@ -177,9 +178,9 @@ static void print_total(struct load_worker *workers, unsigned count)
            "\"received_bytes\":%" PRIu64 ",\"connections_opened\":%" PRIu64
            ",\"sessions_resumed\":%" PRIu64 ",\"retries\":%" PRIu64
            ",\"queue_max\":%zu,\"late_p95_us\":%" PRIu64 ",\"saturated\":\"%s\",\"errors\":{",
-           sum->next_index, sum->done, seconds, offered, sum->received_bytes, sum->opened,
-           sum->resumed, sum->retries, sum->queue_max, hdr_share_us(&sum->lateness, LATE_SHARE),
-           saturated ? saturated : "");
+           sum->next_index - sum->cut, sum->done, seconds, offered, sum->received_bytes,
+           sum->opened, sum->resumed, sum->retries, sum->queue_max,
+           hdr_share_us(&sum->lateness, LATE_SHARE), saturated ? saturated : "");
     for (unsigned e = 0; e < LOAD_ERRORS; e++)
         printf("%s\"%s\":%" PRIu64, e ? "," : "", load_error_words[e], sum->errors[e]);
     printf("},\"histogram\":");

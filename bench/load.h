@@ -127,6 +127,7 @@ struct load_worker {
     unsigned in_flight;
 
     /* what came of it */
+    uint64_t cut; /* requests that the end of it all left without one */
     uint64_t done, received_bytes, retries, opened, resumed, last_done_ns, cpu_ns;
     uint64_t errors[LOAD_ERRORS];
     struct hdr latency, lateness; /* lateness: of taking a request from the schedule */
@@ -172,8 +173,8 @@ void schedule_record(struct load_worker *w, struct due due, enum load_error erro
 /* Prints the intervals that nothing more can belong to; all: every one. */
 void schedule_flush(struct load_worker *w, uint64_t now_ns, bool all);
 
-/* Gives up requests that wait in the queue for longer than the timeout; all: every one. */
-void schedule_expire(struct load_worker *w, uint64_t now_ns, bool all);
+/* Gives up requests that wait in the queue for longer than the timeout. */
+void schedule_expire(struct load_worker *w, uint64_t now_ns);
 
 void schedule_free(struct load_worker *w);
 

@@ -34,6 +34,15 @@ static void end_request(struct load_connection *c, enum load_error error)
                     c->response.body_bytes);
 }
 
+/* It counts as never sent. */
+static void cut_request(struct load_connection *c)
+{
+    c->has_request = false;
+    c->worker->in_flight--;
+    c->worker->cut++;
+    loop_timer_set(c->worker->loop, &c->timeout, TIMER_NEVER);
+}
+
 static void fail(struct load_connection *c, enum load_error error)
 {
     if (c->has_request)
@@ -269,8 +278,8 @@ void load_connections_close(struct load_worker *w)
 {
     for (unsigned i = 0; i < w->connection_count; i++) {
         struct load_connection *c = &w->connections[i];
-        if (c->has_request)
-            end_request(c, LOAD_TIMEOUT);
+        if (c->has_request) /* the user ended it all */
+            cut_request(c);
         if (c->state != LOAD_DOWN && c->state != LOAD_CLOSING)
             begin_close(c, true);
     }

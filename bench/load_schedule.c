@@ -190,11 +190,11 @@ void schedule_flush(struct load_worker *w, uint64_t now_ns, bool all)
     }
 }
 
-void schedule_expire(struct load_worker *w, uint64_t now_ns, bool all)
+void schedule_expire(struct load_worker *w, uint64_t now_ns)
 {
     while (w->queue_count > 0) {
         struct due due = w->queue[w->queue_at];
-        if (!all && now_ns - due.due_ns < w->options->timeout_ns)
+        if (now_ns - due.due_ns < w->options->timeout_ns)
             return;
         schedule_take(w);
         schedule_record(w, due, LOAD_UNSENT, now_ns - due.due_ns, 0, 0);
