@@ -8,6 +8,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")"
 
 LOGS=$PWD/build/logs
 JOBS=$(nproc)
+QUICK_TESTS='^([^a]|a[^l]|al[^l])' # all but all/...
 
 usage() {
     cat <<'END'
@@ -23,7 +24,8 @@ Verbs
   debug                 -O0 -g                                                  -> build-debug/
   asan | tsan           AddressSanitizer with UBSan | ThreadSanitizer           -> build-asan/ build-tsan/
   test [REGEX]          unit, wire, tidy, corpora, 20,000 simulated exchanges; REGEX picks by name
-  test-all              test, then ThreadSanitizer, clang-tidy, 200,000 exchanges, fuzzing
+  test-all              test, then promtool, a browser, ThreadSanitizer, clang-tidy,
+                        200,000 exchanges, fuzzing
   sim [OPTION...]       the simulator: --exchanges N --seed S
   fuzz TARGET SECONDS   TARGET as in tests/fuzz/fuzz_TARGET.c                   -> build-fuzz/
   demo [--once]         runs until Ctrl-C; --once ends by itself
@@ -115,8 +117,8 @@ verb_test() {
     trap 'echo "0 passed, 1 failed"' EXIT
     compile_release all
     compile_debug build-asan address
-    run_tests build "${1:-.}"
-    run_tests build-asan "${1:-.}"
+    run_tests build "${1:-$QUICK_TESTS}"
+    run_tests build-asan "${1:-$QUICK_TESTS}"
     summary build/tests.xml build-asan/tests.xml
 }
 
@@ -127,14 +129,16 @@ lint() {
 }
 
 verb_test_all() {
+    need "${TEST_ALL_PACKAGES[@]}"
     verb_test
+    run_tests build '^all/'
+    summary build/tests.xml
     compile_debug build-tsan thread
     # ThreadSanitizer cannot live with all address space layouts.
     local fixed_layout=()
     ! setarch -R true 2>/dev/null || fixed_layout=(setarch -R)
     run_tests build-tsan '^(unit|wire)/' "${fixed_layout[@]}"
     summary build-tsan/tests.xml
-    need clang-tidy
     step clang-tidy "reading the sources with clang-tidy" lint build-asan
     step sim "simulating 200,000 exchanges" build/sim --exchanges 200000
     local target

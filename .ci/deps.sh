@@ -22,6 +22,7 @@ DEPS_CFLAGS="-O3 -g1 -fPIC -fomit-frame-pointer -fno-plt -fstack-protector-stron
 BUILD_PACKAGES=(gcc libc6-dev make cmake ninja-build pkg-config libjemalloc-dev libxxhash-dev
     libyaml-dev libpcre2-dev)
 TEST_PACKAGES=(libcmocka-dev openssl curl gnutls-bin python3 python3-yaml python3-jsonschema)
+TEST_ALL_PACKAGES=(nginx haproxy prometheus chromium clang-tidy)
 DEMO_PACKAGES=(curl)
 BENCH_PACKAGES=(python3 python3-matplotlib openssl wrk nghttp2-client nginx haproxy varnish apache2 caddy
     lighttpd squid hitch)
@@ -71,7 +72,7 @@ apt_install_quietly() {
         trap - EXIT
     fi
     if [ -d /run/systemd/system ]; then
-        for unit in nginx haproxy varnish apache2 caddy lighttpd squid hitch; do
+        for unit in nginx haproxy varnish apache2 caddy lighttpd squid hitch prometheus; do
             case " $* " in *" $unit "*) as_root systemctl disable "$unit" ;; esac
         done
     fi

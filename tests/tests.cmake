@@ -241,6 +241,13 @@ sluice_wire_test(tests/wire/test_scarce.c)
 # Every file of deploy/examples, between servers and clients in Python.
 sluice_add_test(wire/examples 240 python3 tests/wire/test_examples.py $<TARGET_FILE:sluice>)
 
+# Only `./build.sh test-all` runs what is called all/: it needs bigger tools.
+if(NOT SLUICE_SANITIZE)
+    foreach(name metrics browser)
+        sluice_add_test(all/${name} 240 python3 tests/wire/test_${name}.py $<TARGET_FILE:sluice>)
+    endforeach()
+endif()
+
 # ---- Documents: what the manual says is so ------------------------------------------------------
 
 if(NOT SLUICE_SANITIZE)

@@ -61,8 +61,14 @@ class Origin:
             def log_message(self, *_):
                 pass
 
-        self.server = http.server.ThreadingHTTPServer(address, Handler)
-        self.server.daemon_threads = True
+        class Server(http.server.ThreadingHTTPServer):
+            daemon_threads = True
+            request_queue_size = 128
+
+            def handle_error(self, *_):
+                pass  # a peer that went away is what some tests are about
+
+        self.server = Server(address, Handler)
         self.port = self.server.server_port
         self.address = f"{self.server.server_address[0]}:{self.port}"
         threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True).start()
@@ -100,10 +106,11 @@ class Answer:
 
 class Example:
     """A running example. replace: further texts of its files; environment: variables; hosts: servers
-    with addresses of the test's choice, all at the port that $PORT in `replace` stands for."""
+    with addresses of the test's choice, all at the port that $PORT in `replace` stands for; text: a
+    configuration of the test's own."""
 
-    def __init__(self, sluice, name, replace=None, environment=None, hosts=None):
-        self.sluice, self.name = sluice, name
+    def __init__(self, sluice, name, replace=None, environment=None, hosts=None, text=None):
+        self.sluice, self.name, self.text = sluice, name, text
         self.folder = tempfile.mkdtemp(prefix="sluice-example-")
         self.replace = dict(replace or {})
         self.environment = dict(os.environ, **(environment or {}))
@@ -122,6 +129,9 @@ class Example:
         for name in ("log", "run"):
             os.mkdir(os.path.join(self.folder, name))
         self.path = os.path.join(copy, self.name + ".yaml")
+        if self.text:
+            with open(self.path, "w", encoding="utf-8") as f:
+                f.write(self.text)
         self.binds = self.hosts = 0
         for folder, _, names in os.walk(copy):
             for name in names:
@@ -204,6 +214,15 @@ class Example:
         if run.returncode:
             raise AssertionError(f"{arguments}: {run.stderr}")
         return run.stdout
+
+    def admin(self, path):
+        """The body of an answer of the admin socket."""
+        with socket.socket(socket.AF_UNIX) as s:
+            s.settimeout(DEADLINE_S)
+            s.connect(self.folder + "/run/admin.sock")
+            s.sendall(f"GET {path} HTTP/1.1\r\nHost: sluice\r\nConnection: close\r\n\r\n".encode())
+            with s.makefile("rb") as f:
+                return f.read().partition(b"\r\n\r\n")[2].decode()
 
     def stop(self):
         if self.process:

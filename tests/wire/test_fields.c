@@ -153,6 +153,32 @@ static void each_request_has_an_id_that_the_log_shows(struct wire *w)
     assert_string_not_equal(ids[0], ids[1]);
 }
 
+/* W3C Trace Context: to the letter and in order, repeated tracestate too, malformed ones included:
+ * whoever traces judges them. */
+static void trace_context_passes_unchanged_both_ways(struct wire *w)
+{
+    struct origin *o = origin_open(w);
+    sluice_start(w, " ");
+    static const char *const lines[] = {
+        "\r\ntraceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\r\n"
+        "tracestate: rojo=00f067aa0ba902b7,congo=t61rcWkgMzE\r\n"
+        "TraceState: b@c=d;e:f , ,x=y\r\n"
+        "baggage: userId=al%20ice;prop=1\r\n",
+        "\r\nTraceparent: cc-FFFF-0-zz-what-the-future-will-be\r\ntracestate: \r\n",
+    };
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
+        struct message m = as_forwarded(
+            client_dial(w), o, wire_text(w, "GET / HTTP/1.1\r\nHost: example.com%s\r\n", lines[i]));
+        has_line(&m, lines[i]);
+        m = as_returned(w, o, GET,
+                        wire_text(w, "HTTP/1.1 200 OK\r\nContent-Length: 0%s\r\n", lines[i]));
+        has_line(&m, lines[i]);
+    }
+    struct message m = as_forwarded(client_dial(w), o, GET);
+    has_no_field(&m, "traceparent"); /* none is made up */
+    has_no_field(&m, "tracestate");
+}
+
 static void names_with_underscores_are_dropped(struct wire *w)
 {
     struct origin *o = origin_open(w);
@@ -381,6 +407,7 @@ int main(void)
         TEST(fields_that_connection_names_end_at_the_proxy),
         TEST(what_a_client_says_of_its_own_origin_is_replaced),
         TEST(each_request_has_an_id_that_the_log_shows),
+        TEST(trace_context_passes_unchanged_both_ways),
         TEST(names_with_underscores_are_dropped),
         TEST(via_is_added_both_ways_on_demand),
         TEST(forwarded_is_added_on_demand),
