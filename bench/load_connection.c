@@ -244,7 +244,13 @@ static void on_closed(struct transport *t)
         set_free(c, LOAD_DOWN);
 }
 
-static const struct transport_user user = { on_ready, on_data, on_end, on_sent, on_closed };
+static const struct transport_user user = {
+    .on_ready = on_ready,
+    .on_data = on_data,
+    .on_end = on_end,
+    .on_sent = on_sent,
+    .on_closed = on_closed,
+};
 
 static void timed_out(struct timer *timer, uint64_t now_ns)
 {

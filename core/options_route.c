@@ -245,6 +245,8 @@ static void print_answer(const struct config *c, struct asked *a)
     const struct site_config *last = NULL;
     for (uint32_t i = 0; i < c->listeners_count; i++) {
         const struct listener_config *l = &c->listeners[i];
+        if (!l->site)
+            continue; /* layer 4 has no requests */
         printf("%-10s %s, site %s\n", "listener", l->name, l->site->name);
         if (l->site != last) /* listeners that share a site share the answer */
             print_site(l->site, a);

@@ -168,6 +168,7 @@ sluice_library(sluice_ring_sim LINK sluice_timer SOURCES
     tests/sim/ring_sim.c
     tests/sim/loop_sim.c
     tests/sim/sock_sim.c
+    tests/sim/splice_sim.c
 )
 sluice_unit_test(tests/unit/sim/test_ring.c LINK sluice_ring_sim)
 sluice_program(sim LINK sluice_proxy sluice_ring_sim sluice_random SOURCES
@@ -220,6 +221,8 @@ sluice_wire_test(tests/wire/test_tls_upstream.c)
 sluice_wire_test(tests/wire/test_fields.c)
 sluice_wire_test(tests/wire/test_bodies.c)
 sluice_wire_test(tests/wire/test_order.c)
+sluice_wire_test(tests/wire/test_tunnel.c)
+sluice_wire_test(tests/wire/test_tcp.c)
 sluice_wire_test(tests/wire/test_refuse.c)
 sluice_wire_test(tests/wire/test_broken.c)
 sluice_wire_test(tests/wire/test_gates.c)

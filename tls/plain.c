@@ -33,6 +33,8 @@ static void received(struct op *op, struct op_result result)
     if (unlikely(t->closing)) {
         buf_unref(result.buf);
         close_if_joined(t);
+    } else if (unlikely(transport_stopped(t, result.res))) {
+        t->user->on_stopped(t);
     } else if (likely(result.res > 0)) {
         struct buf_slice data = { result.buf, 0, (uint32_t)result.res };
         t->user->on_data(t, data);
@@ -86,6 +88,72 @@ static void sent(struct op *op, struct op_result result)
     }
 }
 
+/* --- through pipes --- */
+
+static void piped_in(struct op *op, struct op_result result)
+{
+    struct transport *t = container_of(op, struct transport, rx);
+    t->rx.done = received;
+    t->reading = false;
+    if (unlikely(t->closing)) {
+        if (result.res > 0)
+            splice_give(&t->loop->pipes, result.pipe);
+        close_if_joined(t);
+    } else if (unlikely(transport_stopped(t, result.res))) {
+        t->user->on_stopped(t);
+    } else if (likely(result.res > 0)) {
+        t->user->on_piped(t, result.pipe);
+    } else if (result.res == -EMFILE) {
+        t->user->on_piped(t, NULL);
+    } else {
+        t->ended = true;
+        t->user->on_end(t, result.res);
+    }
+}
+
+void transport_read_pipe(struct transport *t, uint32_t max)
+{
+    CHECK(t->fd >= 0 && !t->closing && !t->ended && !t->reading && transport_can_splice(t));
+    t->reading = true;
+    t->rx.done = piped_in;
+    op_splice_in(t->loop, &t->rx, t->fd, max);
+}
+
+static void piped_out(struct op *op, struct op_result result)
+{
+    struct transport *t = container_of(op, struct transport, tx);
+    if (result.res > 0) {
+        t->sent_bytes += (uint32_t)result.res;
+        t->send_progress_ns = t->loop->now_ns;
+        if (t->pipe->bytes > 0 && !t->closing) {
+            op_splice_out(t->loop, &t->tx, t->fd, t->pipe);
+            return;
+        }
+    }
+    t->tx.done = sent;
+    t->sending = false;
+    if (unlikely(t->closing))
+        close_if_joined(t);
+    else
+        t->user->on_sent(t, result.res < 0 ? result.res : 0, t->sent_bytes);
+}
+
+void transport_send_pipe(struct transport *t, struct splice_pipe *pipe)
+{
+    CHECK(t->fd >= 0 && !t->closing && !t->sending && transport_can_splice(t));
+    if (!t->non_blocking)
+        splice_prepare(t->fd);
+    t->non_blocking = true;
+    t->sending = true;
+    t->sent_bytes = 0;
+    t->send_progress_ns = t->loop->now_ns;
+    t->pipe = pipe;
+    t->tx.done = piped_out;
+    op_splice_out(t->loop, &t->tx, t->fd, pipe);
+}
+
+/* --- connecting, closing --- */
+
 static void connected(struct op *op, struct op_result result)
 {
     struct transport *t = container_of(op, struct transport, tx);
@@ -122,6 +190,9 @@ static void plain_send(struct transport *t, struct iovec *iov, unsigned count)
     CHECK(t->fd >= 0 && !t->closing && !t->sending && count > 0);
     t->sending = true;
     t->sent_bytes = 0;
+    if (unlikely(t->non_blocking))
+        splice_unprepare(t->fd);
+    t->non_blocking = false;
     t->msg.msg_iov = iov;
     t->msg.msg_iovlen = count;
     start_send(t);
@@ -165,4 +236,27 @@ void transport_init_plain_client(struct transport *t, struct loop *l,
                                  const struct transport_user *user)
 {
     transport_init_plain(t, l, user, -1);
+}
+
+/* --- of all transports --- */
+
+bool transport_stop(struct transport *t)
+{
+    CHECK(!t->closing && !t->sending);
+    if (!op_busy(&t->rx) && !op_busy(&t->tx) && !t->task.queued)
+        return true;
+    t->stopping = true;
+    op_cancel(t->loop, &t->rx);
+    return false;
+}
+
+void transport_move(struct transport *to, struct transport *from, const struct transport_user *user)
+{
+    CHECK(!op_busy(&from->rx) && !op_busy(&from->tx) && !from->task.queued && !from->closing);
+    *to = *from;
+    to->user = user;
+    from->fd = -1;
+    from->tls = NULL;
+    if (to->ops->moved)
+        to->ops->moved(to);
 }

@@ -58,6 +58,7 @@ void tls_session_fail(struct tls_session *s, enum tls_failure why, int cause)
 
 static void end(struct transport *t, int err)
 {
+    t->stopping = false;
     t->reading = false;
     t->ended = true;
     t->user->on_end(t, err);
@@ -78,12 +79,15 @@ static void deliver(struct tls_session *s)
     if (likely(plain.len > 0)) {
         if (unlikely(s->resume_due))
             keep_session(s);
-        t->reading = false;
+        t->reading = t->stopping = false;
         t->user->on_data(t, plain);
         return;
     }
     buf_unref(plain.buf);
-    if (rc == WOLFSSL_ERROR_WANT_READ) {
+    if (rc == WOLFSSL_ERROR_WANT_READ && t->stopping) {
+        t->stopping = t->reading = false;
+        t->user->on_stopped(t);
+    } else if (rc == WOLFSSL_ERROR_WANT_READ) {
         tls_wait(s);
     } else if (rc == WOLFSSL_ERROR_ZERO_RETURN) {
         end(t, 0);
@@ -116,6 +120,11 @@ static void received(struct op *op, struct op_result result)
     if (unlikely(t->closing)) {
         buf_unref(result.buf);
         close_if_joined(t);
+        return;
+    }
+    if (unlikely(t->stopping) && result.res == -ECANCELED) {
+        t->stopping = t->reading = false;
+        t->user->on_stopped(t);
         return;
     }
     bool open = s->state == SESSION_OPEN;
@@ -316,12 +325,18 @@ static void tls_close(struct transport *t, bool reset)
         loop_defer(t->loop, &t->task);
 }
 
+static void tls_moved(struct transport *t)
+{
+    t->tls->t = t;
+}
+
 const struct transport_ops tls_transport_ops = {
     .connect = tls_connect,
     .read = tls_read,
     .send = tls_send,
     .shutdown_write = tls_shutdown_write,
     .close = tls_close,
+    .moved = tls_moved,
 };
 
 void tls_session_init_ops(struct tls_session *s)

@@ -13,6 +13,7 @@
 #ifndef SLUICE_TLS_TRANSPORT_H
 #define SLUICE_TLS_TRANSPORT_H
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/uio.h>
@@ -31,9 +32,14 @@ struct transport_user {
     void (*on_data)(struct transport *t, struct buf_slice data);
     /* No more bytes will come: err 0 for a clean end of the stream, else -errno. */
     void (*on_end)(struct transport *t, int err);
+    /* Bytes that transport_read_pipe() asked for; the pipe is the user's. NULL: there is none to be
+     * had, read instead. May be NULL where that is not called. */
+    void (*on_piped)(struct transport *t, struct splice_pipe *pipe);
     /* err 0: all was taken. Else -errno; *sent_bytes of the whole were taken before. */
     void (*on_sent)(struct transport *t, int err, uint64_t sent_bytes);
     void (*on_closed)(struct transport *t);
+    /* After transport_stop(). May be NULL where that is not called. */
+    void (*on_stopped)(struct transport *t);
 };
 
 struct transport_ops {
@@ -42,6 +48,7 @@ struct transport_ops {
     void (*send)(struct transport *t, struct iovec *iov, unsigned count);
     void (*shutdown_write)(struct transport *t);
     void (*close)(struct transport *t, bool reset);
+    void (*moved)(struct transport *t); /* NULL: nothing points to it */
 };
 
 struct tls_session;
@@ -57,9 +64,12 @@ struct transport {
     bool ended;              /* on_end was called: reading again is a CHECK */
     bool closing;            /* transport_close() was called */
     bool reset;              /* ... with RST */
+    bool non_blocking;       /* splice_prepare() was called */
+    bool stopping;           /* transport_stop() was called */
     struct op rx;
     struct op tx; /* also the connect */
     struct msghdr msg;
+    struct splice_pipe *pipe;  /* what is being sent, in place of msg; the user's */
     uint64_t sent_bytes;       /* of the send in flight */
     uint64_t send_progress_ns; /* when it began, or last got on: for write deadlines */
     int connect_err;           /* no socket could be had: told by the task */
@@ -92,6 +102,37 @@ static inline void transport_send(struct transport *t, struct iovec *iov, unsign
 {
     t->ops->send(t, iov, count);
 }
+
+/* Whether the bytes are the socket's own, so that they can go through pipes (core/ring/splice.h):
+ * both of the following need it. */
+static inline bool transport_can_splice(const struct transport *t)
+{
+    return !t->tls;
+}
+
+/* As transport_read(), for at most max bytes in a pipe: one on_piped or on_end. */
+void transport_read_pipe(struct transport *t, uint32_t max);
+
+/* As transport_send(), of all that is in the pipe, which stays the user's. */
+void transport_send_pipe(struct transport *t, struct splice_pipe *pipe);
+
+/* Takes back what transport_read() asked for. True: nothing is in flight any more. False: what had
+ * already come is delivered (on_data, on_end), or else on_stopped is called; either is soon. */
+bool transport_stop(struct transport *t);
+
+/* For transports: whether what has come in (a result) is the end of what transport_stop() waits
+ * for; else it is to be delivered. */
+static inline bool transport_stopped(struct transport *t, int32_t res)
+{
+    bool stopped = t->stopping && res == -ECANCELED;
+    t->stopping = false;
+    return stopped;
+}
+
+/* Moves a connection that has nothing in flight to another place and another user. `from` is not
+ * to be used any more, nor to be closed. */
+void transport_move(struct transport *to, struct transport *from,
+                    const struct transport_user *user);
 
 /* Says that nothing more will be sent (FIN; with TLS, close_notify before it). No send in flight.
  */

@@ -179,6 +179,9 @@ struct balance_config {
     uint32_t decay_ms;  /* peak_ewma: how fast a latency is forgotten */
 };
 
+/* The PROXY protocol's header, sent before anything else. */
+enum proxy_protocol { PROXY_PROTOCOL_OFF, PROXY_PROTOCOL_V1, PROXY_PROTOCOL_V2 };
+
 struct backend_config {
     const char *name;
     struct balance_config balance;
@@ -188,6 +191,7 @@ struct backend_config {
     uint32_t pool_idle_max; /* per worker and server; 0: no keep-alive to servers */
     uint32_t pool_uses_max; /* requests on one connection */
     uint32_t backoff_min_ms, backoff_max_ms;
+    enum proxy_protocol proxy_protocol;
     const struct upstream_tls_config *tls; /* NULL: the servers speak plain HTTP */
     struct timeouts timeouts;              /* defaults, then its own */
 };
@@ -276,6 +280,9 @@ struct connection_limit_config {
     struct networks exempt;
 };
 
+/* Which switches to another protocol (RFC 9110 7.8) are passed on; never one to HTTP/2. */
+enum upgrade_rule { UPGRADE_ANY, UPGRADE_WEBSOCKET, UPGRADE_OFF };
+
 enum host_rule { HOST_PRESERVE, HOST_SERVER, HOST_TEXT };
 
 #define BODY_UNLIMITED UINT64_MAX
@@ -286,6 +293,7 @@ struct handling {
     bool via;
     bool forwarded;
     bool underscores; /* field names with '_' are kept */
+    enum upgrade_rule upgrade;
     enum host_rule host_rule;
     struct str host_text; /* HOST_TEXT */
     struct header_edits request_edits, response_edits;
@@ -396,7 +404,9 @@ struct site_config {
 
 struct listener_config {
     const char *name;
-    const struct site_config *site;
+    const struct site_config *site;   /* NULL: layer 4 */
+    const struct backend_config *tcp; /* NULL: HTTP */
+    const struct log_config *log;     /* of layer 4; NULL: none */
 };
 
 /* An address to listen on. */
@@ -427,6 +437,20 @@ struct request_id_config {
     enum trust trust;  /* whose ids are kept; others are replaced */
 };
 
+/* How bodies and tunnels are passed on. */
+enum relay_strategy {
+    RELAY_AUTO,        /* spliced by splice(2) where it pays */
+    RELAY_COPY,        /* never spliced */
+    RELAY_SPLICE,      /* wherever it can be, by splice(2) */
+    RELAY_RING_SPLICE, /* as AUTO, by the ring's own operation */
+};
+
+struct relay_config {
+    enum relay_strategy strategy;
+    uint64_t splice_bytes; /* from so many bytes that are still to come; never 0 */
+    uint64_t pipe_bytes;
+};
+
 struct config_source {
     const char *name;
     struct str text;
@@ -441,6 +465,7 @@ struct config {
     uint32_t lame_duck_ms;
     struct networks trusted_proxies;
     struct request_id_config request_id;
+    struct relay_config relay;
     struct timeouts timeouts; /* `defaults`, with drain_ms */
     struct tls_config tls;    /* of all binds */
 

@@ -367,6 +367,20 @@ static bool same_place(const struct addr *a, const struct addr *b)
                                 : any_both && (a->dual_stack || b->dual_stack);
 }
 
+void end_listener(struct loader *l, const struct node *n, void *out)
+{
+    const struct listener_config *c = out;
+    if (c->site && c->tcp)
+        report_error(l->report, n->place, "listener '%s' has both 'site' and 'tcp'", c->name);
+    else if (!node_get(n, STR("site")) && !node_get(n, STR("tcp")))
+        report_error(l->report, n->place,
+                     "listener '%s' needs 'site' (HTTP), or 'tcp' (connections passed on)",
+                     c->name);
+    else if (c->log && !c->tcp)
+        report_error(l->report, node_get(n, STR("log"))->place,
+                     "'log' is for 'tcp' listeners; of HTTP, the site says it");
+}
+
 void take_bind(struct loader *l, const struct node *n, void *read, uint32_t count, void *out)
 {
     struct config *c = l->config;

@@ -15,11 +15,45 @@ static const struct schema_key listener_keys[] = {
     { KEY("bind"), EXAMPLE("\":80\""), LIST(value_bind), .required = true, .take = take_bind,
       .doc = "The address to listen on, or a list of them: \":80\" (all addresses, IPv4 and IPv6), "
              "\"127.0.0.1:8080\", \"[::1]:8080\", \"unix:/path\", \"unix:@name\" (abstract)." },
-    { KEY("site"), VALUE(listener_config, site, value_site), .required = true,
-      .doc = "The site that answers here." },
+    { KEY("site"), VALUE(listener_config, site, value_site), .otherwise = "see 'tcp'",
+      .doc = "The site that answers here: HTTP." },
+    { KEY("tcp"), VALUE(listener_config, tcp, value_backend), .otherwise = "see 'site'",
+      .doc = "The backend that connections are passed on to as they are, whatever they speak "
+             "(layer 4): databases, mail, anything on TCP." },
+    { KEY("log"), EXAMPLE("access"), VALUE(listener_config, log, value_log), .otherwise = "off",
+      .doc = "The log of connections that are passed on ('tcp'): one line when a tunnel opens, one "
+             "when it closes. Requests are logged as their site says." },
 };
 static const struct schema_object schema_listener = {
     OBJECT_OF("listener", listener_config, listener_keys),
+    .end = end_listener,
+};
+
+/* ---- Relay ---------------------------------------------------------------------------------- */
+
+static const struct word relay_words[] = {
+    { "auto", RELAY_AUTO },
+    { "copy", RELAY_COPY },
+    { "splice", RELAY_SPLICE },
+    { "ring_splice", RELAY_RING_SPLICE },
+    { NULL, 0 },
+};
+static const struct schema_key relay_keys[] = {
+    { KEY("strategy"), VALUE(relay_config, strategy, value_word), .words = relay_words,
+      DEFAULT(RELAY_AUTO),
+      .doc = "How bodies and tunnels without TLS are passed on. auto: large ones through pipes, "
+             "past user space, by splice(2); ring_splice: the same by the ring's own operation; "
+             "splice: whatever can be; copy: nothing." },
+    { KEY("splice_from"), VALUE(relay_config, splice_bytes, value_size),
+      DEFAULT(RELAY_SPLICE_BYTES), BOUNDS(4096, INT64_MAX),
+      .doc = "From how many bytes on a pipe is worth its while: bytes that are still to come of a "
+             "body or chunk, or where that is not known, that came in one go." },
+    { KEY("pipe"), VALUE(relay_config, pipe_bytes, value_size), DEFAULT(SPLICE_PIPE_BYTES),
+      BOUNDS(4096, 1 << 30),
+      .doc = "The size of a pipe. The kernel may refuse large ones to users without privileges." },
+};
+static const struct schema_object schema_relay = {
+    OBJECT_OF("relay", relay_config, relay_keys),
 };
 
 /* ---- The top level -------------------------------------------------------------------------- */
@@ -96,6 +130,8 @@ static const struct schema_key root_keys[] = {
              "to the first address that is not among them; that is the client's." },
     { KEY("request_id"), EXAMPLE("{ trust: always }"), OBJECT(config, request_id, request_id),
       .doc = "Each request has an id; logs, error pages and servers see the same one." },
+    { KEY("relay"), EXAMPLE("{ splice_from: 128KiB }"), OBJECT(config, relay, schema_relay),
+      .doc = "How the bytes of large bodies and of tunnels go from one connection to the other." },
     { KEY("logs"), EXAMPLE("{ access: { to: /var/log/sluice/access.log } }"),
       MAP(config, logs, schema_log), .otherwise = "no access log",
       .doc = "Access logs by name; sites and routes choose one with 'log'." },
@@ -105,7 +141,7 @@ static const struct schema_key root_keys[] = {
     { KEY("defaults"), EXAMPLE("{ log: access, timeouts: { connect: 1s } }"), .shape = SHAPE_OBJECT,
       .object = &schema_defaults, .take = take_defaults, .doc = "What sites begin with." },
     { KEY("sites"), EXAMPLE("{ www: { routes: [{ to: app }] } }"), MAP(config, sites, schema_site),
-      .required = true, .doc = "Sites by name: which request is answered how." },
+      .otherwise = "none", .doc = "Sites by name: which request is answered how." },
     { KEY("listeners"), EXAMPLE("{ web: { bind: \":80\", site: www } }"),
       MAP(config, listeners, schema_listener), .required = true,
       .doc = "Listeners by name: the addresses clients connect to." },

@@ -176,6 +176,13 @@ static const struct schema_object upstream_tls = {
     .off = true,
 };
 
+static const struct word proxy_protocol_words[] = {
+    { "off", PROXY_PROTOCOL_OFF },
+    { "v1", PROXY_PROTOCOL_V1 },
+    { "v2", PROXY_PROTOCOL_V2 },
+    { NULL, 0 },
+};
+
 static const struct schema_key backend_keys[] = {
     { KEY("servers"), EXAMPLE("[\"10.0.0.1:9000\", { address: \"10.0.0.2:9000\", weight: 2 }]"),
       LIST_OF(backend_config, servers, server), .required = true,
@@ -190,6 +197,10 @@ static const struct schema_key backend_keys[] = {
       .doc = "Connections kept for the next request." },
     { KEY("retries"), EXAMPLE("{ attempts: 2 }"), OBJECT_AT(0, retries),
       .doc = "What happens when a server does not answer." },
+    { KEY("proxy_protocol"), VALUE(backend_config, proxy_protocol, value_word),
+      .words = proxy_protocol_words, DEFAULT(PROXY_PROTOCOL_OFF),
+      .doc = "Tell the servers who the client is, by the PROXY protocol's header in text (v1) or "
+             "binary (v2) form at the begin of each connection. Connections are not pooled then." },
     { KEY("timeouts"), EXAMPLE("{ connect: 500ms, first_byte: 20s }"),
       OBJECT(backend_config, timeouts, schema_timeouts_backend), .otherwise = "those of the site",
       .doc = "Timeouts of these servers; they go before the site's, a route's go before them." },

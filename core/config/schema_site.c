@@ -154,6 +154,13 @@ static const struct schema_object buffers = {
 
 static const struct word unlimited_words[] = { { "unlimited", BODY_UNLIMITED }, { NULL, 0 } };
 
+static const struct word upgrade_words[] = {
+    { "any", UPGRADE_ANY },
+    { "websocket", UPGRADE_WEBSOCKET },
+    { "off", UPGRADE_OFF },
+    { NULL, 0 },
+};
+
 static const struct schema_key handling_keys[] = {
     { KEY("log"), EXAMPLE("access"), VALUE(handling, log, value_log), .otherwise = "off",
       .doc = "The access log, by its name in 'logs'; off: none." },
@@ -161,6 +168,11 @@ static const struct schema_key handling_keys[] = {
       .doc = "Add Via to requests and responses." },
     { KEY("forwarded"), VALUE(handling, forwarded, value_bool), DEFAULT(false),
       .doc = "Add Forwarded to requests, beside X-Forwarded-For, -Proto and -Host." },
+    { KEY("upgrade"), VALUE(handling, upgrade, value_word), .words = upgrade_words,
+      DEFAULT(UPGRADE_ANY),
+      .doc = "Whether a client and the server may switch to another protocol, and then have a "
+             "tunnel (WebSocket is the usual one). HTTP/2 is never switched to in this way: it "
+             "would pass requests by the rules of this file." },
     { KEY("underscores"), VALUE(handling, underscores, value_bool), DEFAULT(false),
       .doc = "Keep request header names with '_'; servers may take it for '-'." },
     { KEY("host_header"), EXAMPLE("app.internal"), VALUE_WHOLE(value_host_header),

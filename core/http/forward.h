@@ -48,6 +48,7 @@ struct forward_request {
     bool expect_continue;  /* pass Expect: 100-continue on */
     bool underscores;     /* keep field names with '_' (else dropped), but those that with '-' would
                              be dropped */
+    struct str upgrade;   /* protocols to ask for; empty: none */
     int32_t max_forwards; /* >= 0: value to send in place of the received */
 };
 
@@ -70,6 +71,7 @@ struct forward_response {
     bool close;             /* Connection: close to the client */
     bool keep_alive_http10; /* Connection: keep-alive, for an HTTP/1.0 client that asked */
     bool via;
+    struct str upgrade;   /* 101: the protocol that is switched to; empty: another status */
     struct str date;      /* IMF-fixdate to add when the server sent none (RFC 9110 6.6.1) */
     uint8_t server_minor; /* version for Via */
 };

@@ -113,6 +113,15 @@ void write_via(struct out *o, const struct http_head *h, unsigned minor)
         out_lit(o, "1.0 sluice\r\n");
 }
 
+void write_upgrade(struct out *o, struct str protocols)
+{
+    if (protocols.len == 0)
+        return;
+    out_lit(o, "Connection: upgrade\r\nUpgrade: ");
+    out_str(o, protocols);
+    out_lit(o, "\r\n");
+}
+
 void write_framing(struct out *o, enum body_framing framing, uint64_t length)
 {
     if (framing == FRAME_LENGTH) {

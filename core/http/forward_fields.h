@@ -61,6 +61,9 @@ void write_list_start(struct out *o, const struct http_head *h, enum http_field_
                       struct str head);
 
 /* Content-Length or Transfer-Encoding, as the body needs it. */
+/* Upgrade, and Connection for it; nothing if there is none. */
+void write_upgrade(struct out *o, struct str protocols);
+
 void write_framing(struct out *o, enum body_framing framing, uint64_t length);
 
 /* Adds us to Via (RFC 9110 7.6.3); minor: the version in which the message was received. */

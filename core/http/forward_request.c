@@ -137,6 +137,7 @@ void forward_request_head(struct out *o, const struct http_head *h, const struct
     }
     if (f->expect_continue)
         out_lit(o, "Expect: 100-continue\r\n");
+    write_upgrade(o, f->upgrade);
     write_framing(o, f->framing, f->length);
     out_lit(o, "\r\n");
 }

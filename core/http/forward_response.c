@@ -31,7 +31,9 @@ void forward_response_head(struct out *o, const struct http_head *h,
     if (f->via && !EDITED(f->edits, VIA))
         write_via(o, h, f->server_minor);
     out_str(o, f->edits.added);
-    if (h->status != 204) /* RFC 9110 8.6, RFC 9112 6.1: not even a length of 0 */
+    write_upgrade(o, f->upgrade);
+    if (h->status != 204 &&
+        h->status != 101) /* RFC 9110 8.6, RFC 9112 6.1: not even a length of 0 */
         write_framing(o, f->declared_length ? FRAME_LENGTH : f->framing, f->length);
     if (f->close)
         out_lit(o, "Connection: close\r\n");

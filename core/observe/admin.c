@@ -316,8 +316,13 @@ static void on_closed(struct transport *t)
     tell_if_stopped(a);
 }
 
-static const struct transport_user transport_user = { on_ready, on_data, on_end, on_sent,
-                                                      on_closed };
+static const struct transport_user transport_user = {
+    .on_ready = on_ready,
+    .on_data = on_data,
+    .on_end = on_end,
+    .on_sent = on_sent,
+    .on_closed = on_closed,
+};
 
 static void on_timer(struct timer *timer, uint64_t now_ns)
 {

@@ -28,6 +28,11 @@ struct attempt_ops {
     /* An interim response head. END_OK, or why the attempt fails: END_RESPONSE_INTERIM (one too
      * many, or a 101 nobody asked for), END_OVERLOADED. */
     enum end_reason (*interim)(struct attempt *a, const struct http_head *h);
+    /* A 101. END_OK: the owner takes the connection over, by upstream_hand_over(), once that is
+     * ready and switch_ready is called, perhaps at once; else why the attempt fails. NULL: nobody
+     * asked for one. */
+    enum end_reason (*switched)(struct attempt *a, const struct http_head *h);
+    void (*switch_ready)(struct attempt *a);
     /* The final head. Gives the sink for the body, of which `source` will deliver; NULL: the owner
      * has called upstream_abort(). With BODY_NONE its end() is the owner's to call. */
     struct body_sink *(*respond)(struct attempt *a, const struct http_head *h,

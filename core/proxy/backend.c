@@ -216,13 +216,20 @@ static inline void refresh_if_changed(struct backend *b)
     refresh(b);
 }
 
-static void take_out_tried(const struct backend *b, const struct exchange *ex, uint64_t *usable,
+struct asker {
+    const struct worker *w;
+    const uint64_t *tried; /* ids; 0: none */
+    unsigned tries;
+    struct str key; /* len 0: none */
+};
+
+static void take_out_tried(const struct backend *b, const struct asker *asker, uint64_t *usable,
                            struct pick_ctx *ctx)
 {
     const struct server_set *set = b->list->set;
-    for (unsigned k = 0; k < ex->tries; k++)
-        for (uint32_t i = 0; ex->tried[k] && i < set->count; i++)
-            if (set->servers[i].id == ex->tried[k] && clear_bit(usable, i))
+    for (unsigned k = 0; k < asker->tries; k++)
+        for (uint32_t i = 0; asker->tried[k] && i < set->count; i++)
+            if (set->servers[i].id == asker->tried[k] && clear_bit(usable, i))
                 ctx->usable_count--;
 }
 
@@ -241,14 +248,14 @@ static void take_out_resting(const struct backend *b, uint64_t *usable, size_t b
     }
 }
 
-struct server *backend_pick(struct backend *b, struct exchange *ex)
+static struct server *pick(struct backend *b, const struct asker *asker)
 {
     uint64_t usable[SET_WORDS(SERVERS_MAX)];
     const struct server_set *set = b->list->set;
     size_t bytes = SET_WORDS(set->count) * sizeof usable[0];
     refresh_if_changed(b);
     memcpy(usable, b->usable, bytes);
-    struct loop *l = ex->w->loop;
+    struct loop *l = asker->w->loop;
     struct pick_ctx ctx = { .now_ns = l->now_ns,
                             .rng = &l->rng,
                             .usable = usable,
@@ -257,17 +264,33 @@ struct server *backend_pick(struct backend *b, struct exchange *ex)
     if (b->balancer->policy->bounded)
         for (uint32_t i = 0; i < set->count; i++)
             ctx.inflight += server_load_inflight(b->loads[i]);
-    if (b->balancer->policy->keyed) {
-        unsigned char room[16];
-        struct str key = key_of(&b->config->balance, ex, room);
-        ctx.has_key = key.len > 0;
-        if (ctx.has_key)
-            ctx.key_hash = hash_bytes(key.ptr, key.len, 0);
-    }
-    if (ex->tries)
-        take_out_tried(b, ex, usable, &ctx);
-    if (ex->w->servers_bad)
+    ctx.has_key = asker->key.len > 0;
+    if (ctx.has_key)
+        ctx.key_hash = hash_bytes(asker->key.ptr, asker->key.len, 0);
+    if (asker->tries)
+        take_out_tried(b, asker, usable, &ctx);
+    if (asker->w->servers_bad)
         take_out_resting(b, usable, bytes, &ctx);
     int32_t i = ctx.usable_count ? balancer_pick(b->balancer, &ctx) : -1;
     return i >= 0 ? b->servers[i] : NULL;
+}
+
+struct server *backend_pick(struct backend *b, struct exchange *ex)
+{
+    struct asker asker = { .w = ex->w, .tried = ex->tried, .tries = ex->tries };
+    unsigned char room[16];
+    if (b->balancer->policy->keyed)
+        asker.key = key_of(&b->config->balance, ex, room);
+    return pick(b, &asker);
+}
+
+struct server *backend_pick_tcp(struct backend *b, struct worker *w, const struct peer_addr *client,
+                                const uint64_t *tried, unsigned tries)
+{
+    const struct balance_config *config = &b->config->balance;
+    struct asker asker = { .w = w, .tried = tried, .tries = tries };
+    unsigned char room[16];
+    if (b->balancer->policy->keyed && config->key == KEY_CLIENT_IP)
+        asker.key = network_of(config, client, room);
+    return pick(b, &asker);
 }

@@ -57,4 +57,8 @@ void backend_destroy(struct backend *b);
  * that could get it were tried, or there is none. */
 struct server *backend_pick(struct backend *b, struct exchange *ex);
 
+/* The same for a connection of layer 4: who asks, and the ids of the servers that were tried. */
+struct server *backend_pick_tcp(struct backend *b, struct worker *w, const struct peer_addr *client,
+                                const uint64_t *tried, unsigned tries);
+
 #endif

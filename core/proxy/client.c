@@ -8,6 +8,7 @@
 #include "core/proxy/body_buffer.h"
 #include "core/proxy/gate.h"
 #include "core/proxy/listener.h"
+#include "core/proxy/tunnel.h"
 #include "core/proxy/upstream.h"
 #include "core/proxy/worker.h"
 #include "core/ring/sock.h"
@@ -46,10 +47,11 @@ static uint64_t deadline(const struct client *c, enum end_reason *why)
         return c->since_ns + ms_to_ns(t->client_linger_ms);
     case CLIENT_CLOSING:
         return TIMER_NEVER;
+    case CLIENT_SWITCHING:
     case CLIENT_BUSY:
         break;
     }
-    if (body_awaited(c)) {
+    if (c->state == CLIENT_BUSY && body_awaited(c)) {
         at = c->since_ns + ms_to_ns(t->client_body_ms);
         *why = END_CLIENT_BODY_TIMEOUT;
     }
@@ -91,6 +93,7 @@ static void on_timer(struct timer *timer, uint64_t now_ns)
         c->state = CLIENT_BUSY;
         exchange_refuse(c->ex, why);
         return;
+    case CLIENT_SWITCHING:
     case CLIENT_BUSY:
         if (why == END_CLIENT_BODY_TIMEOUT) {
             exchange_request_broken(c->ex, why);
@@ -355,6 +358,9 @@ static void process(struct client *c)
     case CLIENT_BUSY:
         client_pump_body(c);
         return;
+    case CLIENT_SWITCHING:
+        client_give_way(c);
+        return;
     case CLIENT_LINGER:
         c->dropped_bytes += c->in.len;
         slice_drop(&c->in);
@@ -410,6 +416,34 @@ void client_pump_body(struct client *c)
     } else if (ex->attempt.up && ex->state >= EX_WAITING) {
         upstream_flush(&ex->attempt);
     }
+}
+
+/* --- becoming a tunnel --- */
+
+void client_give_way(struct client *c)
+{
+    c->state = CLIENT_SWITCHING;
+    client_arm(c);
+    if (!c->t.sending && transport_stop(&c->t))
+        exchange_switch_ready(c->ex);
+}
+
+static void on_stopped(struct transport *t)
+{
+    client_give_way(container_of(t, struct client, t));
+}
+
+void client_hand_over(struct client *c, struct tunnel *t, struct buf_slice *received)
+{
+    struct worker *w = c->w;
+    t->listener = c->listener;
+    t->limit_key = c->limit_key;
+    *received = c->in;
+    timer_remove(&w->loop->timers, &c->timer);
+    transport_move(&t->t[TUNNEL_CLIENT], &c->t, &tunnel_client_user);
+    drop_exchange(c);
+    list_remove(&c->node);
+    slab_give(&w->clients, c);
 }
 
 /* --- from the transport --- */
@@ -479,6 +513,12 @@ static void on_end(struct transport *t, int err)
             return;
         }
         break;
+    case CLIENT_SWITCHING:
+        if (err == 0) {
+            client_give_way(c);
+            return;
+        }
+        break;
     case CLIENT_CLOSING:
         CHECK(false);
     }
@@ -490,8 +530,17 @@ static void on_sent(struct transport *t, int err, uint64_t sent_bytes)
 {
     struct client *c = container_of(t, struct client, t);
     out_sent(&c->ex->h1_out, err, sent_bytes);
-    client_arm(c);
+    if (c->state == CLIENT_SWITCHING)
+        client_give_way(c);
+    else
+        client_arm(c);
 }
 
-static const struct transport_user transport_user = { on_ready, on_data, on_end, on_sent,
-                                                      on_closed };
+static const struct transport_user transport_user = {
+    .on_ready = on_ready,
+    .on_data = on_data,
+    .on_end = on_end,
+    .on_sent = on_sent,
+    .on_closed = on_closed,
+    .on_stopped = on_stopped,
+};

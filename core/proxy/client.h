@@ -15,6 +15,7 @@
 #include "tls/transport.h"
 
 struct listener;
+struct tunnel;
 struct worker;
 
 enum client_state {
@@ -22,6 +23,7 @@ enum client_state {
     CLIENT_IDLE,      /* ex == NULL; nothing received waits; a receive is armed */
     CLIENT_HEAD,      /* ex collects a partial head; a receive is armed; the head deadline runs */
     CLIENT_BUSY,      /* ex runs; what is received is its body, or waits in `in` for its turn */
+    CLIENT_SWITCHING, /* ex is EX_SWITCHING; the 101 is being sent, or a receive is taken back */
     CLIENT_LINGER,    /* ex == NULL; all is sent and our side shut; what comes is dropped until the
                          client closes, LINGER_BYTES_MAX, or the deadline */
     CLIENT_CLOSING,   /* transport_close() was called; ex may still be held for its memory */
@@ -61,6 +63,10 @@ void client_pump_body(struct client *c);
 
 /* The exchange went on after it had waited at a gate. */
 void client_checked(struct client *c);
+
+/* downstream.h: give_way, hand_over. */
+void client_give_way(struct client *c);
+void client_hand_over(struct client *c, struct tunnel *t, struct buf_slice *received);
 
 /* The exchange was answered in full and recorded: the next one, or the end of the connection. */
 void client_exchange_finished(struct client *c);

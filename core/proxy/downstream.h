@@ -15,6 +15,7 @@
 #include "core/proxy/body.h"
 
 struct exchange;
+struct tunnel;
 
 struct downstream_ops {
     /* --- the request --- */
@@ -42,6 +43,13 @@ struct downstream_ops {
     /* Takes all of the answer back if nothing of it has left: another can be queued. False:
      * something has. */
     bool (*take_back)(struct exchange *ex);
+
+    /* NULL: it cannot become a tunnel. The 101 is queued: once it is sent and nothing is in flight
+     * any more, calls exchange_switch_ready(). */
+    void (*give_way)(struct exchange *ex);
+    /* After that: the connection, and what of it was received and not consumed, become the
+     * tunnel's; the exchange has ended and goes. */
+    void (*hand_over)(struct exchange *ex, struct tunnel *t, struct buf_slice *received);
 
     /* --- going on, and ending --- */
 

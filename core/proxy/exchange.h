@@ -36,6 +36,8 @@ enum exchange_state {
     EX_CONNECTING, /* an attempt waits for its connection; up != NULL; no body byte has left */
     EX_WAITING,    /* the request is on its way; up != NULL; no final response head yet */
     EX_RESPONDING, /* the final head is queued to the client; up != NULL while more is to come */
+    EX_SWITCHING,  /* a 101 is queued to the client; both connections are about to become a tunnel;
+                      up != NULL */
     EX_REPLYING,   /* an answer of our own is queued; up == NULL */
     EX_ENDED,      /* recorded; up == NULL; waits for its references to go */
 };
@@ -78,6 +80,7 @@ struct exchange {
     bool peer_trusted;
     struct str captured; /* response headers that the log wants: see record_capture() */
 
+    struct str upgrade;     /* protocols that the server may switch to; empty: none */
     struct framing framing; /* of the request */
     struct target target;
     struct head_collect collect;
@@ -145,6 +148,11 @@ static inline bool exchange_request_complete(const struct exchange *ex)
 
 /* The answer to EX_CHECKING: END_OK, or what is replied. */
 void exchange_checked(struct exchange *ex, enum end_reason why);
+
+/* --- becoming a tunnel (upgrade.c) --- */
+
+/* EX_SWITCHING: the client's connection has nothing in flight any more. */
+void exchange_switch_ready(struct exchange *ex);
 
 /* --- attempts (exchange_attempt.c) --- */
 

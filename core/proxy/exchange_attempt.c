@@ -8,6 +8,7 @@
 #include "core/proxy/request.h"
 #include "core/proxy/response.h"
 #include "core/proxy/server_tls.h"
+#include "core/proxy/upgrade.h"
 #include "core/proxy/upstream.h"
 #include "core/proxy/worker.h"
 
@@ -247,6 +248,8 @@ const struct attempt_ops exchange_attempt_ops = {
     .connected = connected,
     .request_cut = request_cut,
     .interim = interim,
+    .switched = upgrade_switched,
+    .switch_ready = upgrade_server_ready,
     .respond = respond,
     .progress = progress,
     .failed = failed,

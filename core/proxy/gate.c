@@ -160,10 +160,15 @@ bool gate_connection(struct client *c)
     return true;
 }
 
+void gate_leave(struct worker *w, uint64_t key)
+{
+    if (key)
+        limit_leave(w->gate->limits, key);
+}
+
 void gate_connection_gone(struct client *c)
 {
-    if (c->limit_key)
-        limit_leave(c->w->gate->limits, c->limit_key);
+    gate_leave(c->w, c->limit_key);
     c->limit_key = 0;
     if (c->limited)
         c->w->limited_clients--;

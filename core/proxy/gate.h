@@ -15,6 +15,7 @@ struct config;
 struct exchange;
 struct limits;
 struct password_pool;
+struct worker;
 
 struct gate {
     struct limits *limits;
@@ -44,5 +45,8 @@ bool gate_connection(struct client *c);
 
 /* Its end. */
 void gate_connection_gone(struct client *c);
+
+/* The same of what a connection became: key is its limit_key, 0: it is not counted. */
+void gate_leave(struct worker *w, uint64_t key);
 
 #endif

@@ -63,6 +63,16 @@ static void down_checked(struct exchange *ex)
     client_checked(ex->client);
 }
 
+static void down_give_way(struct exchange *ex)
+{
+    client_give_way(ex->client);
+}
+
+static void down_hand_over(struct exchange *ex, struct tunnel *t, struct buf_slice *received)
+{
+    client_hand_over(ex->client, t, received);
+}
+
 static void down_abort(struct exchange *ex)
 {
     out_abort(&ex->h1_out);
@@ -93,6 +103,8 @@ const struct downstream_ops h1_downstream_ops = {
     .flush = down_flush,
     .take_back = down_take_back,
     .checked = down_checked,
+    .give_way = down_give_way,
+    .hand_over = down_hand_over,
     .abort = down_abort,
     .finished = down_finished,
     .cut = down_cut,

@@ -6,6 +6,7 @@
 #include "core/base/check.h"
 #include "core/proxy/client.h"
 #include "core/proxy/plan.h"
+#include "core/proxy/tcp.h"
 #include "core/proxy/worker.h"
 #include "core/ring/sock.h"
 
@@ -51,17 +52,31 @@ static void start(struct listener *l)
     op_accept(l->w->loop, &l->accept, l->fd);
 }
 
+static void accepted(struct listener *l, int fd)
+{
+    const struct backend_config *tcp = l->bind->listener->tcp;
+    struct addr peer;
+    if (!tcp) {
+        client_accept(l, fd);
+        return;
+    }
+    if (sock_peer(fd, &peer) != 0)
+        peer = (struct addr){ 0 };
+    struct peer_addr from = peer_addr_of(&peer);
+    tcp_begin(l, fd, &from, plan_backend(l->use, tcp), (struct buf_slice){ 0 }, true);
+}
+
 static void on_accept(struct op *op, struct op_result result)
 {
     struct listener *l = container_of(op, struct listener, accept);
     struct worker *w = l->w;
     if (result.res >= 0) {
         uint32_t max = l->use->plan->config->clients_max;
-        if (max && w->clients.live >= max) {
+        if (max && w->clients.live + w->tunnels.live >= max) {
             listener_count_error(l);
             sock_close(result.res, true);
         } else {
-            client_accept(l, result.res);
+            accepted(l, result.res);
         }
     }
     if (result.more)

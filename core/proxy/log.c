@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "core/proxy/log.h"
 
+#include "core/proxy/backend.h"
 #include "core/proxy/client.h"
 #include "core/proxy/count.h"
 #include "core/proxy/exchange.h"
 #include "core/proxy/listener.h"
 #include "core/proxy/plan.h"
 #include "core/proxy/request.h"
+#include "core/proxy/tunnel.h"
 #include "core/proxy/worker.h"
 
 /* from 0: the phase did not begin. */
@@ -138,4 +140,49 @@ void log_exchange(struct exchange *ex)
     const struct log_config *log = ex->handling->log;
     if (log && ex->w->log && is_wanted(ex, log))
         put_record(ex, log);
+}
+
+void log_tunnel(const struct tunnel *t, enum end_reason why)
+{
+    const struct worker *w = t->w;
+    const struct plan *plan = t->use->plan;
+    if (!t->log || !w->log)
+        return;
+    struct record r = {
+        .start_wall_us = t->start_wall_us,
+        .request_id_hi = t->id_hi,
+        .request_id_lo = t->id_lo,
+        .peer = t->peer,
+        .client = t->client,
+        .connection = t->connection,
+        .request = t->request,
+        .worker = w->index,
+        .log = (uint16_t)(plan->log_first + (t->log - plan->config->logs)),
+        .version_minor = 1,
+        .tries = t->tries,
+        .end_reason = (uint8_t)why,
+        .bytes_in = t->way[TUNNEL_CLIENT].bytes,
+        .bytes_out = t->way[TUNNEL_SERVER].bytes,
+        .queue_us = UINT32_MAX,
+        .connect_us = t->connect_us,
+        .first_byte_us = UINT32_MAX,
+        .total_us = phase_us(t->start_ns, w->loop->now_ns),
+        .accept_us = UINT32_MAX,
+        .method = t->site ? STR("UPGRADE") : STR("TCP"),
+        .listener = name_or_none(t->listener->bind->listener->name),
+        .site = name_or_none(t->site ? t->site->name : NULL),
+        .route = name_or_none(t->route ? t->route->name : NULL),
+        .backend = name_or_none(t->backend->config->name),
+        .server = name_or_none(t->server ? t->server->name : NULL),
+    };
+    struct tls_facts tls;
+    if (transport_tls_facts(&t->t[TUNNEL_CLIENT], &tls)) {
+        r.tls_minor = tls.minor;
+        r.tls_cipher = tls.suite;
+        r.tls_resumed = tls.resumed;
+        r.server_name = tls.server_name;
+    }
+    if (t->t[TUNNEL_CLIENT].ops)
+        r.tls_failure = (uint8_t)transport_tls_failure(&t->t[TUNNEL_CLIENT]);
+    log_put(w->log, &r);
 }

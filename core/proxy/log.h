@@ -2,11 +2,18 @@
 #ifndef SLUICE_PROXY_LOG_H
 #define SLUICE_PROXY_LOG_H
 
+#include "core/base/end_reason.h"
+
 struct exchange;
 struct http_head;
+struct tunnel;
 
 /* Counts an ended exchange and puts its record into the worker's log port, if its log wants it. */
 void log_exchange(struct exchange *ex);
+
+/* A tunnel opened (END_TUNNEL_OPENED; after an upgrade its exchange says so) or ended, or could not
+ * be made. */
+void log_tunnel(const struct tunnel *t, enum end_reason why);
 
 /* The server's final head: keeps what the log wants of it. */
 void log_capture_response(struct exchange *ex, const struct http_head *h);

@@ -15,6 +15,7 @@
 #include "core/proxy/listener.h"
 #include "core/proxy/plan.h"
 #include "core/proxy/rewrite.h"
+#include "core/proxy/upgrade.h"
 #include "core/proxy/worker.h"
 
 /* --- checks --- */
@@ -243,6 +244,7 @@ enum end_reason request_target(struct exchange *ex)
     if (route->action != ACTION_PROXY)
         return END_REPLIED;
     choose_target(ex, route);
+    upgrade_ask(ex);
     return rewrite_path(ex, route);
 }
 
@@ -302,6 +304,7 @@ void request_write_head(struct exchange *ex, struct out *o)
         .forwarded = handling->forwarded,
         .expect_continue = ex->framing.expect_continue,
         .underscores = handling->underscores,
+        .upgrade = ex->upgrade,
         .max_forwards = hops > 0 ? hops - 1 : -1,
     };
     if (handling->basic_auth) /* it was meant for us */

@@ -99,6 +99,23 @@ static void write_response_head(struct exchange *ex, struct out *o, const struct
     forward_response_head(o, h, &r);
 }
 
+void exchange_write_switch(struct exchange *ex, struct out *o, const struct http_head *h,
+                           struct str protocol)
+{
+    struct forward_response r = {
+        .framing = FRAME_NONE,
+        .upgrade = protocol,
+        .via = ex->handling->via,
+        .date = worker_date(ex->w),
+        .server_minor = h->version_minor,
+    };
+    if (!apply_rules(ex, o, h, &r.edits)) {
+        o->full = true;
+        return;
+    }
+    forward_response_head(o, h, &r);
+}
+
 /* Where the body goes: to the client, or into a buffer in front of it. */
 static struct body_sink *open_body(struct exchange *ex, enum body_framing framing,
                                    const struct framing *f, struct body_source *source)

@@ -32,6 +32,7 @@ static uint64_t deadline(const struct upstream *up, enum end_reason *why)
         break;
     case UP_IDLE:
         return up->since_ns + ms_to_ns(up->idle_timeout_ms);
+    case UP_SWITCHING:
     case UP_CLOSING:
         return TIMER_NEVER;
     case UP_HEAD:
@@ -386,6 +387,42 @@ static void final_head(struct upstream *up, const struct http_head *h, uint32_t 
     pump(up);
 }
 
+static void switch_protocols(struct upstream *up, const struct http_head *h, uint32_t head_bytes)
+{
+    struct attempt *a = up->a;
+    enum end_reason why = up->request_sent ? a->ops->switched(a, h) : END_RESPONSE_INTERIM;
+    if (why != END_OK) {
+        fail_attempt(up, why);
+        return;
+    }
+    slice_consume(&up->in, head_bytes);
+    up->state = UP_SWITCHING;
+    arm(up);
+    if (transport_stop(&up->t))
+        a->ops->switch_ready(a);
+}
+
+static void on_stopped(struct transport *t)
+{
+    struct upstream *up = container_of(t, struct upstream, t);
+    up->a->ops->switch_ready(up->a);
+}
+
+struct server *upstream_hand_over(struct attempt *a, struct transport *to,
+                                  const struct transport_user *user, struct buf_slice *received)
+{
+    struct upstream *up = a->up;
+    struct server *s = up->server;
+    CHECK(up->state == UP_SWITCHING && out_idle(&up->out));
+    detach(up);
+    *received = up->in;
+    timer_remove(&up->t.loop->timers, &up->timer);
+    transport_move(to, &up->t, user);
+    list_remove(&up->node);
+    slab_give(&up->w->upstreams, up);
+    return s;
+}
+
 static void read_head(struct upstream *up)
 {
     while (up->state == UP_HEAD && up->in.buf) {
@@ -403,6 +440,10 @@ static void read_head(struct upstream *up)
         }
         if (h.status >= 200) {
             final_head(up, &h, head_bytes);
+            return;
+        }
+        if (h.status == 101 && a->ops->switched) {
+            switch_protocols(up, &h, head_bytes);
             return;
         }
         why = a->ops->interim(a, &h);
@@ -491,6 +532,7 @@ static void on_end(struct transport *t, int err)
         else
             break_response(up, END_RESPONSE_CUT_BODY);
         return;
+    case UP_SWITCHING:
     case UP_CONNECTING:
     case UP_CLOSING:
         CHECK(false);
@@ -519,8 +561,14 @@ static void on_closed(struct transport *t)
     worker_object_gone(w);
 }
 
-static const struct transport_user transport_user = { on_ready, on_data, on_end, on_sent,
-                                                      on_closed };
+static const struct transport_user transport_user = {
+    .on_ready = on_ready,
+    .on_data = on_data,
+    .on_end = on_end,
+    .on_sent = on_sent,
+    .on_closed = on_closed,
+    .on_stopped = on_stopped,
+};
 
 static void on_timer(struct timer *timer, uint64_t now_ns)
 {
@@ -544,6 +592,7 @@ static void on_timer(struct timer *timer, uint64_t now_ns)
     case UP_BODY:
         break_response(up, why);
         return;
+    case UP_SWITCHING:
     case UP_CLOSING:
         CHECK(false);
     }

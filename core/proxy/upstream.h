@@ -23,6 +23,7 @@ enum upstream_state {
     UP_IDLE,       /* a == NULL; in the server's idle list; a receive is armed */
     UP_HEAD,       /* a != NULL; the request is being sent, the response head is awaited */
     UP_BODY,       /* a != NULL; the final head is through, body bytes are to come */
+    UP_SWITCHING,  /* a != NULL; 101 came: nothing is read, the connection waits to be taken over */
     UP_CLOSING,    /* a == NULL; transport_close() was called; `held` may keep an arena alive */
 };
 
@@ -72,6 +73,12 @@ void upstream_abort(struct attempt *a);
 
 /* After something was given to that sink: sends it, and sees to deadlines. */
 void upstream_flush(struct attempt *a);
+
+/* After ops->switch_ready: the connection moves into `to`, what was received of it and is no head
+ * into *received; it goes on counting as the server's, which is returned: `active_count` and
+ * server_connection_gone() are the caller's from now on. */
+struct server *upstream_hand_over(struct attempt *a, struct transport *to,
+                                  const struct transport_user *user, struct buf_slice *received);
 
 /* Closes a connection that no attempt holds (idle, or for a stopping worker). */
 void upstream_close_idle(struct upstream *up);

@@ -11,6 +11,7 @@
 #include "core/proxy/listener.h"
 #include "core/proxy/plan.h"
 #include "core/proxy/route.h"
+#include "core/proxy/tunnel.h"
 #include "core/proxy/upstream.h"
 
 static void on_drain_deadline(struct timer *t, uint64_t now_ns);
@@ -28,9 +29,11 @@ bool worker_init(struct worker *w, struct loop *l, uint16_t index, struct counte
     slab_init(&w->clients, sizeof(struct client), 0);
     slab_init(&w->exchanges, sizeof(struct exchange), 0);
     slab_init(&w->upstreams, sizeof(struct upstream), 0);
+    slab_init(&w->tunnels, sizeof(struct tunnel), 0);
     slab_init(&w->body_pieces, sizeof(struct body_piece), 0);
     tls_worker_init(&w->tls, l);
     list_init(&w->client_list);
+    list_init(&w->tunnel_list);
     list_init(&w->upstream_list);
     for (size_t i = 0; i < WORKER_SERVER_LISTS; i++)
         list_init(&w->servers[i]);
@@ -78,6 +81,7 @@ uint32_t worker_commit(struct worker *w, struct plan_use *use, const struct list
 {
     struct plan_use *old = w->use;
     w->use = use;
+    relay_configure(w->loop, &use->plan->config->relay);
     for (uint32_t i = w->listeners_count; i-- > 0;) {
         struct listener *l = w->listeners[i];
         const struct listen_slot *slot = find_slot(slots, slots_count, l->fd);
@@ -139,6 +143,7 @@ void worker_stop(struct worker *w, void (*on_drained)(struct worker *w))
     w->on_drained = on_drained;
     close_listeners(w);
     FOR_EACH(&w->client_list, struct client, node, client_stop);
+    FOR_EACH(&w->tunnel_list, struct tunnel, node, tunnel_stop);
     FOR_EACH(&w->upstream_list, struct upstream, node, close_if_idle);
     worker_object_gone(w);
 }
@@ -171,7 +176,7 @@ static void run_drained(struct task *t)
 {
     struct worker *w = container_of(t, struct worker, drained_task);
     if (w->state == WORKER_DRAINED || w->listeners_count || w->clients.live || w->upstreams.live ||
-        auth_basic_pending(w))
+        w->tunnels.live || auth_basic_pending(w))
         return;
     w->state = WORKER_DRAINED;
     timer_remove(&w->loop->timers, &w->drain_timer);
@@ -199,6 +204,7 @@ void worker_discard(struct worker *w)
     slab_destroy(&w->clients);
     slab_destroy(&w->exchanges);
     slab_destroy(&w->upstreams);
+    slab_destroy(&w->tunnels);
     slab_destroy(&w->body_pieces);
     route_scratch_destroy(w->scratch);
 }

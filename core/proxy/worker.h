@@ -51,8 +51,9 @@ struct worker {
     struct tls_worker tls;
     struct tls_context *tls_server; /* for the listeners; NULL: they speak plain HTTP */
 
-    struct slab clients, exchanges, upstreams, body_pieces;
+    struct slab clients, exchanges, upstreams, tunnels, body_pieces;
     struct list client_list;   /* every client that is not freed */
+    struct list tunnel_list;   /* every tunnel that is not freed */
     struct list upstream_list; /* every upstream connection that is not freed */
     struct listener *listeners[WORKER_LISTENERS_MAX]; /* those not yet closed */
     uint32_t listeners_count;                         /* those closing included */

@@ -39,6 +39,9 @@ struct ring_loop {
     struct op **starved_end;
     uint32_t starved_cancelled; /* of them */
 
+    struct op *done; /* they succeeded as soon as they were started; oldest first */
+    struct op **done_end;
+
     struct task *tasks; /* deferred, oldest first */
     struct task **tasks_end;
     struct task *tasks_next; /* deferred to the next turn, oldest first */
@@ -74,6 +77,46 @@ void ring_issue(struct ring_loop *r, struct op *op);
 /* Runs the completions that are there now; what they start completes in a later turn. */
 void ring_run_completions(struct ring_loop *r);
 void ring_finish(struct ring_loop *r, struct op *op, struct op_result result);
+struct io_uring_sqe *ring_sqe(struct ring_loop *r);
+
+/* op.flags: the descriptor is non-blocking and had nothing; a poll stands in for the operation,
+ * which is started again when it fires. */
+#define FLAG_POLLS_FIRST 1
+
+/* The kernel has not answered a cancellation yet. */
+#define FLAG_CANCEL_UNANSWERED 2
+
+/* The last receive left the socket empty, so the next one had better wait before it tries
+ * (measured: some 3 % of a small request's cost). Kept from one start to the next; only a hint. */
+#define FLAG_DRAINED 4
+
+/* An IORING_OP_SPLICE is in flight; else a poll before it. */
+#define FLAG_SPLICES 8
+
+/* An idle op is known to the ring from now on. */
+static inline void ring_begin(struct ring_loop *r, struct op *op, enum op_kind kind, int fd,
+                              void *mem, uint32_t len)
+{
+    CHECK(op->state == OP_IDLE);
+    op->kind = kind;
+    op->state = OP_IN_FLIGHT;
+    op->cancelled = 0;
+    op->flags &= FLAG_DRAINED;
+    op->fd = fd;
+    op->mem = mem;
+    op->len = len;
+    r->ops_in_flight++;
+}
+
+/* ops_splice.c */
+static inline bool ring_op_splices(const struct op *op)
+{
+    return op->kind >= OP_SPLICE_IN;
+}
+/* Its poll, or IORING_OP_SPLICE. */
+void ring_splice_completed(struct ring_loop *r, struct op *op, int32_t res);
+/* Completes what succeeded at once in this turn. */
+void ring_run_done(struct ring_loop *r);
 
 /* loop.c */
 /* Hands what is queued to the kernel now, to make room in the submission queue. */

@@ -90,6 +90,8 @@ struct loop *loop_create(const struct loop_config *config, char *why, uint32_t w
     }
     r->tasks_end = &r->tasks;
     r->tasks_next_end = &r->tasks_next;
+    r->done_end = &r->done;
+    splice_pool_init(&r->loop.pipes, SPLICE_PIPES_KEPT, SPLICE_PIPE_BYTES);
     take_clock(r);
     timer_wheel_init(&r->loop.timers, r->loop.now_ns);
     int err = 0;
@@ -116,6 +118,7 @@ void loop_destroy(struct loop *l)
     ring_buffers_exit(r);
     io_uring_queue_exit(&r->ring);
     buf_pool_destroy(&l->bufs);
+    splice_pool_destroy(&l->pipes);
     free(r);
 }
 
@@ -155,7 +158,7 @@ static void enter(struct ring_loop *r, uint64_t wait_ns)
 static uint64_t wait_limit(const struct ring_loop *r, uint64_t wait_ns)
 {
     bool hungry = r->starved && r->lent; /* not all of them were started: see feed_starved() */
-    if (r->tasks || r->starved_cancelled || hungry || io_uring_cq_ready(&r->ring))
+    if (r->tasks || r->done || r->starved_cancelled || hungry || io_uring_cq_ready(&r->ring))
         return 0;
     uint64_t next_ns = timer_wheel_next_ns(&r->loop.timers);
     if (next_ns == TIMER_NEVER)
@@ -194,6 +197,7 @@ void loop_turn(struct loop *l, uint64_t wait_ns)
     ring_run_completions(r);
     timer_wheel_advance(&l->timers, l->now_ns);
     mailbox_run(r);
+    ring_run_done(r);
     run_tasks(r);
     if (l->turn_times)
         histogram_add(l->turn_times, (monotonic_ns() - l->now_ns) / 100);

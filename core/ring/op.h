@@ -23,12 +23,17 @@
 
 struct loop;
 struct op;
+struct splice_pipe;
 
 struct op_result {
-    int32_t res;     /* bytes, a descriptor, poll bits, 0, or -errno */
-    struct buf *buf; /* op_recv: the bytes are buf->data[0..res), one reference is the caller's;
-                        NULL when res <= 0 */
-    bool more;       /* further completions follow */
+    int32_t res; /* bytes, a descriptor, poll bits, 0, or -errno */
+    union {
+        struct buf *buf;          /* op_recv: the bytes are buf->data[0..res), one reference is the
+                                     caller's; NULL when res <= 0 */
+        struct splice_pipe *pipe; /* op_splice_in: it holds res bytes and is the caller's; NULL when
+                                     res <= 0 */
+    };
+    bool more; /* further completions follow */
 };
 
 typedef void (*op_done_fn)(struct op *op, struct op_result result);
@@ -43,6 +48,8 @@ enum op_kind {
     OP_POLL,
     OP_READ,
     OP_WRITE,
+    OP_SPLICE_IN,
+    OP_SPLICE_OUT,
 };
 
 enum op_state {
@@ -50,6 +57,7 @@ enum op_state {
     OP_IN_FLIGHT, /* known to the kernel */
     OP_STARVED, /* a receive that waits for a free buffer: in the loop's list, not in the kernel */
     OP_ENDED,   /* its result is here, the answer to its cancellation is not */
+    OP_DONE,    /* it succeeded at once; its completion runs at the end of the turn */
 };
 
 struct op {
@@ -98,6 +106,15 @@ void op_poll(struct loop *l, struct op *op, int fd, uint32_t events);
 /* Files, eventfds, signalfds; offset -1: the file's own position. */
 void op_read(struct loop *l, struct op *op, int fd, void *bytes, uint32_t len);
 void op_write(struct loop *l, struct op *op, int fd, const void *bytes, uint32_t len);
+
+/* Moves bytes into a pipe of the loop's pool without their entering user space (splice.h): once
+ * something can be received, at most max bytes, at most SPLICE_BYTES_MAX. res 0: end of stream.
+ * -EMFILE: there is no pipe; receive instead. Waiting holds no pipe. fd: a plain stream socket. */
+void op_splice_in(struct loop *l, struct op *op, int fd, uint32_t max);
+
+/* Sends what is in the pipe, as much as the socket takes: res may be short. The pipe stays the
+ * caller's. fd was given to splice_prepare(). */
+void op_splice_out(struct loop *l, struct op *op, int fd, struct splice_pipe *pipe);
 
 /* Asks for an early end: the op still completes through done(), with -ECANCELED or with what had
  * already happened. Without effect on an idle op; may be repeated. Never calls done() itself. */

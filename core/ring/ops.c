@@ -4,21 +4,10 @@
 
 #include "core/ring/internal.h"
 
-/* op.flags: the descriptor is non-blocking and had nothing; a poll stands in for the operation,
- * which is started again when it fires. */
-#define FLAG_POLLS_FIRST 1
-
-/* The kernel has not answered a cancellation yet. */
-#define FLAG_CANCEL_UNANSWERED 2
-
-/* The last receive left the socket empty, so the next one had better wait before it tries
- * (measured: some 3 % of a small request's cost). Kept from one start to the next; only a hint. */
-#define FLAG_DRAINED 4
-
 /* The user_data of a cancellation: its op's address with this bit. */
 #define CANCELLATION 1
 
-static struct io_uring_sqe *get_sqe(struct ring_loop *r)
+struct io_uring_sqe *ring_sqe(struct ring_loop *r)
 {
     struct io_uring_sqe *sqe = io_uring_get_sqe(&r->ring);
     while (unlikely(!sqe)) {
@@ -30,7 +19,7 @@ static struct io_uring_sqe *get_sqe(struct ring_loop *r)
 
 static inline void issue(struct ring_loop *r, struct op *op)
 {
-    struct io_uring_sqe *sqe = get_sqe(r);
+    struct io_uring_sqe *sqe = ring_sqe(r);
     switch ((enum op_kind)op->kind) {
     case OP_RECV:
         io_uring_prep_recv(sqe, op->fd, NULL, 0, 0); /* length: the buffer's */
@@ -59,6 +48,12 @@ static inline void issue(struct ring_loop *r, struct op *op)
     case OP_WRITE:
         io_uring_prep_write(sqe, op->fd, op->mem, op->len, (uint64_t)-1);
         break;
+    case OP_SPLICE_IN:
+        io_uring_prep_poll_add(sqe, op->fd, POLLIN | POLLRDHUP);
+        break;
+    case OP_SPLICE_OUT:
+        io_uring_prep_poll_add(sqe, op->fd, POLLOUT);
+        break;
     case OP_NONE:
         CHECK(op->kind != OP_NONE);
     }
@@ -73,17 +68,8 @@ void ring_issue(struct ring_loop *r, struct op *op)
 static inline void start(struct loop *l, struct op *op, enum op_kind kind, int fd, void *mem,
                          uint32_t len)
 {
-    struct ring_loop *r = ring_of(l);
-    CHECK(op->state == OP_IDLE);
-    op->kind = kind;
-    op->state = OP_IN_FLIGHT;
-    op->cancelled = 0;
-    op->flags &= FLAG_DRAINED;
-    op->fd = fd;
-    op->mem = mem;
-    op->len = len;
-    r->ops_in_flight++;
-    issue(r, op);
+    ring_begin(ring_of(l), op, kind, fd, mem, len);
+    issue(ring_of(l), op);
 }
 
 void op_recv(struct loop *l, struct op *op, int fd)
@@ -128,7 +114,7 @@ void op_write(struct loop *l, struct op *op, int fd, const void *bytes, uint32_t
 
 static void issue_cancel(struct ring_loop *r, struct op *op)
 {
-    struct io_uring_sqe *sqe = get_sqe(r);
+    struct io_uring_sqe *sqe = ring_sqe(r);
     io_uring_prep_cancel(sqe, op, 0);
     io_uring_sqe_set_data64(sqe, (uintptr_t)op | CANCELLATION);
 }
@@ -144,6 +130,8 @@ void op_cancel(struct loop *l, struct op *op)
         r->starved_cancelled++;
         return;
     }
+    if (op->state == OP_DONE)
+        return;
     op->flags |= FLAG_CANCEL_UNANSWERED;
     issue_cancel(r, op);
 }
@@ -178,7 +166,7 @@ static void poll_first(struct ring_loop *r, struct op *op)
 {
     bool out = op->kind == OP_SEND || op->kind == OP_SENDMSG || op->kind == OP_WRITE;
     op->flags |= FLAG_POLLS_FIRST;
-    struct io_uring_sqe *sqe = get_sqe(r);
+    struct io_uring_sqe *sqe = ring_sqe(r);
     io_uring_prep_poll_add(sqe, op->fd, out ? POLLOUT : POLLIN);
     io_uring_sqe_set_data(sqe, op);
 }
@@ -260,6 +248,10 @@ static inline void complete(struct ring_loop *r, const struct io_uring_cqe *cqe)
         return;
     }
     CHECK(op->state == OP_IN_FLIGHT);
+    if (unlikely(ring_op_splices(op))) {
+        ring_splice_completed(r, op, result.res);
+        return;
+    }
     if (cqe->flags & IORING_CQE_F_BUFFER) {
         result.buf = buf_by_index(&r->loop.bufs, cqe->flags >> IORING_CQE_BUFFER_SHIFT);
         r->lent--;

@@ -55,8 +55,10 @@ struct splice_pipe *splice_take(struct splice_pool *pool)
         pool->free_count--;
     } else {
         p = create(pool->pipe_bytes);
-        if (!p)
+        if (!p) {
+            pool->refused++;
             return NULL;
+        }
     }
     pool->lent++;
     return p;
@@ -77,8 +79,14 @@ void splice_give(struct splice_pool *pool, struct splice_pipe *p)
 
 void splice_prepare(int fd)
 {
-    int flags = fcntl(fd, F_GETFL);
-    CHECK(flags >= 0 && fcntl(fd, F_SETFL, flags | O_NONBLOCK) == 0);
+    int rc = fcntl(fd, F_SETFL, O_RDWR | O_NONBLOCK);
+    CHECK(rc == 0);
+}
+
+void splice_unprepare(int fd)
+{
+    int rc = fcntl(fd, F_SETFL, O_RDWR);
+    CHECK(rc == 0);
 }
 
 static int32_t move(int from, int to, uint32_t max, unsigned flags)

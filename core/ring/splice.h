@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Moving bytes between sockets through a pipe, without their entering user space: splice(2) on
- * non-blocking sockets, with op_poll() to wait (DESIGN 6). IORING_OP_SPLICE always goes to a kernel
- * worker thread, so it is not used here.
+/* Moving bytes between sockets through a pipe, without their entering user space. Users of a loop
+ * do it by op_splice_in() and op_splice_out() (op.h), on the pipes of the loop's pool; both wait by
+ * a poll through the ring, and then move by splice(2) or by IORING_OP_SPLICE, as the pool says
+ * (DESIGN 6: the latter always goes to a kernel worker thread). The calls below are for programs
+ * that do without.
  *
  * splice(2) to a closed socket raises SIGPIPE: the process must ignore it. */
 #ifndef SLUICE_RING_SPLICE_H
@@ -9,6 +11,14 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+
+/* One operation moves so much at most: others have their turn in between. */
+#define SPLICE_BYTES_MAX (1024 * 1024)
+
+enum splice_how {
+    SPLICE_BY_CALL, /* splice(2) from the loop's thread */
+    SPLICE_BY_RING, /* IORING_OP_SPLICE */
+};
 
 struct splice_pipe {
     struct splice_pipe *next; /* the pool's */
@@ -24,6 +34,8 @@ struct splice_pool {
     uint32_t free_max; /* kept when given back; more are closed */
     uint32_t lent;
     uint32_t pipe_bytes; /* capacity asked for; 0: the system's */
+    enum splice_how how;
+    uint64_t refused; /* times that there was no pipe to be had */
 };
 
 void splice_pool_init(struct splice_pool *pool, uint32_t free_max, uint32_t pipe_bytes);
@@ -38,8 +50,10 @@ struct splice_pipe *splice_take(struct splice_pool *pool);
 void splice_give(struct splice_pool *pool, struct splice_pipe *p);
 
 /* splice(2) does not block on sockets with O_NONBLOCK only, whatever its own flag says. Other
- * operations take such a socket too, at some cost. */
+ * operations take such a socket too, at some cost; splice_unprepare() ends that. Both take a
+ * descriptor that is open for reading and writing. */
 void splice_prepare(int fd);
+void splice_unprepare(int fd);
 
 /* Moves at most max bytes from fd into the pipe: how many, 0 at the end of the stream, or -errno;
  * -EAGAIN: nothing there, or the pipe has no room. */

@@ -14,6 +14,8 @@
     COVER(SHORT_SENDS, "short sends")                                                              \
     COVER(ENOBUFS, "receives without a buffer, by fiat")                                           \
     COVER(STARVED, "receives without a buffer, pool empty")                                        \
+    COVER(SPLICES, "pieces moved through a pipe")                                                  \
+    COVER(NO_PIPES, "... when there was no pipe")                                                  \
     COVER(CANCELS, "cancels asked")                                                                \
     COVER(CANCELS_LOST, "cancels that came too late")                                              \
     COVER(ACCEPT_ENDS, "multishot accepts ended early")                                            \

@@ -23,6 +23,7 @@ struct loop *loop_create(const struct loop_config *config, char *why, uint32_t w
         snprintf(why, why_bytes, "out of memory");
         return NULL;
     }
+    splice_pool_init(&l->base.pipes, 4, 0);
     l->clean = sim_alloc(r->sim, buffers * sizeof *l->clean);
     l->ring = r;
     l->base.now_ns = r->sim->now_ns;
@@ -48,6 +49,7 @@ void loop_destroy(struct loop *loop)
         for (int slot = 0; slot < TIMER_SLOTS; slot++)
             CHECK(list_empty(&loop->timers.slots[level][slot])); /* else: a timer was left */
     buf_pool_destroy(&loop->bufs);
+    splice_pool_destroy(&loop->pipes);
     l->turn_generation++;
     free(l->ready);
     free(l->running);

@@ -47,6 +47,7 @@ static void base(struct world_plan *p, struct sim *s)
     p->faults.short_recv = sim_below(s, 600);
     p->faults.short_send = sim_below(s, 600);
     p->faults.enobufs = sim_chance(s, 500) ? sim_below(s, 100) : 0;
+    p->faults.no_pipe = sim_chance(s, 300) ? sim_below(s, 500) : 0;
     p->faults.accept_end = sim_below(s, 300);
     p->faults.accept_error = sim_chance(s, 300) ? sim_below(s, 300) : 0;
     p->faults.turn_stall = sim_chance(s, 300) ? sim_below(s, 20) : 0;

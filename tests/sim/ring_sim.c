@@ -14,17 +14,18 @@
 /* ---- flights ----------------------------------------------------------------------------------
  */
 
-static const char *const kind_names[] = { "none",    "recv", "send", "sendmsg", "accept",
-                                          "connect", "poll", "read", "write" };
+static const char *const kind_names[] = { "none",   "recv",      "send",      "sendmsg",
+                                          "accept", "connect",   "poll",      "read",
+                                          "write",  "splice in", "splice out" };
 
 static bool kind_sends(uint8_t kind)
 {
-    return kind == OP_SEND || kind == OP_SENDMSG || kind == OP_WRITE;
+    return kind == OP_SEND || kind == OP_SENDMSG || kind == OP_WRITE || kind == OP_SPLICE_OUT;
 }
 
 static bool kind_receives(uint8_t kind)
 {
-    return kind == OP_RECV || kind == OP_READ;
+    return kind == OP_RECV || kind == OP_READ || kind == OP_SPLICE_IN;
 }
 
 /* Of all that the kernel may read until the op completes. */
@@ -169,6 +170,18 @@ void op_write(struct loop *l, struct op *op, int fd, const void *bytes, uint32_t
     f->memory_sum = memory_sum(f);
 }
 
+void op_splice_in(struct loop *l, struct op *op, int fd, uint32_t max)
+{
+    CHECK(max > 0);
+    start(l, op, OP_SPLICE_IN, fd, NULL, max < SPLICE_BYTES_MAX ? max : SPLICE_BYTES_MAX);
+}
+
+void op_splice_out(struct loop *l, struct op *op, int fd, struct splice_pipe *pipe)
+{
+    CHECK(pipe->bytes > 0);
+    start(l, op, OP_SPLICE_OUT, fd, pipe, 0);
+}
+
 /* ---- doing it ---------------------------------------------------------------------------------
  */
 
@@ -182,7 +195,7 @@ static void complete(struct flight *f, int32_t res, struct buf *buf, bool more)
         l->ready = realloc(l->ready, l->ready_max * sizeof *l->ready);
         CHECK(l->ready);
     }
-    l->ready[l->ready_count++] = (struct completion){ f, { res, buf, more } };
+    l->ready[l->ready_count++] = (struct completion){ f, { .res = res, .buf = buf, .more = more } };
     sim_trace(l->ring->sim, "net %u: %s = %d%s", f->fd->end ? f->fd->end->number : 0,
               kind_names[f->as_started.kind], res, more ? ", more" : "");
     sim_loop_wake(l);
@@ -281,6 +294,54 @@ static void try_sendmsg(struct flight *f)
     complete(f, taken ? (int32_t)taken : res, NULL, false);
 }
 
+static void try_splice_in(struct flight *f)
+{
+    struct sim_loop *l = f->loop;
+    struct sim *s = l->ring->sim;
+    struct net_end *e = f->fd->end;
+    if (!net_readable(e))
+        return;
+    struct splice_pipe *p = NULL;
+    if (!sim_chance(s, l->ring->faults.no_pipe))
+        p = splice_take(&l->base.pipes);
+    if (!p) {
+        sim_cover(s, COVER_NO_PIPES);
+        complete(f, -EMFILE, NULL, false);
+        return;
+    }
+    uint32_t len = shorten(s, l->ring->faults.short_recv, COVER_SHORT_RECVS, f->as_started.len);
+    if (len > SIM_PIPE_BYTES)
+        len = SIM_PIPE_BYTES;
+    int res = net_read(e, sim_pipe_of(p)->bytes, len);
+    if (res > 0) {
+        sim_cover(s, COVER_SPLICES);
+        p->bytes = (uint32_t)res;
+        sim_pipe_of(p)->at = 0;
+    } else {
+        splice_give(&l->base.pipes, p);
+        p = NULL;
+    }
+    complete(f, res, (struct buf *)p, false);
+}
+
+static void try_splice_out(struct flight *f)
+{
+    struct splice_pipe *p = f->as_started.mem;
+    struct sim_pipe *sp = sim_pipe_of(p);
+    struct net_end *e = f->fd->end;
+    if (!net_writable(e))
+        return;
+    CHECK(f->fd->non_blocking); /* else: the real one would block */
+    uint32_t len =
+        shorten(f->loop->ring->sim, f->loop->ring->faults.short_send, COVER_SHORT_SENDS, p->bytes);
+    int res = net_write(e, sp->bytes + sp->at, len);
+    if (res > 0) {
+        p->bytes -= (uint32_t)res;
+        sp->at += (uint32_t)res;
+    }
+    complete(f, res, NULL, false);
+}
+
 static void try_accept(struct flight *f)
 {
     struct ring_sim *r = f->loop->ring;
@@ -366,6 +427,12 @@ static void try_op(struct flight *f)
         break;
     case OP_CONNECT:
         try_connect(f);
+        break;
+    case OP_SPLICE_IN:
+        try_splice_in(f);
+        break;
+    case OP_SPLICE_OUT:
+        try_splice_out(f);
         break;
     default:
         try_poll(f);
@@ -466,7 +533,7 @@ void flight_complete(const struct completion *c)
     struct op *op = f->op;
     flight_verify(f);
     CHECK(memory_sum(f) == f->memory_sum); /* else: what was being sent was changed */
-    if (c->result.buf)
+    if (c->result.buf && op->kind == OP_RECV)
         CHECK(c->result.buf->refs == 1);
     if (!c->result.more) {
         list_remove(&f->in_loop);

@@ -22,6 +22,7 @@ struct ring_faults {
     uint32_t accept_end;   /* a multishot accept ends after a connection, without error */
     uint32_t accept_error; /* ... or with -EMFILE, the connection waiting on */
     uint32_t open_error;   /* sock_open() answers -EMFILE */
+    uint32_t no_pipe;      /* there is no pipe to splice through */
     uint32_t alloc;        /* an allocation in a turn fails */
     uint32_t turn_stall;   /* the loop's thread is held up before a turn */
     uint64_t turn_stall_max_ns;
@@ -36,6 +37,7 @@ struct vfd {
     struct ring_sim *ring;
     enum vfd_kind kind; /* VFD_SOCKET: not connected; VFD_STREAM: connecting or beyond */
     int family;
+    bool non_blocking; /* splice_prepare() */
     struct net_end *end;
     struct net_listener *listener;
     struct list flights; /* ops in flight on it */
@@ -51,6 +53,20 @@ struct ring_sim {
     struct addr source; /* of the proxy's own connections */
     uint16_t source_port;
 };
+
+/* A pipe has its bytes in memory. */
+#define SIM_PIPE_BYTES 65536
+
+struct sim_pipe {
+    struct splice_pipe pipe; /* first */
+    uint32_t at;             /* the next byte to be sent */
+    uint8_t bytes[SIM_PIPE_BYTES];
+};
+
+static inline struct sim_pipe *sim_pipe_of(struct splice_pipe *p)
+{
+    return (struct sim_pipe *)p;
+}
 
 struct sim_loop;
 

@@ -106,6 +106,16 @@ void streams_sent(struct wire *w)
     }
 }
 
+void streams_cut(struct wire *w)
+{
+    while (w->children_count) {
+        int code = wire_join(w, w->children[w->children_count - 1]);
+        w->children_count--;
+        if (code != 1)
+            wire_fail(w, "a stream was sent to its end");
+    }
+}
+
 /* ---- hearing ---- */
 
 /* The bytes themselves are not noted. */

@@ -241,6 +241,8 @@ void stream_send(struct conn *c, uint64_t seed, uint64_t bytes, enum coding codi
 void stream_hear(struct conn *c, uint64_t seed, uint64_t bytes, enum coding coding);
 /* The children have sent all. */
 void streams_sent(struct wire *w);
+/* None of them could: its connection went before. */
+void streams_cut(struct wire *w);
 
 /* ---- servers that answer by themselves, and load (crew.c) ---- */
 

@@ -52,7 +52,13 @@ static void on_closed(struct transport *t)
     end_of(t)->closed++;
 }
 
-static const struct transport_user user = { on_ready, on_data, on_end, on_sent, on_closed };
+static const struct transport_user user = {
+    .on_ready = on_ready,
+    .on_data = on_data,
+    .on_end = on_end,
+    .on_sent = on_sent,
+    .on_closed = on_closed,
+};
 
 struct world {
     struct loop *l;

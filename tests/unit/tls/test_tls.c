@@ -65,7 +65,13 @@ static void on_closed(struct transport *t)
     memset(t, 0xee, sizeof *t); /* the memory may go */
 }
 
-static const struct transport_user user = { on_ready, on_data, on_end, on_sent, on_closed };
+static const struct transport_user user = {
+    .on_ready = on_ready,
+    .on_data = on_data,
+    .on_end = on_end,
+    .on_sent = on_sent,
+    .on_closed = on_closed,
+};
 
 /* A loop with a server's and a client's context. */
 struct world {

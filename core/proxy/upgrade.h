@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Switching to another protocol (RFC 9110 7.8; WebSocket: RFC 6455): a request without a body that
+ * asks for it, a server that answers 101, and from then on a tunnel. */
+#ifndef SLUICE_PROXY_UPGRADE_H
+#define SLUICE_PROXY_UPGRADE_H
+
+#include "core/base/end_reason.h"
+#include "core/http/head.h"
+
+struct attempt;
+struct exchange;
+
+/* Its route is known: ex->upgrade becomes what it is asked for. */
+void upgrade_ask(struct exchange *ex);
+
+/* For the exchange's attempt_ops. */
+enum end_reason upgrade_switched(struct attempt *a, const struct http_head *h);
+void upgrade_server_ready(struct attempt *a);
+
+#endif
