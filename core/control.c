@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "core/control.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -10,9 +11,9 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "core/banner.h"
 #include "core/base/check.h"
 #include "core/certificates.h"
-#include "core/config/load.h"
 #include "core/fleet.h"
 #include "core/keeper_socket.h"
 #include "core/observe/admin.h"
@@ -21,8 +22,9 @@
 #include "core/observe/metrics.h"
 #include "core/options.h"
 #include "core/plans.h"
+#include "core/reading.h"
 #include "core/ring/loop.h"
-#include "core/tls_check.h"
+#include "core/ring/sock.h"
 #include "core/watch.h"
 
 /* What is logged last is written within this time, or lost. */
@@ -49,10 +51,13 @@ struct control {
     struct admin_user admin_user;
     struct timer lame_duck;
     struct config_report *report; /* of the reload that is under way; NULL: none is */
-    bool reload_of_admin;         /* it was asked for there, not by a signal */
     uint64_t reloads_good, reloads_bad;
     bool reload_good;
     uint64_t start_ns, start_wall_us, applied_wall_us;
+    struct log_files log_files; /* the keeper's */
+    struct op outcome_op;       /* of the process that is to take over */
+    struct keeper_outcome outcome;
+    int outcome_fd;                   /* -1: none is */
     struct certificates certificates; /* of the command line */
 };
 
@@ -79,7 +84,7 @@ static void stop_log(void *arg)
 
 static void end_if_done(struct control *c)
 {
-    if (c->ending && !c->plans.count)
+    if (c->ending && !c->plans.count && c->outcome_fd < 0)
         admin_stop(c->admin, stop_log, c);
 }
 
@@ -93,42 +98,6 @@ static void on_empty(struct fleet *f)
     struct control *c = control_of(f);
     c->ending = true;
     end_if_done(c);
-}
-
-/* --- plans --- */
-
-static void print_banner(struct control *c)
-{
-    const struct config *config = c->fleet.plan->config;
-    char text[ADDR_TEXT_MAX], example[ADDR_TEXT_MAX] = "";
-    for (uint32_t i = 0; i < config->binds_count; i++) {
-        const struct addr *a = listen_set_bound(&c->fleet.listen, &config->binds[i]);
-        addr_format(a, text);
-        fprintf(stderr, "sluice: listening on %s\n", text);
-        if (a->sa.sa_family == AF_UNIX || example[0])
-            continue;
-        unsigned port = ntohs(a->sa.sa_family == AF_INET ? a->v4.sin_port : a->v6.sin6_port);
-        bool any =
-            a->dual_stack || strncmp(text, "0.0.0.0:", 8) == 0 || strncmp(text, "[::]:", 5) == 0;
-        if (any)
-            snprintf(example, sizeof example, "localhost:%u", port);
-        else
-            memcpy(example, text, sizeof example);
-    }
-    uint32_t routes = 0, servers = 0;
-    for (uint32_t i = 0; i < config->sites_count; i++)
-        routes += config->sites[i].routes_count;
-    for (uint32_t i = 0; i < config->backends_count; i++)
-        servers += config->backends[i].servers_count;
-    fprintf(stderr, "sluice: %u worker%s, %u route%s, %u server%s\n", c->fleet.workers,
-            c->fleet.workers == 1 ? "" : "s", routes, routes == 1 ? "" : "s", servers,
-            servers == 1 ? "" : "s");
-    const char *scheme = c->certificates.count ? "-k https" : "http";
-    if (example[0])
-        fprintf(stderr, "sluice: try  curl -i %s://%s/\n", scheme, example);
-    else
-        fprintf(stderr, "sluice: try  curl -i --unix-socket %s %s://localhost/\n", text + 5,
-                scheme);
 }
 
 /* --- reloads --- */
@@ -180,16 +149,19 @@ static void on_applied(struct fleet *f, bool ok, const char *why)
         c->applied_wall_us = c->loop->wall_us;
     if (c->up && ok) {
         fprintf(stderr, "sluice: reloaded %s%s%s\n", c->path, why[0] ? "; " : "", why);
-        if (c->reload_of_admin && f->listen.keeper >= 0)
-            keeper_loaded(f->listen.keeper);
+        keeper_adopted(f->listen.keeper);
         end_reload(c, 200, "reloaded");
     } else if (c->up) {
         fail_reload(c, why);
     } else if (ok) {
         c->up = true;
-        print_banner(c);
+        if (c->path)
+            keeper_adopted(f->listen.keeper);
+        print_banner(f, c->certificates.count > 0);
     } else {
         fprintf(stderr, "sluice: %s\n", why);
+        if (c->path)
+            keeper_failed(f->listen.keeper, why);
         c->exit_code = EXIT_FAILED;
         fleet_stop(f);
     }
@@ -206,22 +178,76 @@ static struct plan *prepare(struct control *c, struct config *config, char *why,
     return p;
 }
 
-/* False, and nothing happens: not now. Else it ends with end_reload(). */
-static bool reload(struct control *c, bool of_admin)
+/* Another process serves the configuration, or could not. */
+static void on_outcome(struct op *op, struct op_result result)
+{
+    struct control *c = container_of(op, struct control, outcome_op);
+    struct keeper_outcome *o = &c->outcome;
+    sock_close(c->outcome_fd, false);
+    c->outcome_fd = -1;
+    if (result.res != (int32_t)sizeof *o)
+        *o = (struct keeper_outcome){ .why = "the keeper is gone" };
+    o->why[sizeof o->why - 1] = '\0';
+    if (!o->good) {
+        fail_reload(c, o->why);
+    } else {
+        fprintf(stderr, "sluice: reloaded %s; another process serves, this one drains\n", c->path);
+        end_reload(c, 200, "reloaded: in a new server process, as its user is another");
+        (void)admin_listen(c->admin, NULL, o->why, sizeof o->why);
+        if (!c->draining)
+            fleet_hand_over(&c->fleet);
+        c->draining = true;
+    }
+    end_if_done(c);
+}
+
+/* We cannot become another user: a new process begins with the configuration, and takes over. */
+static void begin_hand_over(struct control *c, struct config *config)
 {
     char why[512];
+    int fd = keeper_replace(c->fleet.listen.keeper);
+    if (fd >= 0) {
+        c->outcome_fd = fd;
+        op_read(c->loop, &c->outcome_op, fd, &c->outcome, sizeof c->outcome);
+    } else if (fd == -ENOENT) {
+        snprintf(why, sizeof why, "this machine has no user '%s'", config->user);
+        fail_reload(c, why);
+    } else {
+        snprintf(why, sizeof why, "no new server process can be started: %s%s", strerror(-fd),
+                 fd == -EAGAIN ? " (are many of before still draining?)" : "");
+        fail_reload(c, why);
+    }
+    config_free(config);
+}
+
+static struct config_report *new_report(void)
+{
+    struct config_report *report = malloc(sizeof *report);
+    if (report)
+        config_report_init(report);
+    return report;
+}
+
+/* False, and nothing happens: not now. Else it ends with end_reload(). */
+static bool reload(struct control *c)
+{
+    char why[512];
+    bool other_user;
     if (!c->path || !c->up || c->draining || c->report || c->fleet.state != FLEET_STEADY)
         return false;
-    c->report = malloc(sizeof *c->report);
+    c->report = new_report();
     if (!c->report)
         return false;
-    config_report_init(c->report);
-    c->reload_of_admin = of_admin;
-    struct config *config = tls_checked(config_load(c->path, c->report), c->report);
-    config_report_print(c->report, stderr, isatty(STDERR_FILENO) && !getenv("NO_COLOR"));
+    int fd = keeper_read(c->fleet.listen.keeper, &other_user);
+    struct config *config = reading_load(fd, c->path, c->report);
+    config_report_print(c->report, stderr, options_colour());
     if (!config) {
         fputs("sluice: not reloaded: everything stays as it was\n", stderr);
         end_reload(c, 422, "not reloaded: everything stays as it was");
+        return true;
+    }
+    if (other_user) {
+        begin_hand_over(c, config);
         return true;
     }
     struct plan *p = prepare(c, config, why, sizeof why);
@@ -257,7 +283,17 @@ static bool admin_config(struct admin_user *u, FILE *to)
 
 static bool admin_reload(struct admin_user *u)
 {
-    return reload(control_of_admin(u), true);
+    return reload(control_of_admin(u));
+}
+
+static int admin_open(struct admin_user *u, const char *path)
+{
+    return keeper_admin(control_of_admin(u)->fleet.listen.keeper, path);
+}
+
+static void admin_close(struct admin_user *u, const char *path)
+{
+    keeper_unadmin(control_of_admin(u)->fleet.listen.keeper, path);
 }
 
 static void admin_metrics(struct admin_user *u, FILE *to)
@@ -287,6 +323,11 @@ static void admin_metrics(struct admin_user *u, FILE *to)
 }
 
 /* --- the log --- */
+
+static int open_log(struct log_files *f, const char *path)
+{
+    return keeper_log(container_of(f, struct control, log_files)->fleet.listen.keeper, path);
+}
 
 static struct log_port *log_port(struct fleet *f, struct worker_thread *t)
 {
@@ -357,7 +398,7 @@ static void on_signal(struct op *op, struct op_result result)
         drain_or_stop(c, false);
         break;
     case SIGHUP:
-        if (!reload(c, false) && !c->draining)
+        if (!reload(c) && !c->draining)
             fputs("sluice: not reloaded: another reload is under way\n", stderr);
         break;
     case SIGUSR1:
@@ -407,7 +448,9 @@ static bool set_up(struct control *c, char *why, uint32_t why_bytes)
     c->loop = loop_create(&lc, why, why_bytes);
     if (!c->loop)
         return false;
-    c->log = log_writer_create(c->loop, isatty(STDOUT_FILENO) && !getenv("NO_COLOR"));
+    c->log_files.open = open_log;
+    c->log = log_writer_create(c->loop, isatty(STDOUT_FILENO) && !getenv("NO_COLOR"),
+                               c->path ? &c->log_files : NULL);
     c->metrics = metrics_create();
     c->registry = registry_create();
     c->admin = admin_create(c->loop, &c->admin_user);
@@ -419,13 +462,16 @@ static bool set_up(struct control *c, char *why, uint32_t why_bytes)
                                          .ready = admin_ready,
                                          .metrics = admin_metrics,
                                          .config = admin_config,
-                                         .reload = admin_reload };
+                                         .reload = admin_reload,
+                                         .open = admin_open,
+                                         .close = admin_close };
     c->plans = (struct plans){ .loop = c->loop,
                                .log = c->log,
                                .metrics = c->metrics,
                                .registry = c->registry,
                                .on_none = on_no_plans };
     timer_init(&c->lame_duck, on_lame_duck);
+    op_init(&c->outcome_op, on_outcome);
     c->reload_good = true;
     c->start_ns = c->loop->now_ns;
     c->start_wall_us = c->loop->wall_us;
@@ -435,6 +481,26 @@ static bool set_up(struct control *c, char *why, uint32_t why_bytes)
     c->fleet.on_empty = on_empty;
     watch_start(&c->watch, c->loop, c->registry);
     return true;
+}
+
+static void cannot_start(struct control *c, const char *why)
+{
+    fprintf(stderr, "sluice: cannot start: %s\n", why);
+    if (c->path)
+        keeper_failed(c->fleet.listen.keeper, why);
+}
+
+/* What the keeper read; NULL after messages. */
+static struct config *load_first(struct control *c)
+{
+    struct config_report *report = new_report();
+    if (!report)
+        return NULL;
+    struct config *config = reading_load(keeper_config(c->fleet.listen.keeper), c->path, report);
+    config_report_print(report, stderr, options_colour());
+    config_report_free(report);
+    free(report);
+    return config;
 }
 
 /* Takes the configuration over. */
@@ -451,7 +517,7 @@ static void run(struct control *c, struct config *config)
         c->exit_code = EXIT_OK;
         fleet_apply(&c->fleet, p);
     } else {
-        fprintf(stderr, "sluice: cannot start: %s\n", why);
+        cannot_start(c, why);
         c->ending = true;
         end_if_done(c);
     }
@@ -467,18 +533,24 @@ int control_run(struct config *config, const char *path, int keeper)
     raise_descriptor_limit();
     tls_library_init();
     if (c)
-        *c = (struct control){ .path = path,
-                               .exit_code = EXIT_FAILED,
-                               .fleet.listen.keeper = keeper };
-    if (c && !certificates_load(&c->certificates, &config->tls)) {
+        *c = (struct control){
+            .path = path, .exit_code = EXIT_FAILED, .outcome_fd = -1, .fleet.listen.keeper = keeper
+        };
+    if (c && !config)
+        config = load_first(c);
+    if (c && !config) {
+        cannot_start(c, "its configuration could not be read");
+    } else if (c && !certificates_load(&c->certificates, &config->tls)) {
         c->exit_code = EXIT_CONFIG; /* the cause is said */
         config_free(config);
     } else if (c && set_up(c, why, sizeof why)) {
         c->fleet.tls = c->certificates.count ? &c->certificates.server : NULL;
         run(c, config);
-    } else {
-        fprintf(stderr, "sluice: cannot start: %s\n", why);
+    } else if (c) {
+        cannot_start(c, why);
         config_free(config);
+    } else {
+        fputs("sluice: cannot start: out of memory\n", stderr);
     }
     if (c) {
         code = c->exit_code;

@@ -6,9 +6,9 @@
 
 #include "core/config/config.h"
 
-/* Runs the proxy until it is told to stop; gives the exit code. Takes the configuration over. path:
- * where it came from, to be read again on SIGHUP; NULL: the command line. keeper: the socket to the
- * keeper, which binds; -1: there is none. Messages go to stderr. */
+/* Runs the proxy until it is told to stop; gives the exit code. Messages go to stderr. Of `sluice
+ * run`: config NULL, path where it came from, keeper the socket to the keeper, which reads, binds
+ * and opens everything. Of the command line: its configuration, which is taken over, NULL, -1. */
 int control_run(struct config *config, const char *path, int keeper);
 
 #endif

@@ -88,7 +88,7 @@ static void on_committed(struct worker_thread *t)
         snprintf(f->why, sizeof f->why, "worker %u has no memory for %u listeners", t->index,
                  t->listeners_failed);
     if (t->index >= f->next_workers)
-        worker_thread_drain(t);
+        worker_thread_drain(t, false);
     if (--f->pending)
         return;
     plan_unuse(f->plan);
@@ -287,7 +287,7 @@ static void leave(struct fleet *f)
         if (t && stop && (t->state == THREAD_UP || t->state == THREAD_LEAVING))
             worker_thread_stop(t);
         else if (t && !again && t->state == THREAD_UP)
-            worker_thread_drain(t);
+            worker_thread_drain(t, f->handed_over);
     }
     empty_if_alone(f);
 }
@@ -298,6 +298,13 @@ void fleet_drain(struct fleet *f)
         leave(f);
     else if (f->state < FLEET_LEAVING)
         fleet_stop(f); /* in the middle of a change: rare, and told to end */
+}
+
+void fleet_hand_over(struct fleet *f)
+{
+    CHECK(f->state == FLEET_STEADY);
+    f->handed_over = true;
+    leave(f);
 }
 
 void fleet_stop(struct fleet *f)

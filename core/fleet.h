@@ -31,7 +31,8 @@ struct fleet {
     void (*on_empty)(struct fleet *f);
 
     enum fleet_state state;
-    bool stopping; /* leaving means: at once */
+    bool stopping;    /* leaving means: at once */
+    bool handed_over; /* leaving means: others accept on the sockets */
     struct listen_set listen;
     const struct tls_server_config *tls; /* NULL: listeners speak plain HTTP */
     struct gate *gate;                   /* made with the first plan */
@@ -51,6 +52,10 @@ bool fleet_apply(struct fleet *f, struct plan *p);
 /* Lets all workers drain, or stop; on_empty tells. May be told again, to stop sooner. */
 void fleet_drain(struct fleet *f);
 void fleet_stop(struct fleet *f);
+
+/* Drains, but leaves the sockets to another process, which accepts on them already. No change is
+ * under way. */
+void fleet_hand_over(struct fleet *f);
 
 /* After on_empty, or before anything was applied. */
 void fleet_destroy(struct fleet *f);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What the server process asks of the keeper: listening sockets, by address and number in the
- * address's group. One question at a time, answered at once. */
+/* What the server process asks of the keeper over the socket pair: one question at a time, each
+ * answered at once, with or without a descriptor. The keeper gives only what the configuration
+ * names that the process was given: it does not trust a server process, which strangers talk to. */
 #ifndef SLUICE_KEEPER_SOCKET_H
 #define SLUICE_KEEPER_SOCKET_H
 
@@ -10,35 +11,59 @@
 #include "core/base/addr.h"
 
 enum keeper_verb {
-    KEEPER_LISTEN,  /* answered with a descriptor, or an error */
-    KEEPER_LOADED,  /* the configuration was reloaded: the next process begins with it; not
-                       answered */
-    KEEPER_RELEASE, /* the whole group of this text is closed; not answered */
+    KEEPER_CONFIG,  /* gives the files of the configuration to begin with, as a memory file */
+    KEEPER_READ,    /* the same, of the configuration as it stands there now */
+    KEEPER_ADOPTED, /* that configuration is in force: the next process begins with it */
+    KEEPER_FAILED,  /* it could not be begun with, because of `text` */
+    KEEPER_REPLACE, /* another process is to begin with what was read last, and to take over from
+                       this one; gives what will tell how that ended (struct keeper_outcome) */
+    KEEPER_LISTEN,  /* gives the socket of this text and number in its group */
+    KEEPER_ADMIN,   /* gives the socket of the operator, `text` its path */
+    KEEPER_RELEASE, /* this process listens no more there (`text` as of LISTEN) */
+    KEEPER_UNADMIN, /* likewise of ADMIN */
+    KEEPER_LOG,     /* gives the log file `text`, open for appending */
+    KEEPER_VERBS
 };
 
-/* Longest bind as written, with its NUL; longer ones are refused. */
-#define KEEPER_TEXT_MAX 160
+/* Longest text, with its NUL; longer ones are refused. */
+#define KEEPER_TEXT_MAX 4096
 
 struct keeper_question {
     uint32_t verb;
     uint32_t number;
     char text[KEEPER_TEXT_MAX];
-    struct addr addr;
 };
 
 struct keeper_answer {
-    int32_t err; /* 0, or -errno */
-    struct addr bound;
+    int32_t err;       /* 0, or -errno */
+    bool other_user;   /* READ: only another process can become the user that it names */
+    uint32_t group;    /* LISTEN: sockets that there are of this text, each to be accepted on */
+    struct addr bound; /* LISTEN: with the real port */
 };
 
-/* The server's side: a descriptor, or -errno. */
-int keeper_listen(int socket, const char *text, uint32_t number, const struct addr *addr,
-                  struct addr *bound);
-void keeper_release(int socket, const char *text);
-void keeper_loaded(int socket);
+struct keeper_outcome {
+    bool good;     /* the other process serves: drain */
+    char why[508]; /* not good */
+};
 
-/* The keeper's side. */
-bool keeper_receive(int socket, struct keeper_question *q); /* false: the other side is gone */
+/* The server's side: a descriptor, the caller's, or -errno. */
+int keeper_config(int socket);
+int keeper_read(int socket, bool *other_user);
+int keeper_replace(int socket);
+int keeper_listen(int socket, const char *text, uint32_t number, struct addr *bound,
+                  uint32_t *group);
+int keeper_admin(int socket, const char *path);
+int keeper_log(int socket, const char *path);
+
+/* Likewise, without a descriptor: done when they return. */
+void keeper_adopted(int socket);
+void keeper_failed(int socket, const char *why);
+void keeper_release(int socket, const char *text);
+void keeper_unadmin(int socket, const char *path);
+
+/* The keeper's side. receive: false: the other side is gone, or said what is no question. The text
+ * ends with a NUL. reply: fd may be -1; never waits. */
+bool keeper_receive(int socket, struct keeper_question *q);
 void keeper_reply(int socket, const struct keeper_answer *a, int fd);
 
 #endif

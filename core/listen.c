@@ -73,6 +73,15 @@ static void explain(const char *text, int err, char *why, uint32_t why_bytes)
     snprintf(why, why_bytes, "cannot listen on %s: %s%s", text, strerror(err), remedy);
 }
 
+/* The next of the entry's group: a descriptor or -errno. */
+static int open_one(const struct listen_set *s, struct listen_entry *e, uint32_t *group)
+{
+    struct addr addr = e->bound;
+    if (s->keeper >= 0)
+        return keeper_listen(s->keeper, e->text, e->fds_count, &e->bound, group);
+    return listen_open(&addr, e->fds_count == 0, &e->bound);
+}
+
 /* Makes the entry's group at least so large. */
 static int grow(struct listen_set *s, struct listen_entry *e, uint32_t count)
 {
@@ -81,18 +90,18 @@ static int grow(struct listen_set *s, struct listen_entry *e, uint32_t count)
     if (count <= e->fds_count)
         return 0;
     int *fds = realloc(e->fds, count * sizeof *fds);
+    uint32_t group = 0;
     if (!fds)
         return -ENOMEM;
     e->fds = fds;
     while (e->fds_count < count) {
-        struct addr addr = e->bound;
-        int fd = s->keeper >= 0 ? keeper_listen(s->keeper, e->text, e->fds_count, &addr, &e->bound)
-                                : listen_open(&addr, e->fds_count == 0, &e->bound);
+        int fd = open_one(s, e, &group);
         if (fd < 0)
             return fd;
         e->fds[e->fds_count++] = fd;
     }
-    return 0;
+    /* The keeper has more of them: from a process before us. */
+    return group > count ? grow(s, e, group) : 0;
 }
 
 static struct listen_entry *add(struct listen_set *s, const struct bind_config *bind)

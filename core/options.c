@@ -46,10 +46,15 @@ static int run(int argc, char **argv)
     if (code)
         return code < 0 ? EXIT_OK : code;
     config_report_init(&report);
-    struct config *config = tls_checked(config_load(o.path, &report), &report);
-    config_report_print(&report, stderr, options_colour());
+    struct reading *reading = reading_make(o.path, NULL, &report);
+    bool good = reading && reading->config;
+    if (!good) /* else the server process says it, and what names do not resolve */
+        config_report_print(&report, stderr, options_colour());
     config_report_free(&report);
-    return config ? keeper_run(config, o.path) : EXIT_CONFIG;
+    if (good)
+        return keeper_run(reading, o.path);
+    reading_free(reading);
+    return EXIT_CONFIG;
 }
 
 static const struct option run_options[] = { OPTION_CONFIG, { 0 } };

@@ -105,10 +105,11 @@ void worker_thread_discard(struct worker_thread *t, void (*on_answer)(struct wor
 
 static void on_listener_gone(struct worker *w, int fd)
 {
+    struct worker_thread *t = container_of(w, struct worker_thread, worker);
     /* With the last plan the socket ends, too: who connects is refused and need not wait. */
-    if (w->state != WORKER_RUNNING)
+    if (w->state != WORKER_RUNNING && !t->sockets_stay)
         sock_shutdown(fd);
-    answer_commit_if_done(container_of(w, struct worker_thread, worker));
+    answer_commit_if_done(t);
 }
 
 static void on_plan_gone(struct worker *w, const struct plan *p)
@@ -266,10 +267,11 @@ int worker_thread_start(struct worker_thread *t)
     return err;
 }
 
-void worker_thread_drain(struct worker_thread *t)
+void worker_thread_drain(struct worker_thread *t, bool sockets_stay)
 {
     CHECK(t->state == THREAD_UP);
     t->state = THREAD_LEAVING;
+    t->sockets_stay = sockets_stay; /* the message brings it over */
     loop_post(t->loop, &t->drain);
 }
 

@@ -46,6 +46,7 @@ struct worker_thread {
     pthread_t thread;
     enum thread_state state;
     bool stop_told;
+    bool sockets_stay; /* while it leaves: another process accepts on them */
 
     /* the thread's; `failed` and `why` are read after `up` came */
     struct loop *loop;
@@ -81,8 +82,9 @@ void worker_thread_attach(struct worker_thread *t, void (*on_answer)(struct work
 void worker_thread_commit(struct worker_thread *t, void (*on_answer)(struct worker_thread *t));
 void worker_thread_discard(struct worker_thread *t, void (*on_answer)(struct worker_thread *t));
 
-/* From the control thread, in state THREAD_UP or (stop, which may be repeated) THREAD_LEAVING. */
-void worker_thread_drain(struct worker_thread *t);
+/* From the control thread, in state THREAD_UP or (stop, which may be repeated) THREAD_LEAVING.
+ * sockets_stay: another process accepts on them from now on; else who connects is refused. */
+void worker_thread_drain(struct worker_thread *t, bool sockets_stay);
 void worker_thread_stop(struct worker_thread *t);
 
 #endif

@@ -5,7 +5,6 @@
 #include <glob.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "core/config/tree.h"
 
@@ -54,34 +53,35 @@ static void merge(struct node *to, struct node *from, bool top)
     }
 }
 
-static bool same_file(const struct source *s, const struct stat *st)
+static bool same_file(const struct source *s, const struct source *other)
 {
-    return s->inode == st->st_ino && s->device == st->st_dev && s->inode;
+    return s->inode == other->inode && s->device == other->device && s->inode;
 }
 
-/* Whether the file must not be read (again); then it is reported. */
-static bool forbidden(struct tree *t, const char *path, struct source *by, struct place from)
+static bool too_deep(struct tree *t, const struct source *by, struct place from)
 {
-    struct stat st;
     uint32_t deep = 0;
     for (const struct source *s = by; s; s = s->included_by)
         deep++;
-    if (deep > TREE_INCLUDES_DEEP_MAX) {
+    if (deep > TREE_INCLUDES_DEEP_MAX)
         report_error(t->report, from, "includes nest deeper than %d files", TREE_INCLUDES_DEEP_MAX);
-        return true;
-    }
-    if (stat(path, &st) != 0)
-        return false; /* reading it says why */
+    return deep > TREE_INCLUDES_DEEP_MAX;
+}
+
+/* Whether the file was there already; then it is reported. */
+static bool seen_before(struct tree *t, const struct source *new, const struct source *by,
+                        struct place from)
+{
     for (const struct source *s = by; s; s = s->included_by) {
-        if (same_file(s, &st)) {
-            report_error(t->report, from, "a cycle: '%s' includes itself%s", path,
+        if (same_file(s, new)) {
+            report_error(t->report, from, "a cycle: '%s' includes itself%s", new->name,
                          s == by ? "" : " through the files between");
             return true;
         }
     }
     for (uint32_t i = 0; i < t->sources_count; i++) {
-        if (same_file(t->sources[i], &st)) {
-            report_error(t->report, from, "'%s' is included twice", path);
+        if (t->sources[i] != new &&same_file(t->sources[i], new)) {
+            report_error(t->report, from, "'%s' is included twice", new->name);
             return true;
         }
     }
@@ -91,10 +91,12 @@ static bool forbidden(struct tree *t, const char *path, struct source *by, struc
 static void include_file(struct tree *t, struct node *root, struct source *by, const char *path,
                          struct place from)
 {
-    if (forbidden(t, path, by, from))
+    if (too_deep(t, by, from))
         return;
     struct source *s = tree_read_file(t, path, from);
-    struct node *n = s ? tree_parse(t, s) : NULL;
+    if (!s || seen_before(t, s, by, from))
+        return;
+    struct node *n = tree_parse(t, s);
     if (!n || n->kind == NODE_NULL)
         return;
     s->included_by = by;
@@ -117,7 +119,7 @@ static void include_pattern(struct tree *t, struct node *root, struct source *by
     char path[4096];
     const char *slash = strrchr(by->name, '/');
     size_t folder = slash && pattern->text.ptr[0] != '/' ? (size_t)(slash - by->name) + 1 : 0;
-    if (t->no_files) {
+    if (!t->files) {
         report_error(t->report, pattern->place, "files are not read here");
         return;
     }
@@ -127,24 +129,21 @@ static void include_pattern(struct tree *t, struct node *root, struct source *by
         return;
     }
     snprintf(path, sizeof path, "%.*s%s", (int)folder, by->name, pattern->text.ptr);
-    glob_t found;
-    int err = glob(path, GLOB_ERR, NULL, &found);
+    struct files_found found = t->files->find(t->files, path);
     bool is_pattern = strpbrk(pattern->text.ptr, "*?[") != NULL;
-    if (err == GLOB_NOSPACE) {
+    if (found.err == GLOB_NOSPACE)
         report_out_of_memory(t->report);
-    } else if (err == GLOB_ABORTED) {
+    else if (found.err == GLOB_ABORTED)
         report_error(t->report, pattern->place, "cannot read a folder of '%s'",
                      quote(pattern->text).text);
-    } else if (err == GLOB_NOMATCH && is_pattern) {
+    else if (found.err == GLOB_NOMATCH && is_pattern)
         report_warning(t->report, pattern->place, "no file is named like '%s'",
                        quote(str_of(path)).text);
-    } else if (err == GLOB_NOMATCH) {
+    else if (found.err == GLOB_NOMATCH)
         include_file(t, root, by, path, pattern->place); /* which says why not */
-    }
-    for (size_t i = 0; err == 0 && i < found.gl_pathc; i++)
-        include_file(t, root, by, found.gl_pathv[i], pattern->place);
-    if (err == 0)
-        globfree(&found);
+    for (uint32_t i = 0; i < found.count; i++)
+        include_file(t, root, by, found.names[i], pattern->place);
+    files_found_free(&found);
 }
 
 void tree_include(struct tree *t, struct node *root, struct source *s)

@@ -72,9 +72,10 @@ struct config *config_load_input(const struct config_input *in, struct config_re
     struct loader *l = calloc(1, sizeof *l);
     size_t memory_max = in->memory_max ? in->memory_max : CONFIG_MEMORY_BYTES_MAX;
     struct config *c = config_new(memory_max);
+    struct config_files disk = disk_files();
+    struct config_files *files = in->no_files ? NULL : in->files ? in->files : &disk;
     if (tree && l && c) {
-        tree_init(tree, report, in->getenv ? in->getenv : machine_getenv, memory_max);
-        tree->no_files = in->no_files;
+        tree_init(tree, report, in->getenv ? in->getenv : machine_getenv, files, memory_max);
         *l = (struct loader){ .config = c,
                               .report = report,
                               .tree = tree,

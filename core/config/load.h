@@ -4,6 +4,7 @@
 #define SLUICE_CONFIG_LOAD_H
 
 #include "core/config/config.h"
+#include "core/config/disk.h"
 #include "core/config/report.h"
 
 /* Resolves a host name; on failure false, and *why says the cause (static text). May block. */
@@ -17,6 +18,7 @@ struct config_input {
     const char *path; /* "-": standard input */
     struct str text;  /* ptr not NULL: this is the file's text */
     /* What a test puts in the place of the machine. */
+    struct config_files *files;              /* NULL: disk_files() */
     const char *(*getenv)(const char *name); /* NULL: getenv() */
     config_resolve_fn resolve;               /* NULL: getaddrinfo() */
     bool keep_names;                         /* names of servers are not resolved */

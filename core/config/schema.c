@@ -117,7 +117,9 @@ static const struct schema_key root_keys[] = {
     { KEY("worker_limits"), EXAMPLE("{ clients: 20000 }"), OBJECT_AT(0, worker_limits),
       .doc = "What one worker may use." },
     { KEY("user"), EXAMPLE("www-data"), VALUE(config, user, value_string),
-      .otherwise = "stays who it is", .doc = "The user that serves, when started as root." },
+      .otherwise = "stays who it is",
+      .doc = "The user that serves, when started as root; it needs none of the files named here, "
+             "root opens them. When a reload names another one, a new process takes over." },
     { KEY("admin"), EXAMPLE("/run/sluice/admin.sock"), OBJECT_AT(0, admin),
       .otherwise = "no admin socket", .doc = "The admin interface: HTTP on a Unix socket." },
     { KEY("lame_duck"), EXAMPLE("5s"), VALUE(config, lame_duck_ms, value_duration), DEFAULT(0),

@@ -1,20 +1,17 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "core/config/tree.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "core/base/out.h"
 
 void tree_init(struct tree *t, struct config_report *report,
-               const char *(*getenv)(const char *name), size_t memory_max)
+               const char *(*getenv)(const char *name), struct config_files *files,
+               size_t memory_max)
 {
-    *t = (struct tree){ .report = report, .getenv = getenv };
+    *t = (struct tree){ .report = report, .getenv = getenv, .files = files };
     size_t max = memory_max < TREE_MEMORY_BYTES_MAX ? memory_max : TREE_MEMORY_BYTES_MAX;
     arena_init(&t->arena, t, 0, max); /* no first block */
 }
@@ -75,32 +72,13 @@ struct source *tree_add_text(struct tree *t, const char *name, struct str text)
     return add_copy(t, name, text);
 }
 
-/* Reads until the end or the bound. 0, an errno value, or -1: larger than the bound. */
-static int read_all(int fd, char *to, size_t bytes_max, size_t *len)
-{
-    *len = 0;
-    for (;;) {
-        ssize_t n = read(fd, to + *len, bytes_max + 1 - *len);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return n < 0 ? errno : 0;
-        *len += (size_t)n;
-        if (*len > bytes_max)
-            return -1;
-    }
-}
-
 /* Reads a file of at most bytes_max bytes; what it had is added to *bytes. */
 static struct source *read_file(struct tree *t, const char *path, struct place from, size_t *bytes,
                                 size_t bytes_max)
 {
-    bool standard_input = strcmp(path, "-") == 0;
-    const char *name = standard_input ? "<stdin>" : path;
-    struct stat st = { 0 };
+    const char *name = strcmp(path, "-") == 0 ? "<stdin>" : path;
     struct source *s = NULL;
-    size_t room = bytes_max - *bytes, len = 0;
-    if (t->no_files) {
+    if (!t->files) {
         report_error(t->report, from, "'%s': files are not read here", quote(str_of(name)).text);
         return NULL;
     }
@@ -108,26 +86,22 @@ static struct source *read_file(struct tree *t, const char *path, struct place f
         report_error(t->report, from, "more than %d files", TREE_FILES_MAX);
         return NULL;
     }
-    int fd = standard_input ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
-    char *text = fd >= 0 ? malloc(room + 1) : NULL;
-    int err = fd < 0 ? errno : !text ? ENOMEM : read_all(fd, text, room, &len);
-    if (err == 0)
-        s = add_copy(t, name, (struct str){ text, len });
-    else if (err > 0)
-        report_error(t->report, from, "cannot read '%s': %s", name, strerror(err));
-    else
+    struct file_read f = t->files->read(t->files, path, bytes_max - *bytes);
+    if (f.err == 0)
+        s = add_copy(t, name, (struct str){ f.text, f.len });
+    else if (f.err == FILE_TOO_LARGE)
         report_error(t->report, from, "'%s' and what was read before are larger than %zu MiB", name,
                      bytes_max >> 20);
-    if (text)
-        explicit_bzero(text, len <= room ? len : room);
-    free(text);
-    *bytes += err == 0 ? len : 0;
-    if (s && fstat(fd, &st) == 0) { /* only to know the file again */
-        s->device = st.st_dev;
-        s->inode = st.st_ino;
+    else
+        report_error(t->report, from, "cannot read '%s': %s", name, strerror(f.err));
+    if (s) {
+        *bytes += f.len;
+        s->device = f.device;
+        s->inode = f.inode;
     }
-    if (fd >= 0 && !standard_input)
-        close(fd);
+    if (f.text)
+        explicit_bzero(f.text, f.len); /* it may be a key */
+    free(f.text);
     return s;
 }
 
@@ -152,7 +126,12 @@ struct source *tree_read_data(struct tree *t, const char *path, struct place fro
 struct source *tree_try_data(struct tree *t, const char *path)
 {
     const struct place nowhere = { 0 };
-    return t->no_files || access(path, R_OK) != 0 ? NULL : tree_read_data(t, path, nowhere, false);
+    if (!t->files)
+        return NULL;
+    struct files_found found = t->files->find(t->files, path);
+    bool there = found.count > 0;
+    files_found_free(&found);
+    return there ? tree_read_data(t, path, nowhere, false) : NULL;
 }
 
 /* ---- Nodes ---------------------------------------------------------------------------------- */

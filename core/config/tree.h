@@ -9,6 +9,7 @@
 
 #include "core/base/arena.h"
 #include "core/base/str.h"
+#include "core/config/disk.h"
 #include "core/config/report.h"
 
 /* Limits of one configuration, all its files together. */
@@ -41,7 +42,7 @@ struct node {
 struct tree {
     struct config_report *report;
     const char *(*getenv)(const char *name);
-    bool no_files; /* none may be read */
+    struct config_files *files; /* NULL: none may be read */
     struct arena arena;
     struct source *sources[TREE_FILES_MAX];
     uint32_t sources_count;
@@ -50,9 +51,11 @@ struct tree {
     size_t data_bytes; /* of the files that values name */
 };
 
-/* memory_max bounds what the tree takes; at most TREE_MEMORY_BYTES_MAX. */
+/* memory_max bounds what the tree takes; at most TREE_MEMORY_BYTES_MAX. files: NULL: none may be
+ * read. */
 void tree_init(struct tree *t, struct config_report *report,
-               const char *(*getenv)(const char *name), size_t memory_max);
+               const char *(*getenv)(const char *name), struct config_files *files,
+               size_t memory_max);
 void tree_free(struct tree *t);
 
 /* Memory that lives as long as the tree, zeroed. NULL, and said in the report, when it ran out. */

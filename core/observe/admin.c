@@ -4,8 +4,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "core/base/check.h"
 #include "core/base/list.h"
@@ -54,8 +52,6 @@ struct endpoint {
     int fd;
     bool closing;
     char *path;
-    dev_t device; /* of the socket's file: another's of the same name is not removed */
-    ino_t inode;
 };
 
 struct admin {
@@ -391,12 +387,10 @@ static void on_retry(struct timer *t, uint64_t now_ns)
 
 static void close_endpoint(struct endpoint *e)
 {
-    struct stat st;
     if (e->closing)
         return;
     e->closing = true;
-    if (lstat(e->path, &st) == 0 && st.st_dev == e->device && st.st_ino == e->inode)
-        unlink(e->path);
+    e->admin->user->close(e->admin->user, e->path);
     if (op_busy(&e->accept))
         op_cancel(e->admin->loop, &e->accept);
     else
@@ -411,26 +405,6 @@ static struct endpoint *current(const struct admin *a)
     return e;
 }
 
-/* The socket's file, for its owner and group only: 0 or -errno. */
-static int open_endpoint(struct endpoint *e)
-{
-    struct addr at = { .len = sizeof at.un, .un = { .sun_family = AF_UNIX } };
-    struct stat st;
-    if (strlen(e->path) >= sizeof at.un.sun_path)
-        return -ENAMETOOLONG;
-    strcpy(at.un.sun_path, e->path);
-    mode_t before = umask(0117);
-    e->fd = sock_listen(&at, 16, 0, NULL);
-    umask(before);
-    if (e->fd < 0)
-        return e->fd;
-    if (lstat(e->path, &st) != 0)
-        return -errno;
-    e->device = st.st_dev;
-    e->inode = st.st_ino;
-    return 0;
-}
-
 bool admin_listen(struct admin *a, const char *path, char *why, uint32_t why_bytes)
 {
     struct endpoint *old = current(a);
@@ -439,19 +413,14 @@ bool admin_listen(struct admin *a, const char *path, char *why, uint32_t why_byt
     if (path) {
         struct endpoint *e = calloc(1, sizeof *e);
         char *copy = strdup(path);
-        int err = -ENOMEM;
-        if (e && copy) {
-            *e = (struct endpoint){ .admin = a, .fd = -1, .path = copy, .next = a->endpoints };
-            err = open_endpoint(e);
-        }
-        if (err) {
-            snprintf(why, why_bytes, "admin: %s: %s", path, strerror(-err));
-            if (e && e->fd >= 0)
-                sock_close(e->fd, false);
+        int fd = e && copy ? a->user->open(a->user, path) : -ENOMEM;
+        if (fd < 0) {
+            snprintf(why, why_bytes, "admin: %s: %s", path, strerror(-fd));
             free(copy);
             free(e);
             return false;
         }
+        *e = (struct endpoint){ .admin = a, .fd = fd, .path = copy, .next = a->endpoints };
         a->endpoints = e;
         op_init(&e->accept, on_accept);
         timer_init(&e->retry, on_retry);

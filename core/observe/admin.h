@@ -29,6 +29,10 @@ struct admin_user {
     bool (*config)(struct admin_user *u, FILE *to);
     /* Begins a reload; admin_reloaded() ends it, now or later. False: another is under way. */
     bool (*reload)(struct admin_user *u);
+    /* A socket that listens at a path, the admin's to close: a descriptor or -errno. close: nobody
+     * listens there any more. */
+    int (*open)(struct admin_user *u, const char *path);
+    void (*close)(struct admin_user *u, const char *path);
 };
 
 /* The user outlives it. NULL without memory. */

@@ -2,7 +2,6 @@
 #include "core/observe/log_sink.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +10,7 @@
 
 #include "core/base/check.h"
 #include "core/base/limits.h"
+#include "core/observe/log_file.h"
 #include "core/observe/log_format.h"
 #include "core/ring/op.h"
 #include "core/ring/sock.h"
@@ -65,7 +65,7 @@ static const char *name_of(const struct log_sink *s)
 /* A descriptor or -errno. */
 static int open_destination(const struct log_sink *s)
 {
-    int fd;
+    struct log_files *files = s->user->files;
     switch (s->destination) {
     case LOG_TO_STDOUT:
         return STDOUT_FILENO;
@@ -74,8 +74,7 @@ static int open_destination(const struct log_sink *s)
     case LOG_TO_FILE:
         break;
     }
-    fd = open(s->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
-    return fd < 0 ? -errno : fd;
+    return files ? files->open(files, s->path) : log_file_open(s->path);
 }
 
 static void close_destination(struct log_sink *s)
@@ -361,7 +360,11 @@ struct log_sink *log_sink_open(struct loop *l, struct log_sink_user *u, const st
     s->destination = c->destination;
     s->fd = open_destination(s);
     if (s->fd < 0) {
-        snprintf(why, why_bytes, "access log %s: %s", name_of(s), strerror(-s->fd));
+        snprintf(why, why_bytes, "access log %s: %s%s", name_of(s), strerror(-s->fd),
+                 s->fd == -ELOOP
+                     ? " (root follows no link in a folder that others may write: give the folder "
+                       "to root)"
+                     : "");
         free_sink(s);
         return NULL;
     }

@@ -22,7 +22,13 @@ struct log_writer_stats {
     uint64_t reopen_errors;
 };
 
+/* Who opens the files: a process that may. */
+struct log_files {
+    int (*open)(struct log_files *f, const char *path); /* as log_file_open() */
+};
+
 struct log_sink_user {
+    struct log_files *files;        /* NULL: log_file_open() */
     struct log_writer_stats *stats; /* of all sinks of the user */
     bool colour;
     /* A write ended: there is room. The last thing that is done with the sink in a callback. */

@@ -278,13 +278,15 @@ static void deadline_passed(struct timer *t, uint64_t now_ns)
 
 /* ---- for control ---- */
 
-struct log_writer *log_writer_create(struct loop *l, bool colour)
+struct log_writer *log_writer_create(struct loop *l, bool colour, struct log_files *files)
 {
     struct log_writer *w = calloc(1, sizeof *w);
     if (!w)
         return NULL;
     w->loop = l;
-    w->user = (struct log_sink_user){ .stats = &w->stats, .colour = colour, .on_room = on_room };
+    w->user = (struct log_sink_user){
+        .files = files, .stats = &w->stats, .colour = colour, .on_room = on_room
+    };
     timer_init(&w->timer, timer_due);
     timer_init(&w->deadline, deadline_passed);
     w->stopped_task.run = run_stopped;

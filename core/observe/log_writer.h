@@ -16,8 +16,9 @@
 struct log_writer;
 struct log_group;
 
-/* colour: of human lines. NULL without memory. SIGPIPE must be ignored by the process. */
-struct log_writer *log_writer_create(struct loop *l, bool colour);
+/* colour: of human lines. files: who opens them, outlives the writer; NULL: log_file_open(). NULL
+ * without memory. SIGPIPE must be ignored by the process. */
+struct log_writer *log_writer_create(struct loop *l, bool colour, struct log_files *files);
 
 /* Opens the logs of a configuration, which outlives the group. On failure NULL, and why (of
  * why_bytes) says the cause. */

@@ -231,6 +231,13 @@ void sluice_write_config(struct wire *w, const char *yaml, ...)
     va_end(args);
 }
 
+void sluice_run_file(struct wire *w, const char *path)
+{
+    launch(w, &w->sluice, wire_text(w, "run -c %s", path));
+    sluice_says(w, "sluice: try ");
+    read_addresses(w);
+}
+
 void sluice_run_config(struct wire *w, const char *yaml, ...)
 {
     forget(w);
@@ -238,9 +245,7 @@ void sluice_run_config(struct wire *w, const char *yaml, ...)
     va_start(args, yaml);
     write_config(w, yaml, args);
     va_end(args);
-    launch(w, &w->sluice, wire_text(w, "run -c %s", wire_path(w, "sluice.yaml")));
-    sluice_says(w, "sluice: try ");
-    read_addresses(w);
+    sluice_run_file(w, wire_path(w, "sluice.yaml"));
 }
 
 void sluice_limit_descriptors(struct wire *w, unsigned count)

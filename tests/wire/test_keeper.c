@@ -58,6 +58,38 @@ static void it_comes_back_with_the_last_good_configuration(struct wire *w)
     hear_answered(d, 200, "two");
 }
 
+/* The sockets of a group stay with the keeper, however many workers there are: each is accepted on,
+ * or every second connection would wait for nobody. */
+static void it_accepts_on_all_sockets_that_are_held(struct wire *w)
+{
+    (void)origin_open(w);
+    const char *four = "workers: 4\n", *one = "workers: 1\n";
+    const char *text = "listeners: { web: { bind: \"127.0.0.1:0\", site: s } }\n" SITE(
+        "{ respond: { body: one } }");
+    const char *path = wire_path(w, "own.yaml");
+    for (int i = 0; i < 2; i++) {
+        FILE *f = fopen(path, "w");
+        assert_non_null(f);
+        fprintf(f, "logs: { access: { to: stdout } }\n%s%s", i ? one : four, text);
+        assert_int_equal(fclose(f), 0);
+        if (i == 0)
+            sluice_run_file(w, path);
+    }
+    sluice_signal(w, SIGHUP);
+    sluice_says(w, "sluice: reloaded");
+    struct conn *c = client_dial(w);
+    say(c, GET);
+    hear_answered(c, 200, "one");
+    assert_int_equal(kill(server_pid(w), SIGKILL), 0);
+    hear_gone(c);
+    sluice_says(w, "1 worker,");
+    for (unsigned i = 0; i < 16; i++) {
+        struct conn *d = client_dial(w);
+        say(d, GET);
+        hear_answered(d, 200, "one");
+    }
+}
+
 static void the_server_process_has_no_privileges(struct wire *w)
 {
     if (geteuid() != 0) {
@@ -96,6 +128,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_server_process_that_is_killed_comes_back),
         TEST(it_comes_back_with_the_last_good_configuration),
+        TEST(it_accepts_on_all_sockets_that_are_held),
         TEST(the_server_process_has_no_privileges),
         TEST(the_server_process_ends_with_its_keeper),
     };

@@ -74,6 +74,9 @@ void sluice_start(struct wire *w, const char *options, ...) PRINTF_LIKE(2, 3);
  * $LISTEN is an address of its own, $SERVERS all servers of the test. */
 void sluice_run_config(struct wire *w, const char *yaml, ...) PRINTF_LIKE(2, 3);
 
+/* The same with a whole configuration of the test's own. */
+void sluice_run_file(struct wire *w, const char *path);
+
 /* Writes the configuration anew (for a HUP). */
 void sluice_write_config(struct wire *w, const char *yaml, ...) PRINTF_LIKE(2, 3);
 

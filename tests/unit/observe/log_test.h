@@ -76,7 +76,7 @@ TOOL void begin_to(struct fixture *f, enum log_destination destination, const ch
         .name = "access", .format = LOG_COMBINED, .destination = destination, .path = path
     };
     f->config = (struct config){ .logs = &f->log, .logs_count = 1 };
-    f->writer = log_writer_create(f->loop, false);
+    f->writer = log_writer_create(f->loop, false, NULL);
     assert_non_null(f->writer);
     struct log_group *g = log_writer_open(f->writer, &f->config, why, sizeof why);
     if (!g)

@@ -244,7 +244,7 @@ static void a_file_that_cannot_be_opened_is_named(void **state)
     snprintf(path, sizeof path, "%s/nowhere/access.log", f->dir);
     struct log_config log = { .format = LOG_JSON, .destination = LOG_TO_FILE, .path = path };
     const struct config config = { .logs = &log, .logs_count = 1 };
-    f->writer = log_writer_create(f->loop, false);
+    f->writer = log_writer_create(f->loop, false, NULL);
     assert_null(log_writer_open(f->writer, &config, why, sizeof why));
     assert_non_null(strstr(why, path));
     assert_non_null(strstr(why, "No such file or directory"));
