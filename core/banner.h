@@ -5,7 +5,7 @@
 
 #include "core/fleet.h"
 
-/* Where it listens, what it has, what to try first: on stderr. tls: listeners speak TLS. */
-void print_banner(const struct fleet *f, bool tls);
+/* Where it listens, what it has, what to try first: on stderr. */
+void print_banner(const struct fleet *f);
 
 #endif

@@ -13,7 +13,6 @@
 
 #include "core/banner.h"
 #include "core/base/check.h"
-#include "core/certificates.h"
 #include "core/fleet.h"
 #include "core/keeper_socket.h"
 #include "core/observe/admin.h"
@@ -57,8 +56,8 @@ struct control {
     struct log_files log_files; /* the keeper's */
     struct op outcome_op;       /* of the process that is to take over */
     struct keeper_outcome outcome;
-    int outcome_fd;                   /* -1: none is */
-    struct certificates certificates; /* of the command line */
+    int outcome_fd; /* -1: none is */
+    struct ticket_secret tickets;
 };
 
 static struct control *control_of(struct fleet *f)
@@ -157,7 +156,7 @@ static void on_applied(struct fleet *f, bool ok, const char *why)
         c->up = true;
         if (c->path)
             keeper_adopted(f->listen.keeper);
-        print_banner(f, c->certificates.count > 0);
+        print_banner(f);
     } else {
         fprintf(stderr, "sluice: %s\n", why);
         if (c->path)
@@ -239,7 +238,7 @@ static bool reload(struct control *c)
     if (!c->report)
         return false;
     int fd = keeper_read(c->fleet.listen.keeper, &other_user);
-    struct config *config = reading_load(fd, c->path, c->report);
+    struct config *config = reading_load(fd, c->path, c->fleet.plan->config, c->report);
     config_report_print(c->report, stderr, options_colour());
     if (!config) {
         fputs("sluice: not reloaded: everything stays as it was\n", stderr);
@@ -480,6 +479,8 @@ static bool set_up(struct control *c, char *why, uint32_t why_bytes)
     c->fleet.on_applied = on_applied;
     c->fleet.on_empty = on_empty;
     watch_start(&c->watch, c->loop, c->registry);
+    ticket_secret_random(&c->tickets, c->loop->wall_us / 1000000);
+    c->fleet.tickets = &c->tickets;
     return true;
 }
 
@@ -496,7 +497,8 @@ static struct config *load_first(struct control *c)
     struct config_report *report = new_report();
     if (!report)
         return NULL;
-    struct config *config = reading_load(keeper_config(c->fleet.listen.keeper), c->path, report);
+    struct config *config =
+        reading_load(keeper_config(c->fleet.listen.keeper), c->path, NULL, report);
     config_report_print(report, stderr, options_colour());
     config_report_free(report);
     free(report);
@@ -531,7 +533,6 @@ int control_run(struct config *config, const char *path, int keeper)
     char why[512] = "out of memory";
     int code = EXIT_FAILED;
     raise_descriptor_limit();
-    tls_library_init();
     if (c)
         *c = (struct control){
             .path = path, .exit_code = EXIT_FAILED, .outcome_fd = -1, .fleet.listen.keeper = keeper
@@ -540,11 +541,7 @@ int control_run(struct config *config, const char *path, int keeper)
         config = load_first(c);
     if (c && !config) {
         cannot_start(c, "its configuration could not be read");
-    } else if (c && !certificates_load(&c->certificates, &config->tls)) {
-        c->exit_code = EXIT_CONFIG; /* the cause is said */
-        config_free(config);
     } else if (c && set_up(c, why, sizeof why)) {
-        c->fleet.tls = c->certificates.count ? &c->certificates.server : NULL;
         run(c, config);
     } else if (c) {
         cannot_start(c, why);
@@ -561,9 +558,8 @@ int control_run(struct config *config, const char *path, int keeper)
         if (c->loop)
             loop_destroy(c->loop);
         fleet_destroy(&c->fleet);
-        certificates_free(&c->certificates);
+        explicit_bzero(&c->tickets, sizeof c->tickets);
         free(c);
     }
-    tls_library_exit();
     return code;
 }

@@ -214,7 +214,7 @@ static bool start_thread(struct fleet *f, uint32_t i, int cpu)
         t->index = i;
         t->log = f->log_port(f, t); /* without memory for it, it counts but does not log */
         t->gate = f->gate;
-        t->tls = f->tls;
+        t->tickets = f->tickets;
     }
     t->buffers_max = f->next->config->buffers_max;
     t->cpu = cpu;

@@ -34,7 +34,7 @@ struct fleet {
     bool stopping;    /* leaving means: at once */
     bool handed_over; /* leaving means: others accept on the sockets */
     struct listen_set listen;
-    const struct tls_server_config *tls; /* NULL: listeners speak plain HTTP */
+    const struct ticket_secret *tickets; /* of TLS sessions */
     struct gate *gate;                   /* made with the first plan */
     struct plan *plan, *next;
     uint32_t workers;      /* that run the plan */

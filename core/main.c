@@ -5,6 +5,7 @@
 
 #include "core/base/check.h"
 #include "core/options.h"
+#include "tls/context.h"
 
 /* What people type by habit. */
 static const struct {
@@ -19,8 +20,12 @@ int main(int argc, char **argv)
         if (strcmp(name, aliases[i].name) == 0)
             name = aliases[i].command;
     const struct command *c = name ? command_find(name) : NULL;
-    if (c)
-        return c->run(argc - 1, argv + 1);
+    if (c) {
+        tls_library_init();
+        int code = c->run(argc - 1, argv + 1);
+        tls_library_exit();
+        return code;
+    }
     if (name)
         fprintf(stderr, "sluice: '%s' is not a command\n", name);
     command_print_all(stderr);

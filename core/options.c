@@ -8,6 +8,7 @@
 
 #include "core/base/check.h"
 #include "core/base/end_reason.h"
+#include "core/certificates.h"
 #include "core/config/load.h"
 #include "core/config/schema.h"
 #include "core/keeper.h"
@@ -107,7 +108,7 @@ static int check(int argc, char **argv)
     if (code)
         return code < 0 ? EXIT_OK : code;
     config_report_init(&report);
-    struct config *config = tls_checked(config_load(o.path, &report), &report);
+    struct config *config = tls_checked(certificates_load_config(o.path, NULL, &report), &report);
     if (o.json)
         config_report_print_json(&report, stdout);
     else

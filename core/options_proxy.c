@@ -10,6 +10,7 @@
 
 #include "balance/balance.h"
 #include "core/base/check.h"
+#include "core/certificates.h"
 #include "core/config/values.h"
 #include "core/control.h"
 #include "core/options_upstream.h"
@@ -22,6 +23,8 @@ struct parse {
     struct handling *handling; /* of its only route */
     struct upstream_options upstream;
     bool log_given;
+    struct certificate_option certificates[TLS_OPTIONS_MAX];
+    uint32_t certificates_count; /* 0: plain HTTP */
 };
 
 static bool complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -194,14 +197,11 @@ static bool read_log(void *to, const char *value)
 static bool read_tls(void *to, const char *value)
 {
     struct parse *p = to;
-    struct tls_config *t = &p->c->tls;
-    if (t->certificates_count == CERTIFICATES_MAX)
-        return complain("--tls: more than %d certificates", CERTIFICATES_MAX);
-    struct certificate_config *c = &t->certificates[t->certificates_count++];
-    if (strcmp(value, "self-signed") == 0) {
-        *c = (struct certificate_config){ 0 };
+    if (p->certificates_count == TLS_OPTIONS_MAX)
+        return complain("--tls: more than %d certificates", TLS_OPTIONS_MAX);
+    struct certificate_option *c = &p->certificates[p->certificates_count++];
+    if (strcmp(value, "self-signed") == 0)
         return true;
-    }
     const char *comma = strchr(value, ',');
     if (!comma || comma == value || !comma[1] || strchr(comma + 1, ','))
         return complain("--tls: '%s' is neither self-signed nor CERT,KEY: two files in PEM form",
@@ -439,5 +439,7 @@ int options_proxy(int argc, char **argv, struct config *c)
     if (!p.log_given && isatty(STDOUT_FILENO))
         log_to(&p, LOG_HUMAN, "-");
     spread_timeouts(c);
+    if (p.certificates_count && !certificates_use(c, p.certificates, p.certificates_count))
+        return EXIT_CONFIG;
     return 0;
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/certificates.h"
 #include "core/config/load.h"
 #include "core/http/h1_head.h"
 #include "core/options.h"
@@ -39,7 +40,8 @@ static char *find_socket(const struct reload_options *o, int *code)
     if (!report)
         return NULL;
     config_report_init(report);
-    struct config *config = tls_checked(config_load(o->file.path, report), report);
+    struct config *config =
+        tls_checked(certificates_load_config(o->file.path, NULL, report), report);
     if (!config) {
         if (o->file.json)
             config_report_print_json(report, stdout);

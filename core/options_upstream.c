@@ -7,9 +7,10 @@
 #include <string.h>
 
 #include "core/base/check.h"
+#include "core/base/limits.h"
+#include "core/config/disk.h"
 #include "core/config/load.h"
 #include "core/proxy/server_tls.h"
-#include "tls/certificate.h"
 
 static bool complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
@@ -98,18 +99,18 @@ bool upstream_read_address(struct upstream_options *o, const char *text, struct 
 static const struct pem_file *read_pem(struct config *c, const char *path, const char *option,
                                        bool quiet)
 {
-    uint32_t bytes;
-    char why[160];
-    char *text = certificate_read_file(path, &bytes, why, sizeof why);
-    if (!text) {
+    struct config_files disk = disk_files();
+    struct file_read read = disk.read(&disk, path, PEM_FILE_BYTES_MAX);
+    if (read.err) {
         if (!quiet)
-            complain("%s: %s: %s", option, path, why);
+            complain("%s: %s: %s", option, path,
+                     read.err == FILE_TOO_LARGE ? "too large" : strerror(read.err));
         return NULL;
     }
-    const struct pem_file *f = config_add_pem_file(c, path, (struct str){ text, bytes });
+    const struct pem_file *f = config_add_pem_file(c, path, (struct str){ read.text, read.len });
     CHECK(f); /* before anything runs */
-    explicit_bzero(text, bytes);
-    free(text);
+    explicit_bzero(read.text, read.len);
+    free(read.text);
     return f;
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/certificates.h"
 #include "core/ring/memory_file.h"
 #include "core/tls_check.h"
 
@@ -16,7 +17,11 @@ struct reading *reading_make(const char *path, const struct reading *before,
         return NULL;
     struct bundle_recorder recorder;
     bundle_record(&recorder, &r->bundle, before ? &before->bundle : NULL);
-    const struct config_input in = { .path = path, .files = &recorder.files, .keep_names = true };
+    struct certificates certificates;
+    certificates_init(&certificates, before ? before->config : NULL);
+    const struct config_input in = {
+        .path = path, .files = &recorder.files, .keep_names = true, .maker = &certificates.maker
+    };
     r->config = tls_checked(config_load_input(&in, report), report);
     if (!r->bundle.failed)
         return r;
@@ -33,7 +38,8 @@ void reading_free(struct reading *r)
     free(r);
 }
 
-struct config *reading_load(int fd, const char *path, struct config_report *report)
+struct config *reading_load(int fd, const char *path, const struct config *before,
+                            struct config_report *report)
 {
     const struct place nowhere = { 0 };
     struct bundle_player player;
@@ -47,7 +53,11 @@ struct config *reading_load(int fd, const char *path, struct config_report *repo
     }
     close(fd);
     bundle_play(&player, bytes);
-    const struct config_input in = { .path = path, .files = &player.files };
+    struct certificates certificates;
+    certificates_init(&certificates, before);
+    const struct config_input in = { .path = path,
+                                     .files = &player.files,
+                                     .maker = &certificates.maker };
     struct config *c = tls_checked(config_load_input(&in, report), report);
     memory_file_unmap(bytes);
     return c;

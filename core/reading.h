@@ -22,7 +22,9 @@ struct reading *reading_make(const char *path, const struct reading *before,
 void reading_free(struct reading *r);
 
 /* In the server process: loads what the keeper read from the memory file that it gave (or -errno),
- * which is closed. Names are resolved. NULL if there were errors. */
-struct config *reading_load(int fd, const char *path, struct config_report *report);
+ * which is closed. Names are resolved. before: the configuration in force (NULL: none), whose
+ * certificates stay where they did not change. NULL if there were errors. */
+struct config *reading_load(int fd, const char *path, const struct config *before,
+                            struct config_report *report);
 
 #endif

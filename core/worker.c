@@ -192,7 +192,8 @@ static bool set_up(struct worker_thread *t)
         loop_destroy(t->loop);
         return false;
     }
-    if (t->tls && !worker_use_tls(&t->worker, t->tls, t->why, sizeof t->why)) {
+    if (!tls_worker_use_tickets(&t->worker.tls, t->tickets)) {
+        snprintf(t->why, sizeof t->why, "out of memory");
         worker_discard(&t->worker);
         loop_destroy(t->loop);
         return false;

@@ -33,7 +33,7 @@ struct worker_thread {
     /* set before the thread starts */
     struct fleet *fleet;
     struct loop *control_loop;
-    const struct tls_server_config *tls;      /* NULL: the listeners speak plain HTTP */
+    const struct ticket_secret *tickets;      /* of TLS sessions, the same for all workers */
     void (*on_up)(struct worker_thread *t);   /* on the control thread; failed: see why */
     void (*on_gone)(struct worker_thread *t); /* on the control thread; the thread is joined */
     struct log_port *log;

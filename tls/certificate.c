@@ -1,14 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "tls/certificate.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 
 #include <wolfssl/wolfcrypt/settings.h>
 
@@ -16,8 +12,10 @@
 #include <wolfssl/wolfcrypt/asn.h>
 
 #include "core/base/check.h"
+#include "core/base/hash.h"
+#include "tls/pem.h"
 
-#define PASSPHRASE_BYTES_MAX 1024
+#define POINT_BYTES 64 /* the end of a public key on a curve; of P-256 all that differs */
 
 /* Where to say why something cannot be. */
 struct because {
@@ -96,31 +94,21 @@ static bool read_kind(struct certificate *c, uint32_t key_oid)
     }
 }
 
-static bool read_leaf(struct certificate *c, struct because because)
+/* What of the leaf is kept. */
+static bool read_leaf(struct certificate *c, const DecodedCert *d, struct because because)
 {
-    DerBuffer *der = NULL;
-    int err =
-        wc_PemToDer((const byte *)c->chain, c->chain_bytes, CERT_TYPE, &der, NULL, NULL, NULL);
-    if (err != 0)
-        return say(because, "no certificate in PEM form", 0);
-    DecodedCert d;
-    wc_InitDecodedCert(&d, der->buffer, der->length, NULL);
-    bool ok = false;
-    err = wc_ParseCert(&d, CERT_TYPE, NO_VERIFY, NULL);
-    if (err != 0)
-        say(because, "the certificate is malformed", err);
-    else if (!read_kind(c, d.keyOID))
-        say(because, "the certificate's key is neither RSA, ECDSA nor Ed25519", 0);
-    else if (!date_s(d.beforeDate, d.beforeDateLen, &c->not_before_s) ||
-             !date_s(d.afterDate, d.afterDateLen, &c->not_after_s))
-        say(because, "the certificate's dates are malformed", 0);
-    else if (!read_names(c, &d))
-        say(because, "out of memory", 0);
-    else
-        ok = true;
-    wc_FreeDecodedCert(&d);
-    wc_FreeDer(&der);
-    return ok;
+    if (!read_kind(c, d->keyOID))
+        return say(because, "the certificate's key is neither RSA, ECDSA nor Ed25519", 0);
+    if (!date_s(d->beforeDate, d->beforeDateLen, &c->not_before_s) ||
+        !date_s(d->afterDate, d->afterDateLen, &c->not_after_s))
+        return say(because, "the certificate's dates are malformed", 0);
+    const byte *serial = d->serial;
+    int bytes = d->serialSz;
+    for (; bytes > 1 && serial[0] == 0; bytes--)
+        serial++;
+    c->serial_bytes = (uint32_t)bytes;
+    memcpy(c->serial, serial, c->serial_bytes);
+    return read_names(c, d) || say(because, "out of memory", 0);
 }
 
 /* --- the key --- */
@@ -136,10 +124,12 @@ static bool read_key(struct certificate *c, struct str pem, struct str passphras
                    0);
     if (encrypted && passphrase.len == 0)
         return say(because, "the key is encrypted and no passphrase is given", 0);
-    if (passphrase.len > PASSPHRASE_BYTES_MAX)
+    if (passphrase.len > CERTIFICATE_PASSPHRASE_BYTES_MAX)
         return say(because, "the passphrase is too long", 0);
-    char text[PASSPHRASE_BYTES_MAX + 1] = "";
-    memcpy(text, passphrase.ptr ? passphrase.ptr : "", passphrase.len);
+    char text[CERTIFICATE_PASSPHRASE_BYTES_MAX + 1] = "";
+    if (passphrase.len)
+        memcpy(text, passphrase.ptr, passphrase.len);
+    text[strcspn(text, "\r\n")] = '\0';
     c->key = malloc(pem.len);
     if (!c->key)
         return say(because, "out of memory", 0);
@@ -156,6 +146,16 @@ static bool read_key(struct certificate *c, struct str pem, struct str passphras
     return true;
 }
 
+/* A key file mostly says the public key too: then to find it there is enough, and a folder of ten
+ * thousand is read in no time. Else it is computed. */
+static bool is_key_of(const struct certificate *c, DecodedCert *d)
+{
+    if (d->keyOID == ECDSAk && d->pubKeySize > POINT_BYTES &&
+        memmem(c->key, c->key_bytes, d->publicKey + d->pubKeySize - POINT_BYTES, POINT_BYTES))
+        return true;
+    return wc_CheckPrivateKeyCert(c->key, c->key_bytes, d, 0, NULL) == 1;
+}
+
 /* The library is the judge of what it can serve. */
 static bool try_pair(const struct certificate *c, struct because because)
 {
@@ -167,22 +167,89 @@ static bool try_pair(const struct certificate *c, struct because because)
                                                              c->chain_bytes, WOLFSSL_FILETYPE_PEM);
     if (rc != WOLFSSL_SUCCESS)
         say(because, "the certificate cannot be used", rc);
-    else if ((rc = wolfSSL_CTX_use_PrivateKey_buffer(ctx, c->key, c->key_bytes,
-                                                     WOLFSSL_FILETYPE_ASN1)) != WOLFSSL_SUCCESS)
-        say(because, "the key does not fit the certificate, or is malformed", 0);
-    else if (wolfSSL_CTX_check_private_key(ctx) != WOLFSSL_SUCCESS)
-        say(because, "the key is not the certificate's", 0);
+    else if (wolfSSL_CTX_use_PrivateKey_buffer(ctx, c->key, c->key_bytes, WOLFSSL_FILETYPE_ASN1) !=
+             WOLFSSL_SUCCESS)
+        say(because, "the key is not the certificate's, or malformed", 0);
     else
         ok = true;
     wolfSSL_CTX_free(ctx);
     return ok;
 }
 
+/* --- the chain --- */
+
+/* The next certificate of a PEM text, in DER; NULL: none is left, or it is malformed. */
+static DerBuffer *next_certificate(struct str *text)
+{
+    DerBuffer *der = NULL;
+    struct str block;
+    if (pem_next(text, &block) && wc_PemToDer((const byte *)block.ptr, (long)block.len, CERT_TYPE,
+                                              &der, NULL, NULL, NULL) != 0)
+        return NULL;
+    return der;
+}
+
+struct link {
+    byte subject[KEYID_SIZE], issuer[KEYID_SIZE];
+};
+
+/* Those that follow the leaf: each has signed the one before it. */
+static void read_rest(struct certificate *c, struct str text, const struct link *leaf)
+{
+    struct link last = *leaf;
+    uint32_t count = 0;
+    DerBuffer *der;
+    while ((der = next_certificate(&text))) {
+        DecodedCert d;
+        wc_InitDecodedCert(&d, der->buffer, der->length, NULL);
+        if (wc_ParseCert(&d, CERT_TYPE, NO_VERIFY, NULL) == 0) {
+            c->disordered |= memcmp(last.issuer, d.subjectHash, KEYID_SIZE) != 0;
+            memcpy(last.subject, d.subjectHash, KEYID_SIZE);
+            memcpy(last.issuer, d.issuerHash, KEYID_SIZE);
+            count++;
+        }
+        wc_FreeDecodedCert(&d);
+        wc_FreeDer(&der);
+    }
+    c->alone = count == 0 && memcmp(leaf->issuer, leaf->subject, KEYID_SIZE) != 0;
+}
+
+static bool read_chain(struct certificate *c, const struct certificate_texts *texts,
+                       struct because because)
+{
+    struct str rest = texts->chain;
+    DerBuffer *der = next_certificate(&rest);
+    if (!der)
+        return say(because, "no certificate in PEM form", 0);
+    DecodedCert d;
+    wc_InitDecodedCert(&d, der->buffer, der->length, NULL);
+    int err = wc_ParseCert(&d, CERT_TYPE, NO_VERIFY, NULL);
+    bool ok = false;
+    if (err != 0) {
+        say(because, "the certificate is malformed", err);
+    } else if (read_leaf(c, &d, because) && read_key(c, texts->key, texts->passphrase, because)) {
+        struct link leaf;
+        memcpy(leaf.subject, d.subjectHash, KEYID_SIZE);
+        memcpy(leaf.issuer, d.issuerHash, KEYID_SIZE);
+        read_rest(c, rest, &leaf);
+        ok = try_pair(c, because) &&
+             (is_key_of(c, &d) || say(because, "the key is not the certificate's", 0));
+    }
+    wc_FreeDecodedCert(&d);
+    wc_FreeDer(&der);
+    return ok;
+}
+
 /* --- all of it --- */
+
+void certificate_ref(struct certificate *c)
+{
+    c->refs++;
+}
 
 void certificate_free(struct certificate *c)
 {
-    if (!c)
+    if (!c || --c->refs)
         return;
     for (uint32_t i = 0; i < c->names_count; i++)
         free(c->names[i]);
@@ -194,99 +261,30 @@ void certificate_free(struct certificate *c)
     free(c);
 }
 
-struct certificate *certificate_parse(struct str chain, struct str key, struct str passphrase,
-                                      char *why, uint32_t why_bytes)
+uint64_t certificate_hash(const struct certificate_texts *texts)
+{
+    uint64_t h = hash_bytes(texts->chain.ptr, texts->chain.len, 0);
+    h = hash_bytes(texts->key.ptr, texts->key.len, h);
+    return hash_bytes(texts->passphrase.ptr, texts->passphrase.len, h);
+}
+
+struct certificate *certificate_parse(const struct certificate_texts *texts, char *why,
+                                      uint32_t why_bytes)
 {
     struct because because = { why, why_bytes };
     struct certificate *c = calloc(1, sizeof *c);
-    if (!c || !(c->chain = malloc(chain.len + 1))) {
+    if (!c || !(c->chain = malloc(texts->chain.len + 1))) {
         free(c);
         say(because, "out of memory", 0);
         return NULL;
     }
-    memcpy(c->chain, chain.ptr, chain.len);
-    c->chain[chain.len] = '\0';
-    c->chain_bytes = (uint32_t)chain.len;
-    if (read_leaf(c, because) && read_key(c, key, passphrase, because) && try_pair(c, because))
+    c->refs = 1;
+    c->hash = certificate_hash(texts);
+    memcpy(c->chain, texts->chain.ptr, texts->chain.len);
+    c->chain[texts->chain.len] = '\0';
+    c->chain_bytes = (uint32_t)texts->chain.len;
+    if (read_chain(c, texts, because))
         return c;
     certificate_free(c);
     return NULL;
-}
-
-char *certificate_read_file(const char *path, uint32_t *bytes, char *why, uint32_t why_bytes)
-{
-    struct because because = { why, why_bytes };
-    struct stat st;
-    char *text = NULL;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-    if (fd < 0 || fstat(fd, &st) != 0) {
-        say(because, strerror(errno), 0);
-    } else if (!S_ISREG(st.st_mode)) {
-        say(because, "not a file", 0);
-    } else if (st.st_size > CERTIFICATE_FILE_BYTES_MAX) {
-        say(because, "too large for a certificate or key", 0);
-    } else if (!(text = malloc((size_t)st.st_size + 1))) {
-        say(because, "out of memory", 0);
-    } else {
-        ssize_t n = read(fd, text, (size_t)st.st_size);
-        if (n == st.st_size) {
-            text[n] = '\0';
-            *bytes = (uint32_t)n;
-        } else {
-            say(because, n < 0 ? strerror(errno) : "changed while it was read", 0);
-            free(text);
-            text = NULL;
-        }
-    }
-    if (fd >= 0)
-        close(fd);
-    return text;
-}
-
-struct secret_file {
-    char *text; /* NULL: could not be read */
-    uint32_t bytes;
-};
-
-static struct secret_file read_secret(const char *path, struct because because)
-{
-    struct secret_file f = { 0 };
-    char cause[128];
-    f.text = certificate_read_file(path, &f.bytes, cause, sizeof cause);
-    if (!f.text)
-        snprintf(because.text, because.bytes, "%s: %s", path, cause);
-    return f;
-}
-
-static void forget(struct secret_file *f)
-{
-    if (f->text)
-        explicit_bzero(f->text, f->bytes);
-    free(f->text);
-}
-
-struct certificate *certificate_load(const char *chain_path, const char *key_path,
-                                     const char *passphrase_path, char *why, uint32_t why_bytes)
-{
-    struct because because = { why, why_bytes };
-    struct secret_file key = { 0 }, passphrase = { 0 };
-    struct certificate *c = NULL;
-    struct secret_file chain = read_secret(chain_path, because);
-    if (chain.text)
-        key = read_secret(key_path, because);
-    if (key.text && passphrase_path)
-        passphrase = read_secret(passphrase_path, because);
-    if (key.text && (passphrase.text || !passphrase_path)) {
-        char cause[160];
-        const char *line = passphrase.text ? passphrase.text : "";
-        c = certificate_parse((struct str){ chain.text, chain.bytes },
-                              (struct str){ key.text, key.bytes },
-                              (struct str){ line, strcspn(line, "\r\n") }, cause, sizeof cause);
-        if (!c)
-            snprintf(why, why_bytes, "%s, %s: %s", chain_path, key_path, cause);
-    }
-    forget(&chain);
-    forget(&key);
-    forget(&passphrase);
-    return c;
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What connections of one listener, or to one backend, have in common. Built per worker and
- * immutable then; a connection holds a reference, so that a new context takes over while old
- * connections end with theirs. */
+/* What connections of one listener, or to one backend, have in common on one worker. A connection
+ * holds a reference, so that a new context takes over while old connections end with theirs. */
 #ifndef SLUICE_TLS_CONTEXT_H
 #define SLUICE_TLS_CONTEXT_H
 
@@ -10,31 +9,9 @@
 
 #include "core/ring/loop.h"
 #include "tls/certificate.h"
-#include "tls/tickets.h"
+#include "tls/service.h"
 
-enum tls_policy {
-    TLS_INTERMEDIATE, /* TLS 1.2 with ECDHE and AEAD, and 1.3 */
-    TLS_MODERN,       /* TLS 1.3 */
-};
-
-enum tls_client_auth {
-    TLS_CLIENT_OFF,
-    TLS_CLIENT_OPTIONAL, /* verified if there is one */
-    TLS_CLIENT_REQUIRED,
-};
-
-struct tls_server_config {
-    /* Chosen by name, then by what the client can verify: of one name an ECDSA certificate before
-     * another. The first serves whoever names none of them. */
-    struct certificate *const *certificates;
-    uint32_t certificates_count; /* at least 1 */
-    enum tls_policy policy;
-    const char *alpn; /* "h2,http/1.1", the best first; NULL: not spoken. A client that offers
-                         protocols of which none is here is refused (RFC 7301 3.2) */
-    enum tls_client_auth client_auth;
-    struct str client_ca;                /* PEM; with client_auth */
-    const struct ticket_secret *tickets; /* NULL: no resumption. With client_auth there is none */
-};
+struct tls_worker;
 
 struct tls_client_config {
     struct str ca; /* PEM; empty: nothing is verified */
@@ -50,12 +27,17 @@ struct tls_context;
 void tls_library_init(void);
 void tls_library_exit(void);
 
-/* NULL, and why in words. The certificates may go afterwards, `alpn` may not. */
-struct tls_context *tls_context_server(struct loop *l, const struct tls_server_config *config,
-                                       char *why, uint32_t why_bytes);
-/* A client's context belongs to no loop yet: l may be NULL, the thread another one. */
+/* A listener's, on one worker: certificates are made ready for use when somebody asks for them, and
+ * those least asked for are let go again. NULL without memory. */
+struct tls_context *tls_context_server(struct tls_worker *w, struct tls_service *service);
+
+/* NULL, and why in words. The certificate may go afterwards, `alpn` may not. It belongs to no loop
+ * yet: l may be NULL, the thread another one. */
 struct tls_context *tls_context_client(struct loop *l, const struct tls_client_config *config,
                                        char *why, uint32_t why_bytes);
+
+/* Whether clients' certificates could be judged by these texts; *why: why not. crl may be empty. */
+bool tls_client_ca_check(struct str ca, struct str crl, char *why, uint32_t why_bytes);
 
 void tls_context_ref(struct tls_context *c);
 void tls_context_unref(struct tls_context *c);

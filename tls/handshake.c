@@ -82,6 +82,13 @@ static void turn_plain(struct tls_session *s)
     t->user->on_ready(t, tls_failure_err(TLS_PLAIN_HTTP));
 }
 
+/* A fatal alert (RFC 8446 6): unrecognized_name(112). There is no wolfSSL yet that could. */
+static void say_unknown_name(struct tls_session *s)
+{
+    char alert[] = { 21, 3, 3, 0, 2, 2, 112 };
+    (void)tls_io_send(NULL, alert, sizeof alert, s);
+}
+
 static void read_hello(struct tls_session *s)
 {
     struct client_hello hello;
@@ -101,10 +108,14 @@ static void read_hello(struct tls_session *s)
     }
     memcpy(s->name, hello.name, hello.name_len);
     s->name_len = hello.name_len;
-    if (attach(s, tls_context_accept(s->context, &hello)))
+    WOLFSSL *ssl = NULL;
+    enum tls_failure why = tls_context_accept(s, &hello, &ssl);
+    if (why == TLS_UNKNOWN_NAME)
+        say_unknown_name(s);
+    if (attach(s, ssl))
         drive(s);
     else
-        failed(s, TLS_MEMORY);
+        failed(s, why);
 }
 
 static bool begin_client(struct tls_session *s)
@@ -158,9 +169,15 @@ void tls_worker_init(struct tls_worker *w, struct loop *l)
     w->task.run = run_steps;
 }
 
+bool tls_worker_use_tickets(struct tls_worker *w, const struct ticket_secret *secret)
+{
+    return ticket_ring_init(&w->tickets, secret);
+}
+
 void tls_worker_destroy(struct tls_worker *w)
 {
     CHECK(list_empty(&w->pending));
+    ticket_ring_destroy(&w->tickets);
     slab_destroy(&w->sessions);
 }
 
@@ -213,6 +230,11 @@ bool transport_init_tls_client(struct transport *t, struct tls_worker *w,
 
 /* --- what is known --- */
 
+bool transport_tls_same_clients(const struct transport *t, struct str host)
+{
+    return !t->tls || tls_context_same_clients(t->tls, host);
+}
+
 enum tls_failure transport_tls_failure(const struct transport *t)
 {
     return t->tls ? (enum tls_failure)t->tls->failure : TLS_FINE;
@@ -254,6 +276,7 @@ bool transport_tls_facts(const struct transport *t, struct tls_facts *out)
                                .minor = (uint8_t)(wolfSSL_version(s->ssl) - TLS1_VERSION),
                                .suite = (uint16_t)suite,
                                .server_name = { s->name, s->name_len },
+                               .peer = s->peer,
                                .resumed = wolfSSL_session_reused(s->ssl) };
     if (wolfSSL_ALPN_GetProtocol(s->ssl, &protocol, &protocol_len) == WOLFSSL_SUCCESS)
         out->protocol = (struct str){ protocol, protocol_len };

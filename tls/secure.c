@@ -12,6 +12,7 @@ void tls_session_free(struct tls_session *s)
     struct tls_worker *w = s->w;
     list_remove(&s->pending);
     wolfSSL_free(s->ssl);
+    tls_peer_free(s->peer);
     buf_unref(s->in.buf);
     tls_out_drop(s);
     tls_context_unref(s->context);

@@ -97,8 +97,9 @@ struct certificate *certificate_self_signed(struct str name, char *why, uint32_t
     char chain[PEM_BYTES] = "", key[PEM_BYTES] = "";
     struct certificate *c = NULL;
     int rc = make_pair(name, chain, key);
+    const struct certificate_texts texts = { .chain = str_of(chain), .key = str_of(key) };
     if (rc == 0)
-        c = certificate_parse(str_of(chain), str_of(key), (struct str){ 0 }, why, why_bytes);
+        c = certificate_parse(&texts, why, why_bytes);
     else
         snprintf(why, why_bytes, "%s", wc_GetErrorString(rc));
     explicit_bzero(key, sizeof key);

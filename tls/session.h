@@ -29,8 +29,10 @@ struct tls_session {
     struct tls_context *context;
     struct tls_resume *resume; /* a client's; NULL: none */
     WOLFSSL *ssl;
-    struct list pending; /* in the worker's list while a handshake step is due */
-    struct buf_slice in; /* ciphertext received and not taken by wolfSSL */
+    struct tls_peer *peer; /* who the client showed to be; NULL: nobody */
+    uint32_t certificate;  /* a server's, in its service's set */
+    struct list pending;   /* in the worker's list while a handshake step is due */
+    struct buf_slice in;   /* ciphertext received and not taken by wolfSSL */
     struct buf *out[TLS_OUT_BUFFERS];
     uint32_t out_count;     /* buffers used; all but the last are full */
     uint32_t out_start;     /* first unsent byte of out[0] */
@@ -55,8 +57,7 @@ struct tls_session {
 
 /* --- context.c --- */
 
-/* A WOLFSSL for the connection with the server's choice of certificate; NULL without memory. */
-WOLFSSL *tls_context_accept(struct tls_context *c, const struct client_hello *hello);
+/* NULL without memory. */
 WOLFSSL *tls_context_connect(struct tls_context *c, const char *server_name);
 
 /* --- resume.c --- */
@@ -65,6 +66,16 @@ WOLFSSL *tls_context_connect(struct tls_context *c, const char *server_name);
 void tls_resume_offer(const struct tls_resume *r, const char *name, WOLFSSL *ssl);
 /* Keeps what the connection can be resumed with, in place of what was kept for the name before. */
 void tls_resume_keep(struct tls_resume *r, const char *name, WOLFSSL *ssl);
+
+/* --- server_context.c --- */
+
+/* A WOLFSSL for the session, whose name is set, with the choice of certificate. TLS_FINE,
+ * TLS_MEMORY or TLS_UNKNOWN_NAME. */
+enum tls_failure tls_context_accept(struct tls_session *s, const struct client_hello *hello,
+                                    WOLFSSL **out);
+
+/* See transport_tls_same_clients(). */
+bool tls_context_same_clients(const struct tls_session *s, struct str host);
 
 /* --- record.c: bytes between wolfSSL and our buffers --- */
 

@@ -7,7 +7,9 @@
 #include "core/base/list.h"
 #include "core/base/slab.h"
 #include "tls/context.h"
+#include "tls/peer.h"
 #include "tls/resume.h"
+#include "tls/tickets.h"
 #include "tls/transport.h"
 
 /* Why a connection failed, as text for a log and with the -errno that on_ready or on_end gets. */
@@ -22,12 +24,16 @@ enum tls_failure {
 struct tls_worker {
     struct loop *loop;
     struct slab sessions;
-    struct list pending; /* sessions with a handshake step to do, oldest first */
+    struct ticket_ring tickets; /* zero: sessions are resumed by tickets of files only */
+    struct list pending;        /* sessions with a handshake step to do, oldest first */
     struct task task;
     uint64_t handshakes, resumed, failed; /* done */
 };
 
 void tls_worker_init(struct tls_worker *w, struct loop *l);
+/* Once, before connections: tickets of its own, from a secret that all workers share. False without
+ * memory. */
+bool tls_worker_use_tickets(struct tls_worker *w, const struct ticket_secret *secret);
 /* CHECKs that no connection is left. */
 void tls_worker_destroy(struct tls_worker *w);
 
@@ -67,10 +73,15 @@ struct tls_facts {
     uint8_t minor;          /* of the version: 2 or 3 */
     uint16_t suite;         /* of the cipher, by IANA's number */
     bool resumed;
+    const struct tls_peer *peer; /* who the client is; NULL: it showed no certificate */
 };
 
 /* Of an open connection; valid while it is. False: it is a plain one, or not open. */
 bool transport_tls_facts(const struct transport *t, struct tls_facts *out);
+
+/* A server's connection: whether it may ask for another host than the name it was let in by; false:
+ * other clients' certificates are wanted there. host: lower case. */
+bool transport_tls_same_clients(const struct transport *t, struct str host);
 
 /* Why on_ready or on_end told an error; TLS_FINE on a plain transport. */
 enum tls_failure transport_tls_failure(const struct transport *t);

@@ -35,8 +35,12 @@
 /* workers */
 #define WORKERS_MAX 256
 #define LISTENERS_MAX 64
-#define CERTIFICATES_MAX 64 /* of this release's command line */
-#define SERVERS_MAX 256     /* of one backend (of this release's command line) */
+#define TLS_OPTIONS_MAX 64  /* certificates on the command line */
+#define CLIENT_RULES_MAX 64 /* client_certificates of one listener */
+#define TICKET_KEYS_MAX 4
+#define PEM_FILE_BYTES_MAX ((size_t)1 << 20) /* a certificate or key, or the CAs of a system */
+#define TLS_READY_MAX 1000 /* certificates ready for use, per worker and listener */
+#define SERVERS_MAX 256    /* of one backend (of this release's command line) */
 #define SERVER_WEIGHT_MAX 256
 #define PREFIX_SEGMENTS_MAX 32 /* of the path that a route matches with all below it */
 #define TARGETS_MAX 32         /* backends of one route */

@@ -25,6 +25,11 @@ void config_free(struct config *c)
     regex_free_all(c->regexes);
     for (const struct pem_file *f = c->pem_files; f; f = f->next)
         explicit_bzero((char *)f->text.ptr, f->text.len);
+    for (uint32_t i = 0; i < c->listeners_count; i++) {
+        const struct listener_tls *tls = c->listeners[i].tls;
+        if (tls && tls->service)
+            tls->release(tls->service);
+    }
     arena_reset(&c->arena);
     free(c);
 }

@@ -402,11 +402,35 @@ struct site_config {
 
 /* ---- Listeners ------------------------------------------------------------------------------ */
 
+enum client_certificates {
+    CLIENT_CERTIFICATES_OFF,
+    CLIENT_CERTIFICATES_OPTIONAL, /* judged if there is one */
+    CLIENT_CERTIFICATES_REQUIRED,
+};
+
+/* Of clients that ask for these names. */
+struct client_rule_config {
+    struct strings names; /* lower case, "*.example.com" too; none: all that no other rule names */
+    enum client_certificates mode;
+    struct str header; /* the server gets the certificate in it (RFC 9440); len 0: in none */
+};
+
+struct tls_service; /* tls/service.h: certificates, policy, tickets */
+
+struct listener_tls {
+    struct tls_service *service; /* counted; NULL: nobody made it (load.h, maker) */
+    void (*release)(struct tls_service *s);
+    struct client_rule_config *rules; /* in the service's order */
+    uint32_t rules_count;
+};
+
 struct listener_config {
     const char *name;
     const struct site_config *site;   /* NULL: layer 4 */
     const struct backend_config *tcp; /* NULL: HTTP */
     const struct log_config *log;     /* of layer 4; NULL: none */
+    struct listener_tls *tls; /* NULL: plain HTTP */
+    uint32_t https_port;      /* requests are sent there by redirect; 0: they are not */
 };
 
 /* An address to listen on. */
@@ -414,18 +438,6 @@ struct bind_config {
     struct addr addr;
     const char *text; /* as written, for messages */
     const struct listener_config *listener;
-};
-
-/* ---- TLS: of `sluice proxy` ------------------------------------------------------------------ */
-
-struct certificate_config {
-    const char *chain; /* files in PEM form; NULL: a self-signed one is made */
-    const char *key;
-};
-
-struct tls_config {
-    struct certificate_config certificates[CERTIFICATES_MAX];
-    uint32_t certificates_count; /* 0: listeners speak plain HTTP; the first is the default */
 };
 
 /* ---- All of it ------------------------------------------------------------------------------ */
@@ -467,7 +479,6 @@ struct config {
     struct request_id_config request_id;
     struct relay_config relay;
     struct timeouts timeouts; /* `defaults`, with drain_ms */
-    struct tls_config tls;    /* of all binds */
 
     struct bind_config *binds; /* of all listeners */
     uint32_t binds_count;      /* at most LISTENERS_MAX */

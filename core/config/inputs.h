@@ -57,6 +57,30 @@ struct upstream_tls_input {
     const char *ca, *cert, *key, *passphrase;
 };
 
+struct certificate_input {
+    const char *cert, *key, *passphrase, *ocsp, *directory;
+};
+
+struct client_rule_input {
+    struct strings names;
+    enum client_certificates mode;
+    const char *ca, *crl;
+    struct str header;
+};
+
+struct listener_tls_input {
+    struct certificate_input *certificates;
+    uint32_t certificates_count;
+    bool modern, refuse_unknown, tickets;
+    const char **alpn;
+    uint32_t alpn_count;
+    const char **ticket_keys;
+    uint32_t ticket_keys_count;
+    struct client_rule_input *clients;
+    uint32_t clients_count;
+    uint32_t ready_max;
+};
+
 struct basic_auth_input {
     struct str realm;
     const char *users;
@@ -82,6 +106,9 @@ extern object_fn begin_defaults, begin_site, begin_route, end_route, begin_backe
 
 /* upstream_tls.c */
 extern take_fn take_upstream_tls; /* const struct upstream_tls_config * */
+
+/* listener_tls.c */
+extern take_fn take_listener_tls; /* struct listener_tls * */
 
 /* files.c: what other files hold */
 extern take_fn take_basic_auth;  /* const struct basic_auth_config * */

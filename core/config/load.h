@@ -14,9 +14,12 @@ typedef bool (*config_resolve_fn)(const char *host, uint16_t port, struct addr *
 /* That of the machine: one address, IPv4 if there is one. */
 bool config_resolve_name(const char *host, uint16_t port, struct addr *out, const char **why);
 
+struct certificate_maker;
+
 struct config_input {
-    const char *path; /* "-": standard input */
-    struct str text;  /* ptr not NULL: this is the file's text */
+    const char *path;                /* "-": standard input */
+    struct str text;                 /* ptr not NULL: this is the file's text */
+    struct certificate_maker *maker; /* NULL: TLS is read, and nothing made of it */
     /* What a test puts in the place of the machine. */
     struct config_files *files;              /* NULL: disk_files() */
     const char *(*getenv)(const char *name); /* NULL: getenv() */

@@ -166,7 +166,8 @@ static void *new_array(struct loader *l, const struct schema_key *k, uint32_t co
 /* The items of a list, or the one that stands in its place. */
 static void read_list(struct loader *l, const struct schema_key *k, const struct node *n, void *out)
 {
-    bool one = n->kind == NODE_SCALAR && (!k->object || k->object->shorthand);
+    bool one = (n->kind == NODE_SCALAR && (!k->object || k->object->shorthand)) ||
+               (n->kind == NODE_MAP && k->alone);
     if (!one && n->kind != NODE_LIST) {
         wrong_kind(l, k, n, k->type ? k->type->form : "a list");
         return;

@@ -9,26 +9,6 @@
 #include "core/config/inputs.h"
 #include "core/config/schema_macros.h"
 
-/* ---- Listeners ------------------------------------------------------------------------------ */
-
-static const struct schema_key listener_keys[] = {
-    { KEY("bind"), EXAMPLE("\":80\""), LIST(value_bind), .required = true, .take = take_bind,
-      .doc = "The address to listen on, or a list of them: \":80\" (all addresses, IPv4 and IPv6), "
-             "\"127.0.0.1:8080\", \"[::1]:8080\", \"unix:/path\", \"unix:@name\" (abstract)." },
-    { KEY("site"), VALUE(listener_config, site, value_site), .otherwise = "see 'tcp'",
-      .doc = "The site that answers here: HTTP." },
-    { KEY("tcp"), VALUE(listener_config, tcp, value_backend), .otherwise = "see 'site'",
-      .doc = "The backend that connections are passed on to as they are, whatever they speak "
-             "(layer 4): databases, mail, anything on TCP." },
-    { KEY("log"), EXAMPLE("access"), VALUE(listener_config, log, value_log), .otherwise = "off",
-      .doc = "The log of connections that are passed on ('tcp'): one line when a tunnel opens, one "
-             "when it closes. Requests are logged as their site says." },
-};
-static const struct schema_object schema_listener = {
-    OBJECT_OF("listener", listener_config, listener_keys),
-    .end = end_listener,
-};
-
 /* ---- Relay ---------------------------------------------------------------------------------- */
 
 static const struct word relay_words[] = {

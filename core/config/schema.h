@@ -47,7 +47,8 @@ struct schema_key {
     const char *name;
     enum shape shape;
     bool required;
-    bool many; /* SHAPE_MAP: each value is a list (or one item) */
+    bool many;  /* SHAPE_MAP: each value is a list (or one item) */
+    bool alone; /* SHAPE_LIST of objects: a map in its place is the only item */
     bool has_fallback;
     uint64_t fallback, min, max;   /* of types that are numbers, in their smallest unit */
     const struct word *words;      /* in place of the number, or all there are; ends with NULL */
@@ -90,8 +91,8 @@ extern const struct schema_object schema_root;
 
 /* Parts of it (schema_parts.c, schema_site.c). */
 extern const struct schema_object schema_defaults, schema_site, schema_route, schema_handling,
-    schema_backend, schema_balance, schema_log, schema_networks, schema_timeouts_all,
-    schema_timeouts_site, schema_timeouts_route, schema_timeouts_backend;
+    schema_backend, schema_balance, schema_log, schema_listener, schema_networks,
+    schema_timeouts_all, schema_timeouts_site, schema_timeouts_route, schema_timeouts_backend;
 
 /* Writes the defaults of an object and of those inside it. */
 void schema_put_defaults(const struct schema_object *o, void *out);

@@ -104,10 +104,12 @@ static void put_item(struct printer *p, const struct schema_key *k)
 
 static void put_list(struct printer *p, const struct schema_key *k)
 {
-    bool one = !k->object || k->object->shorthand;
+    bool one = !k->object || k->object->shorthand || k->alone;
     if (one) {
         fputs("{\"anyOf\":[", p->to);
-        if (k->object)
+        if (k->alone)
+            put_object(p, k->object);
+        else if (k->object)
             put_key_schema(p, shorthand(k->object));
         else
             put_value(p->to, k);

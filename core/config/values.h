@@ -39,6 +39,8 @@ extern const struct value_type value_bind;           /* struct bind_config: addr
 extern const struct value_type value_server_address; /* struct server_config: addr, host */
 extern const struct value_type value_network;        /* struct network */
 extern const struct value_type value_server_name;    /* struct str: upstream_tls_config.sni */
+extern const struct value_type value_server_pattern; /* struct str: a name in TLS, lower case */
+extern const struct value_type value_https_port;     /* uint32_t; 0: none */
 
 /* HTTP (values_http.c). */
 extern const struct value_type value_method;        /* struct str */

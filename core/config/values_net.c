@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <arpa/inet.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "core/config/loader.h"
@@ -154,4 +155,83 @@ const struct value_type value_network = {
     .bytes = sizeof(struct network),
     .read = read_network,
     .example = "10.0.0.0/8",
+};
+
+/* ---- Names in TLS --------------------------------------------------------------------------- */
+
+#define SERVER_NAME_BYTES_MAX 253 /* RFC 1035 2.3.4, as text */
+
+static bool is_server_pattern(struct str s)
+{
+    size_t from = s.len > 2 && s.ptr[0] == '*' && s.ptr[1] == '.' ? 2 : 0;
+    bool ok = s.len > from && s.len <= SERVER_NAME_BYTES_MAX && s.ptr[s.len - 1] != '.';
+    for (size_t i = from; ok && i < s.len; i++) {
+        char c = ascii_lower(s.ptr[i]);
+        bool dot = c == '.' && i > from && s.ptr[i - 1] != '.';
+        ok = dot || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+    }
+    return ok;
+}
+
+static void read_server_pattern(struct loader *l, const struct schema_key *k, const struct node *n,
+                                void *out)
+{
+    (void)k;
+    if (!is_server_pattern(n->text)) {
+        report_error(l->report, n->place,
+                     "'%s' is neither a host name nor \"*\" and a domain (\"*.example.com\")",
+                     quote(n->text).text);
+        return;
+    }
+    struct str s = load_str(l, n->text);
+    for (size_t i = 0; i < s.len; i++)
+        ((char *)s.ptr)[i] = ascii_lower(s.ptr[i]);
+    *(struct str *)out = s;
+}
+
+const struct value_type value_server_pattern = {
+    .name = "server name",
+    .form = "www.example.com or \"*.example.com\"",
+    .json = "\"type\":\"string\",\"pattern\":\"^([*][.])?[A-Za-z0-9_.-]{1,253}$\"",
+    .bytes = sizeof(struct str),
+    .read = read_server_pattern,
+};
+
+static void read_https_port(struct loader *l, const struct schema_key *k, const struct node *n,
+                            void *out)
+{
+    (void)k;
+    uint32_t port = 0;
+    bool number = n->text.len > 0 && n->text.len <= 5;
+    for (size_t i = 0; number && i < n->text.len; i++) {
+        number = n->text.ptr[i] >= '0' && n->text.ptr[i] <= '9';
+        port = 10 * port + (uint32_t)(n->text.ptr[i] - '0');
+    }
+    if (str_eq(n->text, STR("true")))
+        *(uint32_t *)out = 443;
+    else if (str_eq(n->text, STR("false")))
+        *(uint32_t *)out = 0;
+    else if (number && port >= 1 && port <= 65535)
+        *(uint32_t *)out = port;
+    else
+        report_error(l->report, n->place, "'%s' is neither true, false nor a port",
+                     quote(n->text).text);
+}
+
+static void format_https_port(uint64_t v, char out[32])
+{
+    if (v)
+        snprintf(out, 32, "%u", (unsigned)v);
+    else
+        snprintf(out, 32, "false");
+}
+
+const struct value_type value_https_port = {
+    .name = "https port",
+    .form = "true, false or a port",
+    .json =
+        "\"anyOf\":[{\"type\":\"boolean\"},{\"type\":\"integer\",\"minimum\":1,\"maximum\":65535}]",
+    .bytes = sizeof(uint32_t),
+    .read = read_https_port,
+    .format = format_https_port,
 };

@@ -8,6 +8,7 @@
 #include "core/proxy/body_buffer.h"
 #include "core/proxy/gate.h"
 #include "core/proxy/listener.h"
+#include "core/proxy/plan.h"
 #include "core/proxy/tunnel.h"
 #include "core/proxy/upstream.h"
 #include "core/proxy/worker.h"
@@ -123,9 +124,10 @@ void client_accept(struct listener *l, int fd)
     c->connection = ++w->connections;
     c->accepted_ns = c->since_ns = w->loop->now_ns;
     c->state = CLIENT_IDLE;
-    if (!w->tls_server) {
+    struct tls_context *tls = plan_tls(l->use, l->bind->listener);
+    if (!tls) {
         transport_init_plain(&c->t, w->loop, &transport_user, fd);
-    } else if (transport_init_tls_server(&c->t, &w->tls, &transport_user, w->tls_server, fd)) {
+    } else if (transport_init_tls_server(&c->t, &w->tls, &transport_user, tls, fd)) {
         c->state = CLIENT_HANDSHAKE;
     } else {
         sock_close(fd, true);

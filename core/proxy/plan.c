@@ -78,6 +78,10 @@ static void destroy_use(struct plan_use *u)
 {
     for (uint32_t i = 0; u->backends && i < u->plan->config->backends_count; i++)
         backend_destroy(&u->backends[i]);
+    for (uint32_t i = 0; u->tls && i < u->plan->config->listeners_count; i++)
+        if (u->tls[i])
+            tls_context_unref(u->tls[i]);
+    free(u->tls);
     free(u->backends);
     free(u);
 }
@@ -114,8 +118,9 @@ struct plan_use *plan_use_create(struct plan *p, uint32_t worker)
         return NULL;
     *u = (struct plan_use){ .plan = p, .refs = 1 };
     u->backends = calloc(config->backends_count ? config->backends_count : 1, sizeof *u->backends);
+    u->tls = calloc(config->listeners_count ? config->listeners_count : 1, sizeof *u->tls);
     u->counters = p->counters[worker] = create_counters(p);
-    bool made = u->backends && u->counters;
+    bool made = u->backends && u->tls && u->counters;
     for (uint32_t i = 0; made && i < config->backends_count; i++) {
         made = backend_init(&u->backends[i], &config->backends[i], p->lists[i], worker) &&
                backend_share_tls(&u->backends[i], u->backends, i);
@@ -135,6 +140,11 @@ bool plan_use_attach(struct plan_use *u, struct worker *w)
     for (uint32_t i = 0; i < u->plan->config->backends_count; i++)
         if (!backend_attach(&u->backends[i], w))
             return false;
+    for (uint32_t i = 0; i < u->plan->config->listeners_count; i++) {
+        const struct listener_tls *tls = u->plan->config->listeners[i].tls;
+        if (tls && !(u->tls[i] = tls_context_server(&w->tls, tls->service)))
+            return false;
+    }
     return true;
 }
 

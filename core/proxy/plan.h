@@ -14,6 +14,7 @@
 #include "core/proxy/backend.h"
 #include "core/proxy/route.h"
 
+struct tls_context;
 struct worker;
 
 /* What one worker counted while it was on a plan. Written by that worker; whoever frees the plan
@@ -60,6 +61,7 @@ struct plan_use {
     const struct plan *plan;
     uint32_t refs;            /* the worker while it is current, its listeners, exchanges */
     struct backend *backends; /* by index of the backend */
+    struct tls_context **tls; /* by index of the listener; NULL: it speaks plain HTTP */
     struct plan_counters *counters;
 };
 
@@ -80,6 +82,13 @@ static inline struct backend *plan_backend(const struct plan_use *u,
                                            const struct backend_config *config)
 {
     return &u->backends[config - u->plan->config->backends];
+}
+
+/* NULL: the listener speaks plain HTTP. */
+static inline struct tls_context *plan_tls(const struct plan_use *u,
+                                           const struct listener_config *config)
+{
+    return u->tls[config - u->plan->config->listeners];
 }
 
 static inline struct site_counters *plan_site_counters(const struct plan_use *u,

@@ -13,22 +13,15 @@ static struct str text_of(const struct pem_file *f)
     return f ? f->text : (struct str){ 0 };
 }
 
-static struct str first_line(struct str s)
-{
-    size_t n = 0;
-    while (n < s.len && s.ptr[n] != '\r' && s.ptr[n] != '\n')
-        n++;
-    return (struct str){ s.ptr, n };
-}
-
 struct tls_context *server_tls_context(const struct upstream_tls_config *t, char *why,
                                        uint32_t why_bytes)
 {
     char cause[256] = "";
     struct certificate *own = NULL;
     if (t->cert) {
-        own = certificate_parse(text_of(t->cert), text_of(t->key),
-                                first_line(text_of(t->passphrase)), cause, sizeof cause);
+        const struct certificate_texts texts = { text_of(t->cert), text_of(t->key),
+                                                 text_of(t->passphrase) };
+        own = certificate_parse(&texts, cause, sizeof cause);
         if (!own) {
             snprintf(why, why_bytes, "%s, %s: %s", t->cert->path, t->key ? t->key->path : "-",
                      cause);
@@ -47,11 +40,9 @@ struct tls_context *server_tls_context(const struct upstream_tls_config *t, char
 
 bool server_tls_check(const struct upstream_tls_config *t, char *why, uint32_t why_bytes)
 {
-    tls_library_init();
     struct tls_context *c = server_tls_context(t, why, why_bytes);
     if (c)
         tls_context_unref(c);
-    tls_library_exit();
     return c != NULL;
 }
 

@@ -43,13 +43,6 @@ bool worker_init(struct worker *w, struct loop *l, uint16_t index, struct counte
     return w->scratch != NULL;
 }
 
-bool worker_use_tls(struct worker *w, const struct tls_server_config *config, char *why,
-                    uint32_t why_bytes)
-{
-    w->tls_server = tls_context_server(w->loop, config, why, why_bytes);
-    return w->tls_server;
-}
-
 static const struct listen_slot *find_slot(const struct listen_slot *slots, uint32_t count, int fd)
 {
     for (uint32_t i = 0; i < count; i++)
@@ -198,8 +191,6 @@ void worker_discard(struct worker *w)
 {
     CHECK(w->listeners_count == 0 && w->exchanges.live == 0);
     auth_basic_destroy(w);
-    if (w->tls_server)
-        tls_context_unref(w->tls_server);
     tls_worker_destroy(&w->tls);
     slab_destroy(&w->clients);
     slab_destroy(&w->exchanges);

@@ -49,7 +49,6 @@ struct worker {
     enum worker_state state;
 
     struct tls_worker tls;
-    struct tls_context *tls_server; /* for the listeners; NULL: they speak plain HTTP */
 
     struct slab clients, exchanges, upstreams, tunnels, body_pieces;
     struct list client_list;   /* every client that is not freed */
@@ -83,11 +82,6 @@ struct listen_slot {
     const struct bind_config *bind;
     int fd;
 };
-
-/* Before worker_commit(): the listeners speak TLS. False, and why in words: then there is nothing
- * but worker_discard(). */
-bool worker_use_tls(struct worker *w, const struct tls_server_config *config, char *why,
-                    uint32_t why_bytes);
 
 /* Prepares a worker on its loop, without a plan. Counters and log port outlive it. False when out
  * of memory. */

@@ -33,6 +33,9 @@ NETWORKS = "# a list\n192.0.2.0/24\n2001:db8::/32\n"
 # Files that the documents name, in the folder of the configuration; /etc/sluice is that folder.
 FILES = {
     "users": USERS, "users.htpasswd": USERS, "office.txt": NETWORKS, "blocked.txt": NETWORKS,
+    "tickets.new": "n" * 48, "tickets.old": "o" * 48, "site.ocsp": "",
+    "ca.conf": "[ca]\ndefault_ca = d\n[d]\ndatabase = index\ndefault_md = sha256\n"
+               "default_crl_days = 30\n", "index": "",
     "conf.d/empty.yaml": "", "pages/404.html": PAGE, "pages/5xx.html": PAGE, "pages/503.html": PAGE,
 }
 
@@ -52,6 +55,10 @@ def make_certificate(path):
     for name in ("internal-ca.pem", "site.pem"):
         shutil.copy(cert, os.path.join(path, name))
     shutil.copy(key, os.path.join(path, "site.key"))
+    os.mkdir(os.path.join(path, "certificates"))
+    shutil.copy(cert, os.path.join(path, "certificates"))
+    subprocess.run(["openssl", "ca", "-gencrl", "-config", "ca.conf", "-keyfile", key, "-cert", cert,
+                    "-out", "internal-ca.crl"], check=True, capture_output=True, cwd=path)
     with open(os.path.join(path, "client.pass"), "w", encoding="ascii") as f:
         f.write("secret\n")
 

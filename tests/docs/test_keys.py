@@ -19,6 +19,8 @@ NAMES = {"listeners": "web", "sites": "www", "backends": "app", "logs": "access"
 NEEDS = {
     "backends.NAME.balance": {"policy": "maglev"},
     "backends.NAME.tls": {"cert": "client.pem"},
+    "listeners.NAME.tls.certificates[]": {"cert": "site.pem", "key": "site.key"},
+    "listeners.NAME.tls.client_certificates[]": {"ca": "internal-ca.pem"},
     "sites.NAME.connection_limit": {"rate": "10/s"},
 }
 
@@ -56,6 +58,8 @@ def document_for(key, keys):
     here = object_at(document, parts[:-1], keys)
     if key["path"].startswith("sites.NAME.routes[].") and parts[3] in ("redirect", "respond"):
         del document["sites"]["www"]["routes"][0]["to"]
+    if key["path"].endswith("certificates[].directory"):
+        here.clear()
     here.update(yaml.safe_load(key["example"]))
     return document
 

@@ -162,8 +162,8 @@ static void misspelt_keys_get_a_suggestion(void **state)
         IN_BACKEND("servers: \"10.0.0.1:1\", health: { path: /x }"),
         "2:24: error: unknown key 'health' in backends.b; health checks are not in this "
         "version\n");
-    expect_messages(IN_LISTENER("bind: \":443\", tls: {}"),
-                    "2:15: error: unknown key 'tls' in listeners.l; TLS is not in this version\n");
+    expect_messages(IN_LISTENER("bind: \":443\", ssl: {}"),
+                    "2:15: error: unknown key 'ssl' in listeners.l; did you mean 'tls'?\n");
 }
 
 static void keys_of_other_proxies_get_a_hint(void **state)

@@ -77,9 +77,15 @@ static int begin(void **state)
     tls_worker_init(&w.tls, w.l);
     w.certificate = certificate_self_signed(STR("a.example"), why, sizeof why);
     assert_non_null(w.certificate);
-    struct certificate *const certificates[] = { w.certificate };
-    struct tls_server_config sc = { .certificates = certificates, .certificates_count = 1 };
-    w.server = tls_context_server(w.l, &sc, why, sizeof why);
+    struct tls_service *service = tls_service_create();
+    assert_non_null(service);
+    service->certificates = certificate_set_create();
+    certificate_ref(w.certificate);
+    assert_true(
+        certificate_set_add(service->certificates, w.certificate, "test", (struct str){ 0 }, 0));
+    assert_true(certificate_set_seal(service->certificates, NULL, NULL));
+    w.server = tls_context_server(&w.tls, service);
+    tls_service_unref(service);
     w.client = tls_context_client(w.l, &unverified, why, sizeof why);
     assert_true(w.server && w.client);
     *state = &w;

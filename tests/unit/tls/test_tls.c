@@ -73,6 +73,13 @@ static const struct transport_user user = {
     .on_closed = on_closed,
 };
 
+/* What a test wants of its server; zero: a self-signed certificate, tickets. */
+struct serving {
+    const char *alpn;
+    enum tls_client_auth client_auth;
+    struct str client_ca;
+};
+
 /* A loop with a server's and a client's context. */
 struct world {
     struct loop *l;
@@ -81,7 +88,23 @@ struct world {
     struct tls_context *server, *client;
 };
 
-static void world_begin(struct world *w, struct tls_server_config sc, struct tls_client_config cc)
+static struct tls_service *make_service(struct certificate *c, const struct serving *serving)
+{
+    struct tls_service *s = tls_service_create();
+    assert_non_null(s);
+    s->certificates = certificate_set_create();
+    certificate_ref(c);
+    assert_true(certificate_set_add(s->certificates, c, "test", (struct str){ 0 }, 0));
+    assert_true(certificate_set_seal(s->certificates, NULL, NULL));
+    s->alpn = serving->alpn ? strdup(serving->alpn) : NULL;
+    s->tickets = true;
+    const struct tls_client_rule rule = { .mode = serving->client_auth, .ca = serving->client_ca };
+    if (serving->client_auth != TLS_CLIENT_OFF)
+        assert_true(tls_service_add_rule(s, &rule));
+    return s;
+}
+
+static void world_begin(struct world *w, struct serving serving, struct tls_client_config cc)
 {
     char why[256] = "";
     *w = (struct world){ .l = new_loop((struct loop_config){ 0 }) };
@@ -90,16 +113,15 @@ static void world_begin(struct world *w, struct tls_server_config sc, struct tls
     w->certificate = certificate_self_signed(STR("a.example"), why, sizeof why);
     if (!w->certificate)
         fail_msg("%s", why);
-    struct certificate *const certificates[] = { w->certificate };
-    if (!sc.certificates) {
-        sc.certificates = certificates;
-        sc.certificates_count = 1;
-    }
+    struct ticket_secret secret;
+    ticket_secret_random(&secret, w->l->wall_us / 1000000);
+    assert_true(tls_worker_use_tickets(&w->tls, &secret));
     if (!cc.ca.len)
         cc.ca = (struct str){ w->certificate->chain, w->certificate->chain_bytes };
-    w->server = tls_context_server(w->l, &sc, why, sizeof why);
-    if (!w->server)
-        fail_msg("%s", why);
+    struct tls_service *service = make_service(w->certificate, &serving);
+    w->server = tls_context_server(&w->tls, service);
+    tls_service_unref(service);
+    assert_non_null(w->server);
     w->client = tls_context_client(w->l, &cc, why, sizeof why);
     if (!w->client)
         fail_msg("%s", why);
@@ -167,7 +189,7 @@ static void agrees_and_tells_what_on(void **state)
     struct world w;
     struct end server, client;
     struct tls_facts facts;
-    world_begin(&w, (struct tls_server_config){ .alpn = "h2,http/1.1" },
+    world_begin(&w, (struct serving){ .alpn = "h2,http/1.1" },
                 (struct tls_client_config){ .alpn = "http/1.1" });
     pair_open(&w, &server, &client);
     assert_true(transport_tls_facts(&server.t, &facts));
@@ -193,7 +215,7 @@ static void carries_every_size(void **state)
     struct world w;
     struct end ends[2];
     struct iovec iov[23];
-    world_begin(&w, (struct tls_server_config){ 0 }, (struct tls_client_config){ 0 });
+    world_begin(&w, (struct serving){ 0 }, (struct tls_client_config){ 0 });
     pair_open(&w, &ends[0], &ends[1]);
     uint8_t *bytes = pattern(1000003 + 256);
     for (int way = 0; way < 2; way++) {
@@ -233,7 +255,7 @@ static void an_end_is_clean_with_close_notify_and_truncated_without(void **state
     for (int how = 0; how < 3; how++) {
         struct world w;
         struct end server, client;
-        world_begin(&w, (struct tls_server_config){ 0 }, (struct tls_client_config){ 0 });
+        world_begin(&w, (struct serving){ 0 }, (struct tls_client_config){ 0 });
         pair_open(&w, &server, &client);
         transport_read(&server.t);
         struct iovec iov = { "\0\1\2", 3 };
@@ -270,7 +292,7 @@ static void the_servers_name_is_checked(void **state)
     (void)state;
     struct world w;
     struct end server, client;
-    world_begin(&w, (struct tls_server_config){ 0 }, (struct tls_client_config){ 0 });
+    world_begin(&w, (struct serving){ 0 }, (struct tls_client_config){ 0 });
     pair_begin(&w, &server, &client, "b.example");
     TURN_UNTIL(w.l, server.ready && client.ready);
     assert_int_equal(client.ready_err, -EACCES);
@@ -294,7 +316,7 @@ static void an_address_is_checked_too(void **state)
                   { "127.0.0.2", -EACCES },
                   { "::2", -EACCES } };
     struct world w;
-    world_begin(&w, (struct tls_server_config){ 0 }, (struct tls_client_config){ 0 });
+    world_begin(&w, (struct serving){ 0 }, (struct tls_client_config){ 0 });
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct end server, client;
         pair_begin(&w, &server, &client, cases[i].name);
@@ -326,13 +348,12 @@ static void clients_show_a_certificate(void **state)
         for (int which = 0; which < 3; which++) {
             struct world w;
             struct end server, client;
-            world_begin(
-                &w,
-                (struct tls_server_config){ .client_auth = auths[auth],
-                                            .client_ca = { good->chain, good->chain_bytes } },
-                (struct tls_client_config){ .certificate = which == 0   ? good
-                                                           : which == 1 ? bad
-                                                                        : NULL });
+            world_begin(&w,
+                        (struct serving){ .client_auth = auths[auth],
+                                          .client_ca = { good->chain, good->chain_bytes } },
+                        (struct tls_client_config){ .certificate = which == 0   ? good
+                                                                   : which == 1 ? bad
+                                                                                : NULL });
             pair_begin(&w, &server, &client, "a.example");
             TURN_UNTIL(w.l, server.ready && client.ready);
             if (accepted[auth][which]) {
@@ -360,7 +381,7 @@ static void an_unknown_issuer_is_refused(void **state)
     tls_library_init();
     struct certificate *other = certificate_self_signed(STR("a.example"), why, sizeof why);
     assert_non_null(other);
-    world_begin(&w, (struct tls_server_config){ 0 },
+    world_begin(&w, (struct serving){ 0 },
                 (struct tls_client_config){ .ca = { other->chain, other->chain_bytes } });
     pair_begin(&w, &server, &client, "a.example");
     TURN_UNTIL(w.l, server.ready && client.ready);
@@ -378,7 +399,7 @@ static void no_common_protocol_is_refused(void **state)
     (void)state;
     struct world w;
     struct end server, client;
-    world_begin(&w, (struct tls_server_config){ .alpn = "h2" },
+    world_begin(&w, (struct serving){ .alpn = "h2" },
                 (struct tls_client_config){ .alpn = "http/1.1" });
     pair_begin(&w, &server, &client, "a.example");
     TURN_UNTIL(w.l, server.ready && client.ready);
@@ -393,7 +414,7 @@ static void closes_at_any_moment(void **state)
 {
     (void)state;
     struct world w;
-    world_begin(&w, (struct tls_server_config){ 0 }, (struct tls_client_config){ 0 });
+    world_begin(&w, (struct serving){ 0 }, (struct tls_client_config){ 0 });
     uint8_t *bytes = pattern(1 << 20);
     for (int turns = 0; turns < 24; turns++) {
         for (int reset = 0; reset < 2; reset++) {
