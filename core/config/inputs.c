@@ -376,6 +376,9 @@ void end_listener(struct loader *l, const struct node *n, void *out)
         report_error(l->report, n->place,
                      "listener '%s' needs 'site' (HTTP), or 'tcp' (connections passed on)",
                      c->name);
+    else if (c->https_port && (c->tls || c->tcp))
+        report_error(l->report, node_get(n, STR("https_redirect"))->key->place,
+                     "'https_redirect' is for listeners that speak plain HTTP");
     else if (c->log && !c->tcp)
         report_error(l->report, node_get(n, STR("log"))->place,
                      "'log' is for 'tcp' listeners; of HTTP, the site says it");

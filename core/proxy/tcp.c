@@ -160,14 +160,14 @@ void tcp_begin(struct listener *l, int fd, const struct peer_addr *peer, struct 
     fill_in(t, l, b, peer);
     t->way[TUNNEL_CLIENT].waiting = first;
     struct transport *client = &t->t[TUNNEL_CLIENT];
-    if (tls && w->tls_server &&
-        transport_init_tls_server(client, &w->tls, &tunnel_client_user, w->tls_server, fd)) {
+    struct tls_context *context = tls ? plan_tls(l->use, l->bind->listener) : NULL;
+    if (context && transport_init_tls_server(client, &w->tls, &tunnel_client_user, context, fd)) {
         t->state = TUNNEL_HANDSHAKE;
         tunnel_arm(t);
         return;
     }
     transport_init_plain(client, w->loop, &tunnel_client_user, fd);
-    if (tls && w->tls_server)
+    if (context)
         tunnel_close(t, END_OVERLOADED);
     else
         connect_next(t, END_NO_SERVER);
