@@ -136,6 +136,7 @@ sluice_unit_test(tests/unit/balance/test_maglev.c LINK sluice_balance)
 sluice_unit_test(tests/unit/balance/test_choices.c LINK sluice_balance)
 sluice_unit_test(tests/unit/balance/test_hashing.c LINK sluice_balance)
 sluice_unit_test(tests/unit/balance/test_backoff.c LINK sluice_balance)
+sluice_unit_test(tests/unit/balance/test_health.c LINK sluice_balance)
 sluice_program(bench_pick LINK sluice_balance SOURCES
     tests/unit/balance/bench_pick.c
 )
