@@ -46,6 +46,7 @@ struct control {
     struct metrics *metrics;
     struct registry *registry;
     struct watch watch;
+    bool watch_stopped;
     struct admin *admin;
     struct admin_user admin_user;
     struct timer lame_duck;
@@ -83,8 +84,22 @@ static void stop_log(void *arg)
 
 static void end_if_done(struct control *c)
 {
-    if (c->ending && !c->plans.count && c->outcome_fd < 0)
+    if (c->ending && c->watch_stopped && !c->plans.count && c->outcome_fd < 0)
         admin_stop(c->admin, stop_log, c);
+}
+
+static void on_watch_stopped(void *arg)
+{
+    struct control *c = arg;
+    c->watch_stopped = true;
+    end_if_done(c);
+}
+
+/* All workers are gone, or never came. */
+static void end(struct control *c)
+{
+    c->ending = true;
+    watch_stop(&c->watch, on_watch_stopped, c);
 }
 
 static void on_no_plans(struct plans *p)
@@ -95,8 +110,7 @@ static void on_no_plans(struct plans *p)
 static void on_empty(struct fleet *f)
 {
     struct control *c = control_of(f);
-    c->ending = true;
-    end_if_done(c);
+    end(c);
 }
 
 /* --- reloads --- */
@@ -144,8 +158,10 @@ static void fail_reload(struct control *c, const char *why)
 static void on_applied(struct fleet *f, bool ok, const char *why)
 {
     struct control *c = control_of(f);
-    if (ok)
+    if (ok) {
         c->applied_wall_us = c->loop->wall_us;
+        watch_plan(&c->watch, f->plan);
+    }
     if (c->up && ok) {
         fprintf(stderr, "sluice: reloaded %s%s%s\n", c->path, why[0] ? "; " : "", why);
         keeper_adopted(f->listen.keeper);
@@ -520,8 +536,7 @@ static void run(struct control *c, struct config *config)
         fleet_apply(&c->fleet, p);
     } else {
         cannot_start(c, why);
-        c->ending = true;
-        end_if_done(c);
+        end(c);
     }
     loop_run(c->loop);
     close(c->signal_fd);
@@ -553,6 +568,7 @@ int control_run(struct config *config, const char *path, int keeper)
         code = c->exit_code;
         log_writer_destroy(c->log);
         metrics_destroy(c->metrics);
+        watch_destroy(&c->watch);
         registry_destroy(c->registry);
         admin_destroy(c->admin);
         if (c->loop)

@@ -241,6 +241,7 @@ sluice_wire_test(tests/wire/test_pool.c)
 sluice_wire_test(tests/wire/test_limits.c)
 sluice_wire_test(tests/wire/test_timeouts.c)
 sluice_wire_test(tests/wire/test_balance.c)
+sluice_wire_test(tests/wire/test_health.c)
 sluice_wire_test(tests/wire/test_log.c)
 sluice_wire_test(tests/wire/test_scarce.c)
 

@@ -97,6 +97,16 @@
 #define BALANCE_BOUND 125      /* percent of the fair share: ring_hash */
 #define LATENCY_DECAY_MS 10000 /* peak_ewma */
 
+#define SPILL_PERCENT 140 /* what healthy servers of a tier take over of unhealthy ones */
+
+/* health */
+#define HEALTH_INTERVAL_MS 2000
+#define HEALTH_TIMEOUT_MS 1000
+#define HEALTH_RISE 2
+#define HEALTH_FALL 3
+#define HEALTH_BODY_BYTES_MAX (16 * 1024) /* that are searched */
+#define EJECTION_FAILURES 5
+
 /* a server that fails to connect is left alone this long, doubling to the maximum */
 #define SERVER_BACKOFF_MIN_MS 1000
 #define SERVER_BACKOFF_MAX_MS 30000

@@ -153,11 +153,14 @@ struct upstream_tls_config {
 };
 
 struct server_config {
-    struct addr addr; /* len 0: its name did not resolve; never picked */
-    const char *name; /* stable identity: its address as text, unless named */
-    const char *host; /* address as written: a name to be resolved, or the address again */
-    uint32_t weight;  /* 0: gets nothing new */
-    struct str sni;   /* in place of its backend's; empty: that */
+    struct addr addr;  /* len 0: its name did not resolve; never picked */
+    const char *name;  /* stable identity: its address as text, unless named */
+    const char *host;  /* address as written: a name to be resolved, or the address again */
+    uint32_t weight;   /* 0: gets nothing new */
+    struct str sni;    /* in place of its backend's; empty: that */
+    uint32_t priority; /* 0 first; below TIER_PRIORITIES */
+    bool backup;       /* only when no other is healthy */
+    const char *zone;  /* NULL: said none */
 };
 
 enum balance_key {
@@ -177,6 +180,30 @@ struct balance_config {
     uint32_t ipv4_bits, ipv6_bits;
     uint32_t bound_ppm; /* ring_hash: a server's load over its fair share; 0: any */
     uint32_t decay_ms;  /* peak_ewma: how fast a latency is forgotten */
+    const char *zone;   /* ours: its servers come first; NULL: none */
+    uint32_t spill_ppm; /* how much more than its share a tier can take */
+};
+
+enum probe_kind { PROBE_NONE, PROBE_HTTP, PROBE_TCP, PROBE_TLS };
+
+struct health_config {
+    enum probe_kind kind;
+    struct str path, host; /* host empty: the server's address */
+    struct str body;       /* to be found in the answer; empty: anything */
+    uint16_t status_min, status_max;
+    uint32_t interval_ms, timeout_ms;
+    uint32_t rise, fall;
+    uint32_t port; /* 0: the server's */
+};
+
+struct ejection_config {
+    bool on;
+    uint32_t consecutive;    /* 0: any */
+    uint32_t error_rate_ppm; /* 0: any */
+    uint32_t latency_ppm;    /* of the median; 0: any */
+    uint32_t interval_ms, requests_min;
+    uint32_t time_ms, time_max_ms;
+    uint32_t share_max_ppm;
 };
 
 /* The PROXY protocol's header, sent before anything else. */
@@ -185,6 +212,10 @@ enum proxy_protocol { PROXY_PROTOCOL_OFF, PROXY_PROTOCOL_V1, PROXY_PROTOCOL_V2 }
 struct backend_config {
     const char *name;
     struct balance_config balance;
+    struct health_config health; /* PROBE_NONE: no checks */
+    struct ejection_config ejection;
+    uint32_t panic_ppm; /* with less of the servers healthy, health is not looked at; 0: never */
+    uint32_t slow_start_ms; /* 0: none */
     struct server_config *servers;
     uint32_t servers_count;
     uint32_t attempts_max;

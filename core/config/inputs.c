@@ -295,6 +295,30 @@ void end_balance(struct loader *l, const struct node *n, void *out)
         b->key = KEY_CLIENT_IP;
 }
 
+void end_health(struct loader *l, const struct node *n, void *out)
+{
+    struct health_config *h = out;
+    const struct node *path = n->kind == NODE_MAP ? node_get(n, STR("path")) : n;
+    if (h->kind == PROBE_NONE)
+        h->kind = PROBE_HTTP;
+    if (!h->path.len)
+        h->path = STR("/");
+    if (h->path.ptr[0] != '/' || memchr(h->path.ptr, ' ', h->path.len))
+        report_error(l->report, path->place, "'%s': a path begins with '/' and has no spaces",
+                     quote(h->path).text);
+    if (!h->status_min) {
+        h->status_min = 200;
+        h->status_max = 399;
+    }
+}
+
+void end_ejection(struct loader *l, const struct node *n, void *out)
+{
+    (void)l;
+    (void)n;
+    ((struct ejection_config *)out)->on = true;
+}
+
 void begin_backend(struct loader *l, const struct node *n, void *out)
 {
     (void)l;
@@ -349,6 +373,10 @@ void end_backend(struct loader *l, const struct node *n, void *out)
                              "for a larger share, or give it a 'name'",
                              quote(str_of(b->servers[i].name)).text);
     check_backoff(l, node_get(n, STR("retries")), b);
+    const struct node *health = node_get(n, STR("health"));
+    if (health && b->health.kind == PROBE_TLS && !node_get(n, STR("tls")))
+        report_error(l->report, health->place,
+                     "a check of type tls is for a backend that has 'tls'");
 }
 
 /* ---- Listeners ------------------------------------------------------------------------------ */

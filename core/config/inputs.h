@@ -102,7 +102,7 @@ extern take_fn take_bind;     /* struct listener_config; goes to the configurati
 extern take_fn take_defaults; /* the loader's, whatever out is */
 extern take_fn take_nothing;
 extern object_fn begin_defaults, begin_site, begin_route, end_route, begin_backend, end_backend,
-    end_server, end_match, end_balance, end_listener;
+    end_server, end_match, end_balance, end_listener, end_health, end_ejection;
 
 /* upstream_tls.c */
 extern take_fn take_upstream_tls; /* const struct upstream_tls_config * */

@@ -37,6 +37,12 @@ static const struct schema_key balance_keys[] = {
              "flight is passed over." },
     { KEY("decay"), VALUE(balance_config, decay_ms, value_duration), DEFAULT(LATENCY_DECAY_MS),
       BOUNDS(1, 3600000), .doc = "With peak_ewma: how fast a slow answer is forgotten." },
+    { KEY("zone"), EXAMPLE("eu-1"), VALUE(balance_config, zone, value_name), .otherwise = "none",
+      .doc = "Where sluice is: servers of this zone come first within their priority." },
+    { KEY("spill"), VALUE(balance_config, spill_ppm, value_percent), DEFAULT(SPILL_PERCENT * 10000),
+      BOUNDS(1000000, 10000000),
+      .doc = "How much more than its share the healthy part of a priority or zone can take, before "
+             "the next gets the rest." },
 };
 const struct schema_object schema_balance = {
     OBJECT_OF("balance", balance_config, balance_keys),

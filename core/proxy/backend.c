@@ -193,17 +193,59 @@ static bool clear_bit(uint64_t *bits, uint32_t i)
     return was;
 }
 
+/* Whether too few of the servers that are in service are healthy. */
+static bool is_panic(const struct backend *b)
+{
+    uint64_t in_service = 0, healthy = 0;
+    for (uint32_t i = 0; i < b->list->set->count; i++) {
+        uint32_t flags = shared_server_flags(b->list->shared[i]);
+        bool serves =
+            b->list->set->servers[i].weight && !(flags & (SERVER_DRAINING | SERVER_MAINTENANCE));
+        in_service += serves;
+        healthy += serves && !flags;
+    }
+    return healthy * 1000000 < in_service * b->config->panic_ppm;
+}
+
+static void note_ramp(struct backend *b, const struct shared_server *s)
+{
+    uint64_t since = atomic_load_explicit(&s->ramp_ns, memory_order_relaxed);
+    uint64_t until = since + ms_to_ns(b->config->slow_start_ms);
+    if (since && b->config->slow_start_ms && until > b->ramping_until_ns)
+        b->ramping_until_ns = until;
+}
+
+static uint32_t sum_of(const uint32_t weights[TIERS_MAX])
+{
+    uint32_t sum = 0;
+    for (uint32_t i = 0; i < TIERS_MAX; i++)
+        sum += weights[i];
+    return sum;
+}
+
 static void refresh(struct backend *b)
 {
     const struct server_set *set = b->list->set;
+    const uint32_t ignored = is_panic(b) ? SERVER_UNHEALTHY | SERVER_EJECTED : 0;
+    uint32_t usable[TIERS_MAX] = { 0 }, all[TIERS_MAX] = { 0 };
     memset(b->usable, 0, sizeof b->usable);
+    memset(b->tier_usable, 0, sizeof b->tier_usable);
     b->usable_count = 0;
+    b->ramping_until_ns = 0;
     for (uint32_t i = 0; i < set->count; i++) {
-        if (set->servers[i].weight == 0 || shared_server_flags(b->list->shared[i]))
+        uint8_t tier = b->list->tiers[i];
+        uint64_t bit = UINT64_C(1) << (i % 64);
+        all[tier] += set->servers[i].weight;
+        if (set->servers[i].weight == 0 || (shared_server_flags(b->list->shared[i]) & ~ignored))
             continue;
-        b->usable[i / 64] |= UINT64_C(1) << (i % 64);
+        usable[tier] += set->servers[i].weight;
+        b->usable[i / 64] |= bit;
+        b->tier_usable[tier][i / 64] |= bit;
         b->usable_count++;
+        note_ramp(b, b->list->shared[i]);
     }
+    tiers_share(&b->tiers, usable, all, b->config->balance.spill_ppm);
+    b->tiered = b->tiers.count > 0 && usable[b->tiers.tier[0]] < sum_of(usable);
 }
 
 static inline void refresh_if_changed(struct backend *b)
@@ -214,6 +256,44 @@ static inline void refresh_if_changed(struct backend *b)
     b->seen = true;
     b->seen_changes = now;
     refresh(b);
+}
+
+static uint32_t count_bits(const uint64_t *bits, uint32_t words)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < words; i++)
+        n += (uint32_t)__builtin_popcountll(bits[i]);
+    return n;
+}
+
+/* Of what is usable only the tier whose turn it is, unless nothing of that is left. */
+static void choose_tier(const struct backend *b, uint64_t *usable, struct pick_ctx *ctx)
+{
+    uint64_t mine[SET_WORDS(SERVERS_MAX)];
+    uint32_t words = SET_WORDS(b->list->set->count);
+    uint64_t r = ctx->has_key ? ctx->key_hash * UINT64_C(0x9e3779b97f4a7c15) : rng_next(ctx->rng);
+    uint32_t tier = tiers_pick(&b->tiers, (uint32_t)(r >> 32));
+    for (uint32_t i = 0; i < words; i++)
+        mine[i] = usable[i] & b->tier_usable[tier][i];
+    uint32_t count = count_bits(mine, words);
+    if (!count)
+        return;
+    memcpy(usable, mine, words * sizeof mine[0]);
+    ctx->usable_count = count;
+}
+
+/* Facts: share <= weight * t/T. By the key, so that a key that came over stays. */
+static bool may_take(const struct backend *b, const struct pick_ctx *ctx, uint32_t i)
+{
+    const struct shared_server *s = b->list->shared[i];
+    uint64_t since = atomic_load_explicit(&s->ramp_ns, memory_order_relaxed);
+    uint64_t whole = ms_to_ns(b->config->slow_start_ms);
+    if (!since || ctx->now_ns >= since + whole)
+        return true;
+    uint64_t r =
+        ctx->has_key ? (ctx->key_hash ^ s->id) * UINT64_C(0xbf58476d1ce4e5b9) : rng_next(ctx->rng);
+    uint64_t passed = ctx->now_ns > since ? ctx->now_ns - since : 0;
+    return (double)(r >> 32) * (double)whole < (double)passed * 0x1p32;
 }
 
 struct asker {
@@ -271,7 +351,15 @@ static struct server *pick(struct backend *b, const struct asker *asker)
         take_out_tried(b, asker, usable, &ctx);
     if (asker->w->servers_bad)
         take_out_resting(b, usable, bytes, &ctx);
+    if (b->tiered)
+        choose_tier(b, usable, &ctx);
     int32_t i = ctx.usable_count ? balancer_pick(b->balancer, &ctx) : -1;
+    while (unlikely(l->now_ns < b->ramping_until_ns) && i >= 0 && ctx.usable_count > 1 &&
+           !may_take(b, &ctx, (uint32_t)i)) {
+        clear_bit(usable, (uint32_t)i);
+        ctx.usable_count--;
+        i = balancer_pick(b->balancer, &ctx);
+    }
     return i >= 0 ? b->servers[i] : NULL;
 }
 

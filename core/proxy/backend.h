@@ -4,6 +4,7 @@
 #ifndef SLUICE_PROXY_BACKEND_H
 #define SLUICE_PROXY_BACKEND_H
 
+#include "balance/tiers.h"
 #include "core/proxy/server.h"
 #include "core/proxy/server_list.h"
 
@@ -24,6 +25,9 @@ struct backend {
     bool seen;
     uint32_t usable_count;
     uint64_t usable[SET_WORDS(SERVERS_MAX)];
+    bool tiered; /* not all that is usable is of one tier */
+    struct tiers tiers;
+    uint64_t tier_usable[TIERS_MAX][SET_WORDS(SERVERS_MAX)];
     uint64_t ramping_until_ns; /* 0: no slow start is under way */
 };
 

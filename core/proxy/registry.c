@@ -288,13 +288,16 @@ static bool sum_server(struct shared_server *s, uint64_t now_ns)
         struct server_cell *c = atomic_load_explicit(&s->cells[i], memory_order_acquire);
         if (!c)
             continue;
-        struct registry_seen now = { counter_read(&c->load.answered),
+        struct registry_seen now = { counter_read(&c->load.answered), counter_read(&c->load.failed),
                                      counter_read(&c->load.latency_sum_us) };
+        s->fresh.failed += now.failed - s->seen[i].failed;
         answered += now.answered - s->seen[i].answered;
         latency_us += now.latency_sum_us - s->seen[i].latency_sum_us;
         s->seen[i] = now;
         inflight += atomic_load_explicit(&c->load.own, memory_order_relaxed);
     }
+    s->fresh.answered += answered;
+    s->fresh.latency_sum_us += latency_us;
     observe(s, answered, latency_us, now_ns, decay_ns);
     struct latency all = { s->latency_at_ns, s->latency };
     float latency = latency_at(&all, now_ns, decay_ns);
@@ -309,7 +312,7 @@ static bool sum_server(struct shared_server *s, uint64_t now_ns)
         atomic_store_explicit(&c->load.others, others, memory_order_relaxed);
         atomic_store_explicit(&c->load.others_latency, latency, memory_order_relaxed);
     }
-    return changed || answered;
+    return changed || answered || s->fresh.failed;
 }
 
 bool registry_sum(struct registry *r, uint64_t now_ns)

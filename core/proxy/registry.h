@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "balance/load.h"
+#include "balance/outlier.h"
 #include "core/base/counters.h"
 #include "core/base/limits.h"
 #include "core/base/list.h"
@@ -59,9 +60,10 @@ struct shared_server {
     float latency;             /* of all workers; the control thread's */
     uint64_t latency_at_ns;
     struct registry_seen {
-        uint64_t answered, latency_sum_us;
-    } seen[WORKERS_MAX];                              /* when last summed */
-    _Atomic uint32_t cells_count;                     /* no worker behind it has one */
+        uint64_t answered, failed, latency_sum_us;
+    } seen[WORKERS_MAX], fresh;   /* when last summed; what came since somebody took it */
+    struct outlier outlier;       /* the control thread's */
+    _Atomic uint32_t cells_count; /* no worker behind it has one */
     _Atomic(struct server_cell *) cells[WORKERS_MAX]; /* NULL: that worker never had it */
 };
 

@@ -2,8 +2,20 @@
 #include "core/proxy/server_list.h"
 
 #include <stdlib.h>
+#include <string.h>
 
+#include "balance/tiers.h"
 #include "core/base/check.h"
+
+/* Two of each priority: the own zone, the others. */
+static uint32_t tier_of(const struct backend_config *bc, const struct server_config *s)
+{
+    const char *zone = bc->balance.zone;
+    bool far = zone && (!s->zone || strcmp(s->zone, zone) != 0);
+    uint32_t tier = 2 * s->priority + far;
+    CHECK(tier < TIER_BACKUP);
+    return s->backup ? TIER_BACKUP : tier;
+}
 
 static bool fill(struct server_list *l, const struct backend_config *bc,
                  const struct server_config *servers, uint32_t count, uint64_t version,
@@ -12,6 +24,7 @@ static bool fill(struct server_list *l, const struct backend_config *bc,
     struct server_info *infos = calloc(count ? count : 1, sizeof *infos);
     bool made = infos != NULL;
     for (uint32_t i = 0; made && i < count; i++) {
+        l->tiers[i] = (uint8_t)tier_of(bc, &servers[i]);
         l->shared[i] = shared_server_take(l->backend, bc, &servers[i], now_ns);
         made = l->shared[i] != NULL;
         /* Where to it cannot be said, nothing goes. */
@@ -40,10 +53,12 @@ struct server_list *server_list_create(struct registry *r, const struct backend_
     l->refs = 1;
     l->backend = shared_backend_take(r, bc->name);
     l->shared = calloc(count ? count : 1, sizeof(struct shared_server *));
-    if (l->backend && l->shared && fill(l, bc, servers, count, version, now_ns))
+    l->tiers = calloc(count ? count : 1, sizeof l->tiers[0]);
+    if (l->backend && l->shared && l->tiers && fill(l, bc, servers, count, version, now_ns))
         return l;
     shared_backend_unref(l->backend);
     free(l->shared);
+    free(l->tiers);
     free(l);
     return NULL;
 }
@@ -62,5 +77,6 @@ void server_list_unref(struct server_list *l)
     shared_backend_unref(l->backend);
     server_set_destroy(l->set);
     free(l->shared);
+    free(l->tiers);
     free(l);
 }

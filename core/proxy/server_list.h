@@ -16,6 +16,7 @@ struct server_list {
     struct shared_backend *backend; /* a reference */
     struct server_set *set;         /* index i is shared[i] */
     struct shared_server **shared;  /* references */
+    uint8_t *tiers;                 /* by index: balance/tiers.h */
 };
 
 /* Takes the servers from the registry, or makes them. At most SERVERS_MAX; they are copied. One

@@ -43,8 +43,12 @@ static int run_server(int listen_fd, const void *arg)
     static struct pollfd fds[PEERS_MAX];
     static struct peer peers[PEERS_MAX];
     char answer[256];
-    snprintf(answer, sizeof answer, "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n%s", strlen(arg),
-             (const char *)arg);
+    const char *text = arg;
+    unsigned status = 200;
+    if (sscanf(text, "%3u ", &status) == 1)
+        text += 4;
+    snprintf(answer, sizeof answer, "HTTP/1.1 %u Whatever\r\nContent-Length: %zu\r\n\r\n%s", status,
+             strlen(text), text);
     nfds_t count = 1;
     fds[0] = (struct pollfd){ .fd = listen_fd, .events = POLLIN };
     while (poll(fds, count, -1) > 0 || errno == EINTR) {

@@ -249,7 +249,8 @@ void streams_cut(struct wire *w);
 
 /* ---- servers that answer by themselves, and load (crew.c) ---- */
 
-/* A server in a child process that answers each request with 200 and `text`. */
+/* A server in a child process that answers each request with 200 and `text`, or with another status
+ * that the text begins with: "500 oh". */
 struct origin *origin_answering(struct wire *w, const char *text);
 struct origin *origin_answering_at(struct wire *w, const char *address, const char *text);
 void origin_kill(struct origin *o);

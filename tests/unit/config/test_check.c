@@ -157,11 +157,6 @@ static void misspelt_keys_get_a_suggestion(void **state)
     expect_messages(IN_SITE("timeouts: { drain: 1s }"),
                     "2:13: error: unknown key 'drain' in sites.s.timeouts; there is "
                     "defaults.timeouts.drain\n");
-    /* What comes with later versions is no key yet. */
-    expect_messages(
-        IN_BACKEND("servers: \"10.0.0.1:1\", health: { path: /x }"),
-        "2:24: error: unknown key 'health' in backends.b; health checks are not in this "
-        "version\n");
     expect_messages(IN_LISTENER("bind: \":443\", ssl: {}"),
                     "2:15: error: unknown key 'ssl' in listeners.l; did you mean 'tls'?\n");
 }

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Servers that die, stop, fail and come back: checks, ejection, panic, backups, slow start. */
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "tests/wire/wire.h"
+
+#define CONFIG                                                                                     \
+    "listeners: { web: { bind: \"$LISTEN\", site: s } }\n"                                         \
+    "sites: { s: { log: access, routes: [{ to: b }] } }\n"                                         \
+    "backends:\n"                                                                                  \
+    "  b:\n"                                                                                       \
+    "    retries: { backoff_min: 1ms, backoff_max: 1ms }\n"
+
+#define CHECKED "    health: { path: /healthz, interval: 20ms, timeout: 300ms }\n"
+
+static unsigned count(const char *text, char c)
+{
+    unsigned n = 0;
+    for (; *text; text++)
+        n += *text == c;
+    return n;
+}
+
+/* Asks until that server answers. */
+static void until_answered_by(struct wire *w, char who)
+{
+    while (who_answers(w, 1, "/", "")[0] != who)
+        wire_left_ms(w);
+}
+
+static void who_dies_gets_nothing_until_it_is_back(struct wire *w)
+{
+    struct origin *a = origin_answering(w, "A");
+    origin_answering(w, "B");
+    sluice_run_config(w, CONFIG CHECKED "    servers: [$SERVERS]\n");
+    assert_int_equal(count(who_answers(w, 20, "/", ""), 'A'), 10);
+    origin_kill(a);
+    sluice_says(w, wire_text(w, "backend b: server %s is down: ", a->name));
+    assert_int_equal(count(who_answers(w, 20, "/", ""), 'B'), 20);
+    origin_answering_at(w, a->name, "A");
+    sluice_says(w, wire_text(w, "backend b: server %s is up again", a->name));
+    until_answered_by(w, 'A');
+    assert_int_equal(count(who_answers(w, 20, "/", ""), 'A'), 10);
+}
+
+static void who_is_stopped_gets_nothing(struct wire *w)
+{
+    struct origin *a = origin_answering(w, "A");
+    origin_answering(w, "B");
+    sluice_run_config(w, CONFIG CHECKED "    servers: [$SERVERS]\n");
+    kill(a->pid, SIGSTOP);
+    sluice_says(w, "is down: it did not answer in time");
+    assert_int_equal(count(who_answers(w, 20, "/", ""), 'B'), 20);
+    kill(a->pid, SIGCONT);
+    sluice_says(w, "is up again");
+    until_answered_by(w, 'A');
+}
+
+static void a_check_looks_at_status_and_body(struct wire *w)
+{
+    origin_answering(w, "500 A");
+    origin_answering(w, "warming up");
+    origin_answering(w, "C is ready");
+    sluice_run_config(w, CONFIG "    health: { path: /h, interval: 20ms, body: ready }\n"
+                                "    servers: [$SERVERS]\n");
+    sluice_says(w, "is down: it answers 500");
+    sluice_says(w, "is down: its answer does not hold the text");
+    assert_int_equal(count(who_answers(w, 5, "/", ""), 'C'), 5);
+}
+
+static void a_connection_is_a_check_too(struct wire *w)
+{
+    struct origin *a = origin_answering(w, "A");
+    origin_answering(w, "B");
+    sluice_run_config(w, CONFIG "    health: { type: tcp, interval: 20ms }\n"
+                                "    servers: [$SERVERS]\n");
+    origin_kill(a);
+    sluice_says(w, "is down");
+    assert_int_equal(count(who_answers(w, 20, "/", ""), 'B'), 20);
+}
+
+static void nobody_healthy_is_503_at_once(struct wire *w)
+{
+    origin_answering(w, "503 A");
+    sluice_run_config(w, CONFIG CHECKED "    servers: [$SERVERS]\n");
+    sluice_says(w, "is down: it answers 503");
+    struct conn *c = client_dial(w);
+    say(c, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    hear_status(c, 503);
+    logged(w, "end=no_server status=503 backend=b tries=0");
+}
+
+static void in_panic_health_is_not_looked_at(struct wire *w)
+{
+    origin_answering(w, "503 A");
+    origin_answering(w, "503 B");
+    sluice_run_config(w, CONFIG CHECKED "    panic: 60%%\n    servers: [$SERVERS]\n");
+    sluice_says(w, "is down: it answers 503");
+    struct conn *c = client_dial(w);
+    say(c, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    hear_status(c, 503);
+    logged(w, "end=ok status=503 backend=b tries=1");
+}
+
+static void a_backup_waits_for_the_others_to_fail(struct wire *w)
+{
+    struct origin *a = origin_answering(w, "A"), *b = origin_answering(w, "B");
+    sluice_run_config(w,
+                      CONFIG CHECKED "    servers: [\"%s\", { address: \"%s\", backup: true }]\n",
+                      a->name, b->name);
+    assert_int_equal(count(who_answers(w, 20, "/", ""), 'A'), 20);
+    origin_kill(a);
+    sluice_says(w, "is down");
+    assert_int_equal(count(who_answers(w, 20, "/", ""), 'B'), 20);
+}
+
+static void the_own_zone_comes_first(struct wire *w)
+{
+    struct origin *a = origin_answering(w, "A"), *b = origin_answering(w, "B");
+    sluice_run_config(w,
+                      CONFIG CHECKED "    balance: { zone: here }\n"
+                                     "    servers: [{ address: \"%s\", zone: there },"
+                                     " { address: \"%s\", zone: here }]\n",
+                      a->name, b->name);
+    assert_int_equal(count(who_answers(w, 20, "/", ""), 'B'), 20);
+    origin_kill(b);
+    sluice_says(w, "is down");
+    assert_int_equal(count(who_answers(w, 20, "/", ""), 'A'), 20);
+}
+
+/* ---- by answers ---- */
+
+static void who_answers_500_is_ejected(struct wire *w)
+{
+    struct origin *a = origin_answering(w, "500 A");
+    origin_answering(w, "B");
+    sluice_run_config(w, CONFIG "    ejection: { failures: 3, time: 1h, time_max: 1h }\n"
+                                "    servers: [$SERVERS]\n");
+    struct load load = { .connections = 4, .requests = 200 };
+    load_run(w, &load);
+    sluice_says(w, wire_text(w, "server %s is ejected for 3.6e+03 s", a->name));
+    struct load after = { .connections = 4, .requests = 400 };
+    load_run(w, &after);
+    assert_int_equal(after.answered, 400);
+}
+
+static void not_all_are_ejected(struct wire *w)
+{
+    origin_answering(w, "500 A");
+    origin_answering(w, "500 B");
+    sluice_run_config(w, CONFIG "    ejection: { failures: 3, time: 1h, time_max: 1h }\n"
+                                "    servers: [$SERVERS]\n");
+    struct load load = { .connections = 4, .requests = 200 };
+    load_run(w, &load);
+    sluice_says(w, "is ejected");
+    load_run(w, &load);
+    struct conn *c = client_dial(w);
+    say(c, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    hear_status(c, 500); /* it is still asked, not refused */
+}
+
+static void who_is_ejected_comes_back(struct wire *w)
+{
+    struct origin *a = origin_answering(w, "500 A");
+    origin_answering(w, "B");
+    sluice_run_config(w, CONFIG "    ejection: { failures: 3, time: 300ms }\n"
+                                "    servers: [$SERVERS]\n");
+    struct load load = { .connections = 4, .requests = 200 };
+    load_run(w, &load);
+    sluice_says(w, "is ejected");
+    origin_kill(a);
+    origin_answering_at(w, a->name, "A");
+    sluice_says(w, wire_text(w, "server %s is back", a->name));
+    until_answered_by(w, 'A');
+}
+
+/* ---- slow start ---- */
+
+static void a_new_server_starts_slowly(struct wire *w)
+{
+    struct origin *a = origin_answering(w, "A"), *b = origin_answering(w, "B");
+    sluice_run_config(w, CONFIG "    slow_start: 1h\n    servers: [\"%s\"]\n", a->name);
+    who_answers(w, 1, "/", "");
+    sluice_write_config(w, CONFIG "    slow_start: 1h\n    servers: [\"%s\", \"%s\"]\n", a->name,
+                        b->name);
+    sluice_signal(w, SIGHUP);
+    sluice_says(w, "sluice: reloaded");
+    assert_in_range(count(who_answers(w, 200, "/", ""), 'A'), 198, 200);
+    sluice_write_config(w, CONFIG "    slow_start: 1ms\n    servers: [\"%s\", \"%s\"]\n", a->name,
+                        b->name);
+    sluice_signal(w, SIGHUP);
+    until_answered_by(w, 'B');
+    assert_int_equal(count(who_answers(w, 20, "/", ""), 'B'), 10);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(who_dies_gets_nothing_until_it_is_back),
+        TEST(who_is_stopped_gets_nothing),
+        TEST(a_check_looks_at_status_and_body),
+        TEST(a_connection_is_a_check_too),
+        TEST(nobody_healthy_is_503_at_once),
+        TEST(in_panic_health_is_not_looked_at),
+        TEST(a_backup_waits_for_the_others_to_fail),
+        TEST(the_own_zone_comes_first),
+        TEST(who_answers_500_is_ejected),
+        TEST(not_all_are_ejected),
+        TEST(who_is_ejected_comes_back),
+        TEST(a_new_server_starts_slowly),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
