@@ -174,7 +174,10 @@ static bool read_log(void *to, const char *value)
     static const struct {
         const char *word;
         enum log_format format;
-    } words[] = { { "json", LOG_JSON }, { "human", LOG_HUMAN }, { "combined", LOG_COMBINED } };
+    } words[] = { { "json", LOG_JSON },
+                  { "human", LOG_HUMAN },
+                  { "combined", LOG_COMBINED },
+                  { "trace", LOG_TRACE } };
     p->log_given = true;
     if (strcmp(value, "off") == 0)
         return true;
@@ -345,7 +348,8 @@ static const struct option options[] = {
       "round_robin random least_requests power_of_two peak_ewma maglev:client_ip maglev:path "
       "maglev:header: maglev:cookie: ring_hash:header: rendezvous:header:" },
     { "--log", NULL, "[FORMAT:]FILE",
-      "access log: FORMAT is json (default), human or combined;\n"
+      "access log: FORMAT is json (default), human, combined or\n"
+      "trace;\n"
       "FILE '-' is standard output; 'off' for none. Without --log:\n"
       "human on a terminal, else off",
       read_log, COMPLETE_FILE, NULL },

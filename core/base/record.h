@@ -36,6 +36,7 @@ struct record {
     uint16_t tls_cipher; /* suite, by IANA's number */
     uint8_t end_reason;
     uint64_t bytes_in, bytes_out; /* of this exchange on the client's connection, heads included */
+    uint64_t body_in, body_out;   /* of request and response, without heads and framing */
     /* microseconds since start; UINT32_MAX: did not happen */
     uint32_t queue_us;      /* head complete -> an attempt began */
     uint32_t connect_us;    /* that attempt -> connection usable (0 when reused) */

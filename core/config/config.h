@@ -115,7 +115,7 @@ struct head_limits {
 
 /* ---- Logs ----------------------------------------------------------------------------------- */
 
-enum log_format { LOG_NONE, LOG_JSON, LOG_HUMAN, LOG_COMBINED };
+enum log_format { LOG_NONE, LOG_JSON, LOG_HUMAN, LOG_COMBINED, LOG_TRACE };
 enum log_destination { LOG_TO_FILE, LOG_TO_STDOUT, LOG_TO_SYSLOG };
 
 struct log_config {
@@ -125,6 +125,7 @@ struct log_config {
     const char *path;                /* "-": stdout; "syslog" */
     uint32_t sample_ppm;             /* of the exchanges that went well; others are always logged */
     struct strings redact;           /* query arguments whose values are not written */
+    struct strings redact_paths;     /* their segments in a star's place are not written */
     struct strings request_headers;  /* captured, lower case */
     struct strings response_headers; /* captured, lower case */
 };

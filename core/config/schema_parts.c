@@ -67,6 +67,7 @@ static const struct word format_words[] = {
     { "json", LOG_JSON },
     { "human", LOG_HUMAN },
     { "combined", LOG_COMBINED },
+    { "trace", LOG_TRACE },
     { NULL, 0 },
 };
 
@@ -75,12 +76,17 @@ static const struct schema_key log_keys[] = {
       .doc = "A file (opened anew on USR1), stdout or syslog." },
     { KEY("format"), VALUE(log_config, format, value_word), .words = format_words,
       DEFAULT(LOG_JSON),
-      .doc = "json: an object a line; combined: Apache's; human: for terminals." },
+      .doc = "json: an object a line; combined: Apache's; human: for terminals; trace: what "
+             "'sluice-bench replay' plays (method, path, sizes, times)." },
     { KEY("sample"), EXAMPLE("10%"), VALUE(log_config, sample_ppm, value_percent), DEFAULT(1000000),
       BOUNDS(0, 1000000),
       .doc = "The share of requests that is logged. What ends in an error is always logged." },
     { KEY("redact"), EXAMPLE("[token, password]"), STRINGS(log_config, redact, value_token),
       .otherwise = "none", .doc = "Query arguments whose values are not written." },
+    { KEY("redact_paths"), EXAMPLE("[\"/users/*\"]"),
+      STRINGS(log_config, redact_paths, value_path_rule), .otherwise = "none",
+      .doc = "Segments of paths that are not written: of /users/7/orders, /users/* leaves "
+             "/users/REDACTED/orders. Any number of stars; the first pattern that fits counts." },
     { KEY("request_headers"), EXAMPLE("[accept-language]"),
       STRINGS(log_config, request_headers, value_header_lower), .otherwise = "none",
       .doc = "Headers of the request to log (json only)." },

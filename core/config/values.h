@@ -46,6 +46,7 @@ extern const struct value_type value_https_port;     /* uint32_t; 0: none */
 extern const struct value_type value_method;        /* struct str */
 extern const struct value_type value_header;        /* struct str, as written */
 extern const struct value_type value_header_lower;  /* struct str, lower case */
+extern const struct value_type value_path_rule;     /* struct str: segments, some of them "*" */
 extern const struct value_type value_token;         /* struct str: cookie, query argument */
 extern const struct value_type value_host_pattern;  /* struct text_match */
 extern const struct value_type value_path_pattern;  /* struct text_match */

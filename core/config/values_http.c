@@ -79,6 +79,27 @@ static void read_header_lower(struct loader *l, const struct schema_key *k, cons
         *(struct str *)out = lower(l, n->text);
 }
 
+static void read_path_rule(struct loader *l, const struct schema_key *k, const struct node *n,
+                           void *out)
+{
+    struct str s = n->text;
+    bool star = false, whole = true;
+    (void)k;
+    for (size_t i = 1; i < s.len; i++) {
+        if (s.ptr[i] == '*') {
+            star = true;
+            whole = whole && s.ptr[i - 1] == '/' && (i + 1 == s.len || s.ptr[i + 1] == '/');
+        }
+    }
+    if (s.len == 0 || s.ptr[0] != '/' || !star || !whole)
+        report_error(l->report, n->place,
+                     "'%s': a path is wanted in which '*' stands for whole segments, as in "
+                     "\"/users/*\"",
+                     quote(s).text);
+    else
+        *(struct str *)out = load_str(l, s);
+}
+
 static void read_token(struct loader *l, const struct schema_key *k, const struct node *n,
                        void *out)
 {
@@ -442,6 +463,14 @@ const struct value_type value_header_lower = {
     .bytes = sizeof(struct str),
     .read = read_header_lower,
     .example = "x-request-id",
+};
+const struct value_type value_path_rule = {
+    .name = "path",
+    .form = "a path with '*' for segments",
+    .json = "\"type\":\"string\",\"pattern\":\"^/(.*/)?\\\\*(/|$)\"",
+    .bytes = sizeof(struct str),
+    .read = read_path_rule,
+    .example = "\"/users/*\"",
 };
 const struct value_type value_token = {
     .name = "name",

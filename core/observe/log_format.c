@@ -458,8 +458,9 @@ void log_format_line(struct out *o, const struct log_config *log, bool colour,
                      const struct record *given)
 {
     char path[LOG_REDACTED_BYTES_MAX], referer[LOG_REDACTED_BYTES_MAX];
+    char shorter[LOG_REDACTED_BYTES_MAX];
     struct record r = *given;
-    r.path = log_redact(r.path, &log->redact, path);
+    r.path = log_redact_path(log_redact(r.path, &log->redact, path), &log->redact_paths, shorter);
     r.referer = log_redact(r.referer, &log->redact, referer);
     switch (log->format) {
     case LOG_JSON:
@@ -470,6 +471,9 @@ void log_format_line(struct out *o, const struct log_config *log, bool colour,
         return;
     case LOG_COMBINED:
         combined_line(o, &r);
+        return;
+    case LOG_TRACE:
+        log_trace_line(o, &r);
         return;
     case LOG_NONE:
         break;

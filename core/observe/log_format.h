@@ -28,8 +28,10 @@ const struct log_field *log_field_at(uint32_t i);
  * LOG_HUMAN: for a terminal; long paths are cut.
  * LOG_COMBINED: Apache's combined format; bytes are those sent, head included. A request that got
  * no answer has status 499 when the client broke it and 444 otherwise, as nginx has it.
- * Of the log's configuration: its format; which query arguments are redacted, in path and referer;
- * which headers were captured (LOG_JSON only). colour: LOG_HUMAN only. */
+ * LOG_TRACE: see log_trace_line().
+ * Of the log's configuration: its format; which query arguments are redacted, in path and referer,
+ * and which segments, in the path; which headers were captured (LOG_JSON only). colour: LOG_HUMAN
+ * only. */
 void log_format_line(struct out *o, const struct log_config *log, bool colour,
                      const struct record *r);
 
@@ -39,8 +41,19 @@ void log_format_time(struct out *o, uint64_t wall_us);
 /* A target or URL (of RECORD_STR_MAX at most) without the values of those query arguments: the text
  * itself if there is nothing to redact, else written to `into`. Names are compared
  * percent-decoded. */
-#define LOG_REDACTED_BYTES_MAX (4 * RECORD_STR_MAX)
+#define LOG_REDACTED_BYTES_MAX (5 * RECORD_STR_MAX) /* "/a" grows most */
 struct str log_redact(struct str text, const struct strings *names,
                       char into[LOG_REDACTED_BYTES_MAX]);
+
+/* A target (of LOG_REDACTED_BYTES_MAX at most) without the segments that stand in a star's place of
+ * the first rule that fits; segments are compared percent-decoded. What is behind a dot segment is
+ * not written at all: the path that counts is another one. As above; without a rule the text
+ * itself. */
+struct str log_redact_path(struct str text, const struct strings *rules,
+                           char into[LOG_REDACTED_BYTES_MAX]);
+
+/* A line for sluice-bench replay: an object with `at` (microseconds since the epoch), method, path,
+ * request_bytes and response_bytes (of the bodies), status, `us` (all of it) and `end`. */
+void log_trace_line(struct out *o, const struct record *r);
 
 #endif

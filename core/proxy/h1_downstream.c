@@ -43,7 +43,10 @@ static void down_body(struct exchange *ex, enum body_framing framing, struct bod
 
 static bool down_text(struct exchange *ex, struct str body)
 {
-    return out_raw(&ex->h1_out, body.ptr, (uint32_t)body.len, NULL);
+    if (!out_raw(&ex->h1_out, body.ptr, (uint32_t)body.len, NULL))
+        return false;
+    ex->out.body_bytes += body.len;
+    return true;
 }
 
 static void down_flush(struct exchange *ex)

@@ -19,7 +19,7 @@ void out_init(struct h1_out *out, struct transport *t, struct arena *arena,
     out->arena = arena;
     out->m.source = NULL;
     out->on_done = on_done;
-    out->m.sent_bytes = 0;
+    out->m.sent_bytes = out->m.body_bytes = 0;
     out->raw_room_end = NULL;
     out->queued_body_bytes = 0;
     out->state = OUT_OPEN;
@@ -96,6 +96,7 @@ static void sink_data(struct body_sink *s, struct buf_slice data)
 {
     struct h1_out *out = container_of(s, struct h1_out, m.sink);
     CHECK(out->state == OUT_OPEN && data.len > 0 && s->room > 0);
+    out->m.body_bytes += data.len;
     if (data.len <= SMALL_PIECE_BYTES && append_small(out, data)) {
         buf_unref(data.buf);
     } else {

@@ -92,6 +92,8 @@ static void put_record(struct exchange *ex, const struct log_config *log)
         .end_reason = ex->reason,
         .bytes_in = ex->bytes_in + ex->body_in.taken_bytes,
         .bytes_out = ex->out.sent_bytes,
+        .body_in = ex->body_in.body_bytes,
+        .body_out = ex->out.body_bytes,
         .queue_us = phase_us(ex->attempt_ns ? ex->head_ns : 0, ex->attempt_ns),
         .connect_us = phase_us(ex->connected_ns ? ex->attempt_ns : 0, ex->connected_ns),
         .first_byte_us =

@@ -27,6 +27,7 @@ struct message_out {
     struct body_sink sink;      /* takes the body once that was opened */
     struct body_source *source; /* resumed when room returns; NULL: none */
     uint64_t sent_bytes;        /* taken by the kernel, framing included */
+    uint64_t body_bytes;        /* of the body, queued so far, without framing */
 };
 
 #endif

@@ -196,7 +196,7 @@ static void nobody_writes_a_line_of_their_own(void **state)
     r.user_agent = r.referer = r.authority = r.method = r.server = r.path;
     assert_non_null(strstr(formatted(LOG_COMBINED, false, &r),
                            " /\\x0d\\x0a1.2.3.4 - - \\\"x\\\\\\x1b[2J\\x9b\\x7f\\x00 HTTP/1.1\""));
-    static const enum log_format formats[] = { LOG_JSON, LOG_HUMAN, LOG_COMBINED };
+    static const enum log_format formats[] = { LOG_JSON, LOG_HUMAN, LOG_COMBINED, LOG_TRACE };
     for (size_t i = 0; i < ARRAY_LEN(formats); i++) {
         formatted(formats[i], false, &r);
         size_t n = strlen(line);
@@ -226,6 +226,7 @@ static void the_longest_line_fits(void **state)
         assert_true(strlen(formatted(LOG_JSON, false, &r)) > 6 * sizeof worst * 6);
         formatted(LOG_HUMAN, true, &r);
         formatted(LOG_COMBINED, false, &r);
+        formatted(LOG_TRACE, false, &r);
     }
 }
 
@@ -322,10 +323,74 @@ static void values_of_secret_arguments_are_not_written(void **state)
     struct record r = usual();
     r.path = STR("/p?key=hidden1");
     r.referer = STR("http://e/p?token=hidden2");
-    for (int format = LOG_JSON; format <= LOG_COMBINED; format++) {
+    for (int format = LOG_JSON; format <= LOG_TRACE; format++) {
         const struct log_config log = { .format = (enum log_format)format, .redact = redact };
         assert_null(strstr(logged(&log, &r), "hidden"));
     }
+}
+
+static void secret_segments_of_paths_are_not_written(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *written;
+    } cases[] = {
+        { "/users/7", "/users/REDACTED" },
+        { "/users/7/orders?x=/users/8", "/users/REDACTED/orders?x=/users/8" },
+        { "/%75sers/7", "/%75sers/REDACTED" },
+        { "/users/", "/users/" },
+        { "/users", "/users" },
+        { "/user/7", "/user/7" },
+        { "/a/1/b/2/c", "/a/REDACTED/b/REDACTED/c" },
+        { "/a/1/c/2", "/a/1/c/2" },
+        { "http://e/users/7", "http://e/users/REDACTED" },
+        { "http://users/7", "http://users/7" },
+        { "/x/../users/7", "/x/REDACTED" },
+        { "/x/%2e%2E/users/7?q", "/x/REDACTED?q" },
+        { "/./users/7", "/REDACTED" },
+        { "*", "*" },
+        { "", "" },
+    };
+    struct str names[] = { STR("/users/*"), STR("/a/*/b/*") };
+    const struct strings rules = { names, 2 };
+    char into[LOG_REDACTED_BYTES_MAX];
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct str got = log_redact_path(str_of(cases[i].text), &rules, into);
+        assert_int_equal(got.len, strlen(cases[i].written));
+        assert_memory_equal(got.ptr, cases[i].written, got.len);
+    }
+    char longest[RECORD_STR_MAX], stars[2 * RECORD_STR_MAX];
+    for (size_t i = 0; i < sizeof longest; i++)
+        longest[i] = "/a"[i % 2];
+    for (size_t i = 0; i < sizeof stars; i++)
+        stars[i] = "/*"[i % 2];
+    struct str all = { stars, sizeof longest };
+    struct str got = log_redact_path((struct str){ longest, sizeof longest },
+                                     &(struct strings){ &all, 1 }, into);
+    assert_int_equal(got.len, sizeof longest / 2 * strlen("/REDACTED"));
+
+    struct record r = usual();
+    r.path = STR("/users/hidden?x");
+    for (int format = LOG_JSON; format <= LOG_TRACE; format++) {
+        const struct log_config log = { .format = (enum log_format)format, .redact_paths = rules };
+        assert_null(strstr(logged(&log, &r), "hidden"));
+    }
+}
+
+static void a_trace_has_what_a_replay_needs(void **state)
+{
+    (void)state;
+    struct record r = usual();
+    r.body_in = 5;
+    r.body_out = 3000;
+    assert_string_equal(formatted(LOG_TRACE, false, &r),
+                        "{\"at\":1709210096007008,\"method\":\"GET\",\"path\":\"/a?b=c\","
+                        "\"request_bytes\":5,\"status\":200,\"response_bytes\":3000,\"us\":1234,"
+                        "\"end\":\"ok\"}\n");
+    r = nothing();
+    r.total_us = UINT32_MAX;
+    assert_non_null(strstr(formatted(LOG_TRACE, false, &r), "\"method\":\"\",\"path\":\"\""));
+    assert_non_null(strstr(line, "\"us\":0,"));
 }
 
 static void captured_headers_are_told_by_name(void **state)
@@ -421,6 +486,8 @@ int main(void)
         cmocka_unit_test(json_is_json),
         cmocka_unit_test(names_of_the_configuration_are_told),
         cmocka_unit_test(values_of_secret_arguments_are_not_written),
+        cmocka_unit_test(secret_segments_of_paths_are_not_written),
+        cmocka_unit_test(a_trace_has_what_a_replay_needs),
         cmocka_unit_test(captured_headers_are_told_by_name),
         cmocka_unit_test(every_field_of_the_table_is_written),
         cmocka_unit_test(long_captured_values_are_cut),
