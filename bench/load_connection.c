@@ -216,7 +216,7 @@ static void on_end(struct transport *t, int err)
         response_end(&c->response);
     if (c->response.state == RESPONSE_WHOLE) {
         whole(c);
-    } else if (may_retry(c)) {
+    } else if (err == 0 && may_retry(c)) {
         c->retried = true;
         c->worker->retries++;
         begin_close(c, false);

@@ -47,6 +47,8 @@ def add_common(parser):
                        help="of the order of runs (default: by the clock)")
     group.add_argument("--output", metavar="DIR", help="where the run's files go (default: a new "
                        "folder in build/bench/)")
+    group.add_argument("--keep-congestion", action="store_true", help="leave the machine's TCP "
+                       "congestion control; else it is cubic for the run, if that is allowed")
     group.add_argument("--markdown", action="store_true", help="print Markdown")
 
 
@@ -57,7 +59,7 @@ def read_options(arguments):
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
     for module in (compare, target, replay, judge):
         for name, text, add, action, measures in module.VERBS:
-            sub = verbs.add_parser(name, help=text, description=text)
+            sub = verbs.add_parser(name, help=text, description=text.replace("%%", "%"))
             add(sub)
             sub.set_defaults(action=action, measures=measures)
             if measures:
@@ -89,7 +91,7 @@ def measure(options, arguments):
         if not shutil.which(tool):
             raise Failure(f"{tool} not found: ./build.sh bench installs what is missing")
     with tempfile.TemporaryDirectory(prefix="sluice-bench-") as scratch, \
-            machine.CubicCongestion() as congestion:
+            machine.CubicCongestion(not options.keep_congestion) as congestion:
         os.chmod(scratch, 0o755)  # contenders that drop their rights look into it
         context = Context(options, arguments, scratch, congestion)
         run, status = context.run, 0

@@ -16,6 +16,8 @@ def add_compare(parser):
                         "the others are compared with the first")
     parser.add_argument("--pairs", type=int, metavar="N", help="instead of the scenarios' own")
     parser.add_argument("--seconds", type=float, metavar="N", help="a run; likewise")
+    parser.add_argument("--strict", action="store_true", help="1 when a claim is missed: when the "
+                        "whole interval is beyond it")
     parser.add_argument("--list", action="store_true", help="name what there is, and end")
 
 
@@ -56,7 +58,14 @@ def compare(context):
     for one in chosen:
         for spec in one.contenders:
             contenders.make(spec, context.build)  # a typo is told before the first minute is over
-    return run_all(context, chosen)
+    status = run_all(context, chosen)
+    return int(options.strict and missed(context.run.data)) or status
+
+
+def missed(data):
+    """A claim was, or could not be measured."""
+    return any(row[-1] in ("missed", "not measured") for section in data["sections"]
+               if section["kind"] == "table" for row in section["rows"])
 
 
 def run_all(context, chosen):

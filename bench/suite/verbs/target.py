@@ -262,7 +262,7 @@ def max_rate(context):
 
 
 VERBS = [
-    ("target", "a system: what it carries, and its latency at 50 and 80 % of that", add_target,
+    ("target", "a system: what it carries, and its latency at 50 and 80 %% of that", add_target,
      target, True),
     ("sweep", "over connections, body sizes or offered rates", add_sweep, sweep, True),
     ("latency", "at a fixed rate, from when each request was due (open loop)", add_latency,

@@ -148,7 +148,7 @@ static void help_finds_a_key_by_its_last_parts(void **state)
         { "max_body", "  Form:    unlimited or 512B, 64KiB or 10MiB\n" },
         { "balance", "  Form:    a map, or the value of its 'policy'\n" },
         { "servers.address", "  Required\n" },
-        { "format", "  Form:    json, human or combined\n  Default: json\n" },
+        { "format", "  Form:    json, human, combined or trace\n  Default: json\n" },
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct help h;

@@ -107,7 +107,7 @@ static void wrong_percentages_rates_and_words(void **state)
         { IN_LOG("to: stdout, sample: 10percent"),
           "2:21: error: '10percent': no unit 'percent'; there is %\n" },
         { IN_LOG("to: stdout, format: jsn"),
-          "2:21: error: 'jsn' is none of json, human, combined; did you mean 'json'?\n" },
+          "2:21: error: 'jsn' is none of json, human, combined, trace; did you mean 'json'?\n" },
         { IN_LOG("to: stdout, format: xml"),
           "2:21: error: 'xml' is none of json, human, combined\n" },
         { IN_SITE("rate_limit: 100"),
