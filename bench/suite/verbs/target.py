@@ -7,10 +7,9 @@ from .. import loads, scenario, subject, tables
 from ..processes import Failure
 from ..subject import Subject
 
-SHARES = (0.5, 0.8)   # of the maximum, at which latency is measured
-PRECISION = 0.05      # of a searched rate
+SHARES = (0.5, 0.8)  # of the maximum, at which latency is measured
+PRECISION = 0.05     # of a searched rate
 TRIALS_MAX = 40
-ANSWERED_LEAST = 0.98  # of what was offered, or it was not carried
 
 
 def say(context, text):
@@ -241,8 +240,6 @@ def max_rate(context):
             sample = one.sample("open", one.request(rate=rate), seconds)
             points.append(subject.point(rate, sample))
             load, why = sample.load, troubles(sample.load)
-            if not why and load.rate < ANSWERED_LEAST * rate:
-                why = [f"{load.rate:,.0f} requests/s were answered"]
             if not why and load.ms(99) > limit_ms:
                 why = [f"p99 was {load.ms(99):.2f} ms"]
             refusals[rate] = "; ".join(why)

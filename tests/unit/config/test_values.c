@@ -109,7 +109,7 @@ static void wrong_percentages_rates_and_words(void **state)
         { IN_LOG("to: stdout, format: jsn"),
           "2:21: error: 'jsn' is none of json, human, combined, trace; did you mean 'json'?\n" },
         { IN_LOG("to: stdout, format: xml"),
-          "2:21: error: 'xml' is none of json, human, combined\n" },
+          "2:21: error: 'xml' is none of json, human, combined, trace\n" },
         { IN_SITE("rate_limit: 100"),
           "2:13: error: '100' is no rate; write 100/s, 600/m or 1000/h (from 1 to 100000000)\n" },
         { IN_SITE("rate_limit: 0/s"),
