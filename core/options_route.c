@@ -10,6 +10,7 @@
 #include "core/config/networks.h"
 #include "core/http/h1_head.h"
 #include "core/options.h"
+#include "core/options_route_gates.h"
 #include "core/proxy/rewrite.h"
 #include "core/proxy/route.h"
 #include "core/proxy/template.h"
@@ -175,6 +176,15 @@ static void print_edits(const char *label, const struct header_edits *edits,
     }
 }
 
+static void print_target(const struct target_config *t, bool split)
+{
+    uint32_t servers = t->backend->servers_count;
+    printf("%-10s %s (", "backend", t->backend->name);
+    if (split)
+        printf("weight %u, ", t->weight);
+    printf("%u server%s)\n", servers, servers == 1 ? "" : "s");
+}
+
 static void print_action(const struct route_config *r, const struct asked *a,
                          struct template_ctx *ctx)
 {
@@ -193,9 +203,7 @@ static void print_action(const struct route_config *r, const struct asked *a,
         break;
     }
     for (uint32_t i = 0; i < r->targets_count; i++)
-        printf("%-10s %s (weight %u, %u server%s)\n", "backend", r->targets[i].backend->name,
-               r->targets[i].weight, r->targets[i].backend->servers_count,
-               r->targets[i].backend->servers_count == 1 ? "" : "s");
+        print_target(&r->targets[i], r->targets_count > 1);
     if (!rewrite_target(r, ctx, &o, &path, &query))
         printf("%-10s the rewrite makes no path (answered 500)\n", "path");
     else if (!str_eq(path, a->target.path) || !str_eq(query, a->target.query))
@@ -206,8 +214,7 @@ static void print_action(const struct route_config *r, const struct asked *a,
 
 static void print_site(const struct site_config *site, struct asked *a)
 {
-    if (site->maintenance.on)
-        printf("%-10s on: answered 503 but for those excepted\n", "maintenance");
+    struct str method = head_str(&a->head, a->head.method);
     for (uint32_t i = 0; i < site->routes_count; i++) {
         const struct route_config *r = &site->routes[i];
         enum route_miss miss = route_test(r, a->scratch, &a->request, &a->match);
@@ -228,29 +235,40 @@ static void print_site(const struct site_config *site, struct asked *a)
             .host = a->request.host,
             .scheme = STR("http"),
             .request_id = STR("REQUEST-ID"),
+            .backend = r->targets_count == 1 ? str_of(r->targets[0].backend->name) : STR("BACKEND"),
+            .server = STR("SERVER"),
+            .user = STR("USER"),
             .site = str_of(site->name),
             .route = str_of(r->name),
             .port = a->target.port,
         };
-        print_action(r, a, &ctx);
+        if (route_print_gates(site, &r->handling, &a->request.client, method))
+            print_action(r, a, &ctx);
         return;
     }
-    puts("no route matches: answered 404");
+    if (route_print_gates(site, &site->handling, &a->request.client, method))
+        puts("answered   404: no route for this request (no_route)");
 }
 
 static void print_answer(const struct config *c, struct asked *a)
 {
     print_text("host", a->request.host);
     print_text("path", a->target.path);
-    const struct site_config *last = NULL;
-    for (uint32_t i = 0; i < c->listeners_count; i++) {
-        const struct listener_config *l = &c->listeners[i];
-        if (!l->site)
-            continue; /* layer 4 has no requests */
-        printf("%-10s %s, site %s\n", "listener", l->name, l->site->name);
-        if (l->site != last) /* listeners that share a site share the answer */
-            print_site(l->site, a);
-        last = l->site;
+    /* Listeners that share a site share the answer. */
+    for (uint32_t i = 0; i < c->sites_count; i++) {
+        const char *comma = "";
+        for (uint32_t k = 0; k < c->listeners_count; k++) {
+            if (c->listeners[k].site != &c->sites[i])
+                continue;
+            if (!comma[0])
+                printf("%-10s ", "listener");
+            printf("%s%s", comma, c->listeners[k].name);
+            comma = ", ";
+        }
+        if (!comma[0])
+            continue;
+        printf(", site %s\n", c->sites[i].name);
+        print_site(&c->sites[i], a);
     }
 }
 

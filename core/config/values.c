@@ -2,8 +2,10 @@
 /* Numbers: plain ones, and those that carry a unit. */
 #include "core/config/values.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "core/base/check.h"
 #include "core/config/loader.h"
@@ -83,9 +85,10 @@ static const struct word *word_of(struct loader *l, const struct schema_key *k,
         suggest_word(&s, w->text);
     bool number = k->words->text[0] >= '0' && k->words->text[0] <= '9'; /* near means nothing */
     const char *near = number ? NULL : suggest_word_found(&s);
-    report_error(l->report, n->place, "'%s' is none of %s%s%s%s", quote(n->text).text,
+    const char *hint = near ? NULL : foreign_hint(k->name, n->text);
+    report_error(l->report, n->place, "'%s' is none of %s%s%s%s%s%s", quote(n->text).text,
                  list_words(k).text, near ? "; did you mean '" : "", near ? near : "",
-                 near ? "'?" : "");
+                 near ? "'?" : "", hint ? "; " : "", hint ? hint : "");
     return NULL;
 }
 
@@ -201,6 +204,37 @@ static void report_bounds(struct loader *l, const struct schema_key *k, const st
                  too_much ? "more" : "less", bound);
 }
 
+/* The unit that was meant: the longest that the word begins with ("sec"), or else the first that
+ * begins like it ("MB"); NULL: none. */
+static const char *near_unit(const struct unit *units, struct str word)
+{
+    const char *near = NULL;
+    size_t best = 0;
+    for (size_t i = 0; i < word.len; i++)
+        if (!isalpha((unsigned char)word.ptr[i]))
+            return NULL;
+    for (const struct unit *u = units; u->text; u++) {
+        size_t n = strlen(u->text);
+        bool begins = n <= word.len && strncasecmp(word.ptr, u->text, n) == 0;
+        bool alike = strncasecmp(word.ptr, u->text, 1) == 0;
+        if ((begins && n > best) || (alike && !near)) {
+            near = u->text;
+            best = begins ? n : best;
+        }
+    }
+    return near;
+}
+
+static void report_bad_unit(struct loader *l, const struct node *n, const struct unit *units,
+                            const char *list, struct str unit)
+{
+    const char *near = near_unit(units, unit);
+    int number = (int)(n->text.len - unit.len);
+    report_error(l->report, n->place, "'%s': no unit '%s'; there %s %s%s%.*s%s",
+                 quote(n->text).text, quote(unit).text, units[1].text ? "are" : "is", list,
+                 near ? "; write " : "", near ? number : 0, n->text.ptr, near ? near : "");
+}
+
 static void report_quantity(struct loader *l, const struct schema_key *k, const struct node *n,
                             const struct unit *units, enum quantity_error err, struct str unit)
 {
@@ -218,8 +252,7 @@ static void report_quantity(struct loader *l, const struct schema_key *k, const 
                          units[0].text);
         break;
     case QUANTITY_BAD_UNIT:
-        report_error(l->report, n->place, "'%s': no unit '%s'; there %s %s", q.text,
-                     quote(unit).text, units[1].text ? "are" : "is", list);
+        report_bad_unit(l, n, units, list, unit);
         break;
     case QUANTITY_SPACE:
         report_error(l->report, n->place, "'%s': number and unit are written without a space",

@@ -6,6 +6,7 @@
 #include "core/base/check.h"
 #include "core/config/networks.h"
 #include "core/http/forward.h"
+#include "core/proxy/access.h"
 #include "core/proxy/auth_external.h"
 #include "core/proxy/client.h"
 #include "core/proxy/client_addr.h"
@@ -144,24 +145,6 @@ struct template_ctx request_template_ctx(struct exchange *ex, char id[32])
 
 /* --- route and policy --- */
 
-static bool access_allowed(const struct access_config *a, const struct peer_addr *client)
-{
-    if (a->deny.items_count && networks_has(&a->deny, client))
-        return false;
-    for (uint32_t i = 0; i < a->allows_count; i++)
-        if (!networks_has(&a->allows[i], client))
-            return false;
-    return true;
-}
-
-static bool method_allowed(const struct strings *methods, struct str method)
-{
-    for (uint32_t i = 0; i < methods->items_count; i++)
-        if (str_eq(methods->items[i], method))
-            return true;
-    return methods->items_count == 0;
-}
-
 static enum end_reason check_policy(struct exchange *ex)
 {
     const struct handling *p = ex->handling;
@@ -170,17 +153,11 @@ static enum end_reason check_policy(struct exchange *ex)
     enum end_reason why = p->rate_limits_count ? gate_rate(ex) : END_OK;
     if (why != END_OK)
         return why;
-    if (!method_allowed(&p->methods, head_str(&ex->head, ex->head.method)))
+    if (!access_method_allowed(&p->methods, head_str(&ex->head, ex->head.method)))
         return END_METHOD_NOT_ALLOWED;
     if (ex->framing.kind == BODY_LENGTH && ex->framing.length > p->body_bytes_max)
         return END_BODY_TOO_LARGE;
     return END_OK;
-}
-
-static bool in_maintenance(const struct exchange *ex)
-{
-    const struct maintenance_config *m = &ex->site->maintenance;
-    return m->on && !(m->except.items_count && networks_has(&m->except, &ex->client_addr));
 }
 
 static void choose_target(struct exchange *ex, const struct route_config *route)
@@ -231,7 +208,7 @@ enum end_reason request_route(struct exchange *ex)
     const struct route_config *route = ex->match.route;
     if (route)
         ex->handling = &route->handling;
-    if (in_maintenance(ex))
+    if (access_in_maintenance(&ex->site->maintenance, &ex->client_addr))
         return END_MAINTENANCE;
     return check_policy(ex);
 }

@@ -99,6 +99,56 @@ static void bad_arguments_end_with_2_and_their_usage(struct wire *w)
     }
 }
 
+/* `sluice route`: the answer to a request, without serving it. */
+#define ROUTED                                                                                     \
+    "listeners: { a: { bind: \":80\", site: s }, b: { bind: \":81\", site: s } }\n"                \
+    "sites:\n"                                                                                     \
+    "  s:\n"                                                                                       \
+    "    maintenance: { enabled: true, except: 10.0.0.0/8 }\n"                                     \
+    "    hide: Server\n"                                                                           \
+    "    routes:\n"                                                                                \
+    "      - { match: { path: /moved }, redirect: \"/new$search\" }\n"                             \
+    "      - { name: staff, match: { path: \"/staff/*\" }, allow: 10.1.0.0/16, to: app }\n"        \
+    "      - { match: { method: GET, headers: { x-a: \"1\" } }, methods: HEAD, to: app }\n"        \
+    "      - { name: limited, rate_limit: 30/m, max_body: 2MiB, strip_prefix: /v1, to: [app, "     \
+    "other],\n"                                                                                    \
+    "          match: { host: h }, external_auth: { to: other } }\n"                               \
+    "backends: { app: { servers: [\"10.0.0.1:1\", \"10.0.0.2:1\"] }, other: { servers: "           \
+    "\"10.0.0.3:1\" } }\n"
+
+static void route_says_what_would_become_of_a_request(struct wire *w)
+{
+    static const struct {
+        const char *arguments, *says[8];
+    } cases[] = {
+        { "GET http://h/", { "a, b, site s\n", "answered   503", "(maintenance)" } },
+        { "--from 10.0.0.1 GET http://h/moved?x=1",
+          { "  routes[0]            matches", "redirect, status 308", "location   /new?x=1" } },
+        { "--from 10.0.0.1 GET http://h/staff/",
+          { "another path", "staff", "answered   403: not allowed", "(access_denied)" } },
+        { "--from 10.1.0.1 GET http://h/staff/", { "backend    app (2 servers)" } },
+        { "--from 10.0.0.1 GET http://h/ -H X-A:1", { "answered   405" } },
+        { "--from 10.0.0.1 POST http://h/v1/x?y",
+          { "another method", "limit      30/m by client, 30 at once", "limit      a body of 2MiB",
+            "asks       backend other first", "backend    app (weight 1, 2 servers)",
+            "backend    other (weight 1, 1 server)", "path       /x?y", "response   - Server" } },
+        { "--from 10.0.0.1 GET http://other/", { "another host", "answered   404" } },
+    };
+    const char *file = file_with(w, ROUTED);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct outcome o = sluice_run(w, "route -c %s %s", file, cases[i].arguments);
+        assert_int_equal(o.code, 0);
+        assert_string_equal(o.err, "");
+        for (size_t k = 0; k < 8 && cases[i].says[k]; k++)
+            contains(w, o.out, cases[i].says[k]);
+    }
+    assert_int_equal(sluice_run(w, "route -c %s GET", file).code, 2);
+    assert_int_equal(sluice_run(w, "route -c %s GET / extra", file).code, 2);
+    assert_int_equal(sluice_run(w, "route -c %s --from nowhere GET /", file).code, 2);
+    assert_int_equal(sluice_run(w, "route -c %s GET http://h/ -H X[]:1", file).code, 2);
+    assert_int_equal(sluice_run(w, "route -c %s.not-there GET /", file).code, 78);
+}
+
 static void every_command_has_help(struct wire *w)
 {
     static const char *const commands[] = { "proxy", "run",  "check",  "reload",
@@ -141,6 +191,7 @@ int main(void)
         TEST(check_of_a_bad_file_says_all_mistakes_and_ends_with_78),
         TEST(run_of_a_bad_file_ends_with_78),
         TEST(bad_arguments_end_with_2_and_their_usage),
+        TEST(route_says_what_would_become_of_a_request),
         TEST(every_command_has_help),
         TEST(help_explains_keys),
     };

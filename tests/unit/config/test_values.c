@@ -54,7 +54,7 @@ static void wrong_durations(void **state)
     static const struct wrong cases[] = {
         { IN_TOP("lame_duck: 5"), "2:12: error: '5' has no unit; write 5ms or 5s\n" },
         { IN_TOP("lame_duck: 5sec"),
-          "2:12: error: '5sec': no unit 'sec'; there are ms, s, m, h, d\n" },
+          "2:12: error: '5sec': no unit 'sec'; there are ms, s, m, h, d; write 5s\n" },
         { IN_TOP("lame_duck: soon"),
           "2:12: error: 'soon' is no duration; write 500ms, 2s or 1h\n" },
         { IN_TOP("lame_duck: 2h"), "2:12: error: '2h' is more than 1h\n" },
@@ -82,7 +82,7 @@ static void wrong_sizes(void **state)
     static const struct wrong cases[] = {
         { IN_SITE("max_body: 10"), "2:11: error: '10' has no unit; write 10B or 10KiB\n" },
         { IN_SITE("max_body: 10MB"),
-          "2:11: error: '10MB': no unit 'MB'; there are B, KiB, MiB, GiB\n" },
+          "2:11: error: '10MB': no unit 'MB'; there are B, KiB, MiB, GiB; write 10MiB\n" },
         { IN_SITE("max_body: 10 MiB"),
           "2:11: error: '10 MiB': number and unit are written without a space\n" },
         { IN_SITE("max_body: lots"),
