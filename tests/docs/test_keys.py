@@ -25,6 +25,18 @@ NEEDS = {
 }
 
 
+# What a key has to have beside it.
+BESIDE = {"listeners.NAME.log": {"tcp": "app"}}
+
+# Keys that take the place of another.
+INSTEAD = {
+    "sites.NAME.routes[].redirect": "to",
+    "sites.NAME.routes[].respond": "to",
+    "listeners.NAME.tcp": "site",
+    "listeners.NAME.log": "site",
+}
+
+
 def object_at(document, parts, keys):
     """The map for which the path's last key is, made with what its own required keys want."""
     path = ""
@@ -56,10 +68,13 @@ def document_for(key, keys):
     document = documents.base()
     parts = key["path"].split(".")
     here = object_at(document, parts[:-1], keys)
-    if key["path"].startswith("sites.NAME.routes[].") and parts[3] in ("redirect", "respond"):
-        del document["sites"]["www"]["routes"][0]["to"]
+    for path, other in INSTEAD.items():
+        if (key["path"] + ".").startswith(path + "."):
+            above = object_at(document, path.split(".")[:-1], keys)
+            above.pop(other, None)
     if key["path"].endswith("certificates[].directory"):
         here.clear()
+    here.update(BESIDE.get(key["path"], {}))
     here.update(yaml.safe_load(key["example"]))
     return document
 
