@@ -163,15 +163,13 @@ static void on_applied(struct fleet *f, bool ok, const char *why)
         watch_plan(&c->watch, f->plan);
     }
     if (c->up && ok) {
-        fprintf(stderr, "sluice: reloaded %s%s%s\n", c->path, why[0] ? "; " : "", why);
         keeper_adopted(f->listen.keeper);
+        fprintf(stderr, "sluice: reloaded %s%s%s\n", c->path, why[0] ? "; " : "", why);
         end_reload(c, 200, "reloaded");
     } else if (c->up) {
         fail_reload(c, why);
     } else if (ok) {
         c->up = true;
-        if (c->path)
-            keeper_adopted(f->listen.keeper);
         print_banner(f);
     } else {
         fprintf(stderr, "sluice: %s\n", why);
@@ -193,7 +191,25 @@ static struct plan *prepare(struct control *c, struct config *config, char *why,
     return p;
 }
 
-/* Another process serves the configuration, or could not. */
+static void handed_over(struct control *c)
+{
+    char ignored[512];
+    keeper_deaf(c->fleet.listen.keeper);
+    fprintf(stderr, "sluice: reloaded %s; another process serves, this one drains\n", c->path);
+    end_reload(c, 200, "reloaded: in a new server process, as its user is another");
+    (void)admin_listen(c->admin, NULL, ignored, sizeof ignored);
+}
+
+static void on_deaf(struct fleet *f)
+{
+    struct control *c = control_of(f);
+    handed_over(c);
+    if (!c->draining)
+        fleet_drain(f);
+    c->draining = true;
+}
+
+/* Another process is ready to serve the configuration, or could not begin with it. */
 static void on_outcome(struct op *op, struct op_result result)
 {
     struct control *c = container_of(op, struct control, outcome_op);
@@ -203,17 +219,21 @@ static void on_outcome(struct op *op, struct op_result result)
     if (result.res != (int32_t)sizeof *o)
         *o = (struct keeper_outcome){ .why = "the keeper is gone" };
     o->why[sizeof o->why - 1] = '\0';
-    if (!o->good) {
+    if (!o->good)
         fail_reload(c, o->why);
-    } else {
-        fprintf(stderr, "sluice: reloaded %s; another process serves, this one drains\n", c->path);
-        end_reload(c, 200, "reloaded: in a new server process, as its user is another");
-        (void)admin_listen(c->admin, NULL, o->why, sizeof o->why);
-        if (!c->draining)
-            fleet_hand_over(&c->fleet);
-        c->draining = true;
-    }
+    else if (c->draining)
+        handed_over(c);
+    else
+        fleet_deafen(&c->fleet); /* on_deaf goes on */
     end_if_done(c);
+}
+
+/* The first time the keeper may have us wait, until the process before us accepts nobody. */
+static void on_committing(struct fleet *f)
+{
+    struct control *c = control_of(f);
+    if (!c->up && c->path)
+        keeper_ready(f->listen.keeper);
 }
 
 /* We cannot become another user: a new process begins with the configuration, and takes over. */
@@ -493,6 +513,8 @@ static bool set_up(struct control *c, char *why, uint32_t why_bytes)
     c->fleet.loop = c->loop;
     c->fleet.log_port = log_port;
     c->fleet.on_applied = on_applied;
+    c->fleet.on_committing = on_committing;
+    c->fleet.on_deaf = on_deaf;
     c->fleet.on_empty = on_empty;
     watch_start(&c->watch, c->loop, c->registry);
     ticket_secret_random(&c->tickets, c->loop->wall_us / 1000000);

@@ -88,7 +88,7 @@ static void on_committed(struct worker_thread *t)
         snprintf(f->why, sizeof f->why, "worker %u has no memory for %u listeners", t->index,
                  t->listeners_failed);
     if (t->index >= f->next_workers)
-        worker_thread_drain(t, false);
+        worker_thread_drain(t);
     if (--f->pending)
         return;
     plan_unuse(f->plan);
@@ -102,6 +102,7 @@ static void on_committed(struct worker_thread *t)
 static void commit_all(struct fleet *f)
 {
     f->state = FLEET_COMMITTING;
+    f->on_committing(f);
     f->pending = 0;
     for (uint32_t i = 0; i < WORKERS_MAX; i++)
         if (f->threads[i] && f->threads[i]->state == THREAD_UP)
@@ -287,7 +288,7 @@ static void leave(struct fleet *f)
         if (t && stop && (t->state == THREAD_UP || t->state == THREAD_LEAVING))
             worker_thread_stop(t);
         else if (t && !again && t->state == THREAD_UP)
-            worker_thread_drain(t, f->handed_over);
+            worker_thread_drain(t);
     }
     empty_if_alone(f);
 }
@@ -300,11 +301,22 @@ void fleet_drain(struct fleet *f)
         fleet_stop(f); /* in the middle of a change: rare, and told to end */
 }
 
-void fleet_hand_over(struct fleet *f)
+static void on_deafened(struct worker_thread *t)
+{
+    struct fleet *f = t->fleet;
+    if (--f->pending == 0)
+        f->on_deaf(f);
+}
+
+void fleet_deafen(struct fleet *f)
 {
     CHECK(f->state == FLEET_STEADY);
-    f->handed_over = true;
-    leave(f);
+    f->pending = 0;
+    for (uint32_t i = 0; i < WORKERS_MAX; i++)
+        f->pending += f->threads[i] && f->threads[i]->state == THREAD_UP;
+    for (uint32_t i = 0; i < WORKERS_MAX; i++)
+        if (f->threads[i] && f->threads[i]->state == THREAD_UP)
+            worker_thread_deafen(f->threads[i], on_deafened);
 }
 
 void fleet_stop(struct fleet *f)

@@ -27,12 +27,13 @@ struct fleet {
     struct loop *loop;
     /* A worker's log port; NULL: no memory. */
     struct log_port *(*log_port)(struct fleet *f, struct worker_thread *t);
+    void (*on_committing)(struct fleet *f); /* from now on it is taken up, and nothing fails */
     void (*on_applied)(struct fleet *f, bool ok, const char *why);
+    void (*on_deaf)(struct fleet *f);
     void (*on_empty)(struct fleet *f);
 
     enum fleet_state state;
-    bool stopping;    /* leaving means: at once */
-    bool handed_over; /* leaving means: others accept on the sockets */
+    bool stopping; /* leaving means: at once */
     struct listen_set listen;
     const struct ticket_secret *tickets; /* of TLS sessions */
     struct gate *gate;                   /* made with the first plan */
@@ -53,9 +54,9 @@ bool fleet_apply(struct fleet *f, struct plan *p);
 void fleet_drain(struct fleet *f);
 void fleet_stop(struct fleet *f);
 
-/* Drains, but leaves the sockets to another process, which accepts on them already. No change is
- * under way. */
-void fleet_hand_over(struct fleet *f);
+/* Nobody is accepted any more; who connects is queued, for another process. on_deaf tells. No
+ * change is under way. Clients go on. */
+void fleet_deafen(struct fleet *f);
 
 /* After on_empty, or before anything was applied. */
 void fleet_destroy(struct fleet *f);

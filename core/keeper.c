@@ -43,7 +43,7 @@ enum keeper_state {
 
 enum server_role {
     SERVER_NONE,    /* the slot is free */
-    SERVER_COMING,  /* started to take over; says ADOPTED, or ends */
+    SERVER_COMING,  /* started to take over; says READY, or ends */
     SERVER_CURRENT, /* there is always one: the signals are for it. pid 0: it died */
     SERVER_OLD,     /* another took over; it drains */
 };
@@ -53,6 +53,7 @@ struct server {
     pid_t pid;
     int socket;           /* our end of the pair; -1: none */
     int outcome;          /* COMING: to whom it takes over from; -1: none */
+    struct server *heir;  /* OLD: waits until this one accepts nobody any more; NULL: no more */
     struct reading *now;  /* what it begins with, or has adopted since */
     struct reading *next; /* what it had read last; NULL: nothing */
     char why[sizeof((struct keeper_outcome *)0)->why]; /* it could not begin */
@@ -197,8 +198,26 @@ static void hang_up(struct server *s)
     s->socket = -1;
 }
 
+static void acknowledge(const struct server *s)
+{
+    const struct keeper_answer a = { 0 };
+    keeper_reply(s->socket, &a, -1);
+}
+
+/* It accepts nobody any more: the one that takes over may. */
+static void let_go_on(struct server *old)
+{
+    if (old->heir)
+        acknowledge(old->heir);
+    old->heir = NULL;
+}
+
 static void forget(struct keeper *k, struct server *s)
 {
+    let_go_on(s);
+    for (uint32_t i = 0; i < PROCESSES_MAX; i++)
+        if (k->servers[i].heir == s)
+            k->servers[i].heir = NULL;
     hang_up(s);
     if (s->outcome >= 0)
         close(s->outcome);
@@ -297,23 +316,32 @@ static void read_for(struct keeper *k, struct server *s)
     reply_files(s, s->next, c && geteuid() == 0 && !same_user(c->user, s->now->config->user));
 }
 
-static void adopted(struct keeper *k, struct server *s)
+static void ready(struct keeper *k, struct server *s)
 {
-    if (s->role == SERVER_COMING) {
-        tell_outcome(s, true, "");
-        k->current->role = SERVER_OLD;
-        if (!k->current->pid)
-            forget(k, k->current);
-        s->role = SERVER_CURRENT;
-        k->current = s;
-        if (k->state == KEEPER_WAITING)
-            k->state = KEEPER_SERVING;
-        k->started_ms = now_ms();
-    } else if (s->next && s->next->config) {
-        reading_free(s->now);
-        s->now = s->next;
-        s->next = NULL;
+    struct server *old = k->current;
+    if (s->role != SERVER_COMING) {
+        acknowledge(s);
+        return;
     }
+    tell_outcome(s, true, "");
+    old->role = SERVER_OLD;
+    old->heir = s;
+    s->role = SERVER_CURRENT;
+    k->current = s;
+    k->started_ms = now_ms();
+    if (k->state == KEEPER_WAITING)
+        k->state = KEEPER_SERVING;
+    if (!old->pid)
+        forget(k, old);
+}
+
+static void adopted(struct server *s)
+{
+    if (!s->next || !s->next->config)
+        return;
+    reading_free(s->now);
+    s->now = s->next;
+    s->next = NULL;
 }
 
 /* Gives the other end of the new process's outcome, or -errno. */
@@ -396,12 +424,6 @@ static void reply_replace(struct keeper *k, struct server *s)
         close(fd);
 }
 
-static void acknowledge(const struct server *s)
-{
-    const struct keeper_answer a = { 0 };
-    keeper_reply(s->socket, &a, -1);
-}
-
 static void answer(struct keeper *k, struct server *s, const struct keeper_question *q)
 {
     switch ((enum keeper_verb)q->verb) {
@@ -412,7 +434,14 @@ static void answer(struct keeper *k, struct server *s, const struct keeper_quest
         read_for(k, s);
         break;
     case KEEPER_ADOPTED:
-        adopted(k, s);
+        adopted(s);
+        acknowledge(s);
+        break;
+    case KEEPER_READY:
+        ready(k, s);
+        break;
+    case KEEPER_DEAF:
+        let_go_on(s);
         acknowledge(s);
         break;
     case KEEPER_FAILED:

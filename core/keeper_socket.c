@@ -92,6 +92,16 @@ void keeper_adopted(int socket)
     tell(socket, KEEPER_ADOPTED, "");
 }
 
+void keeper_ready(int socket)
+{
+    tell(socket, KEEPER_READY, "");
+}
+
+void keeper_deaf(int socket)
+{
+    tell(socket, KEEPER_DEAF, "");
+}
+
 void keeper_failed(int socket, const char *why)
 {
     tell(socket, KEEPER_FAILED, why);

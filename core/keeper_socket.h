@@ -14,6 +14,9 @@ enum keeper_verb {
     KEEPER_CONFIG,  /* gives the files of the configuration to begin with, as a memory file */
     KEEPER_READ,    /* the same, of the configuration as it stands there now */
     KEEPER_ADOPTED, /* that configuration is in force: the next process begins with it */
+    KEEPER_READY,   /* this process is about to accept; answered when the one that it takes over
+                       from (REPLACE) accepts nobody any more, so that no connection wakes that */
+    KEEPER_DEAF,    /* this process, which was replaced, accepts nobody any more */
     KEEPER_FAILED,  /* it could not be begun with, because of `text` */
     KEEPER_REPLACE, /* another process is to begin with what was read last, and to take over from
                        this one; gives what will tell how that ended (struct keeper_outcome) */
@@ -42,7 +45,7 @@ struct keeper_answer {
 };
 
 struct keeper_outcome {
-    bool good;     /* the other process serves: drain */
+    bool good;     /* the other process is ready: accept no more, say DEAF, drain */
     char why[508]; /* not good */
 };
 
@@ -57,6 +60,8 @@ int keeper_log(int socket, const char *path);
 
 /* Likewise, without a descriptor: done when they return. */
 void keeper_adopted(int socket);
+void keeper_ready(int socket);
+void keeper_deaf(int socket);
 void keeper_failed(int socket, const char *why);
 void keeper_release(int socket, const char *text);
 void keeper_unadmin(int socket, const char *path);

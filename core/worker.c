@@ -34,15 +34,16 @@ static void attach_answered(struct msg *m, struct loop *at)
              offsetof(struct worker_thread, attach));
 }
 
-static void answer_commit_if_done(struct worker_thread *t)
+static void answer_if_closed(struct worker_thread *t)
 {
-    if (!t->committing)
+    struct order *o = t->closing;
+    if (!o)
         return;
     for (uint32_t i = 0; i < t->worker.listeners_count; i++)
         if (t->worker.listeners[i]->state == LISTENER_CLOSING)
             return;
-    t->committing = false;
-    loop_post(t->control_loop, &t->commit.back);
+    t->closing = NULL;
+    loop_post(t->control_loop, &o->back);
 }
 
 static void run_commit(struct msg *m, struct loop *at)
@@ -51,8 +52,8 @@ static void run_commit(struct msg *m, struct loop *at)
     struct worker_thread *t = container_of(m, struct worker_thread, commit.there);
     t->listeners_failed = worker_commit(&t->worker, t->use, t->slots, t->slots_count);
     t->use = NULL;
-    t->committing = true;
-    answer_commit_if_done(t);
+    t->closing = &t->commit;
+    answer_if_closed(t);
 }
 
 static void commit_answered(struct msg *m, struct loop *at)
@@ -60,6 +61,22 @@ static void commit_answered(struct msg *m, struct loop *at)
     (void)at;
     run_back(m, container_of(m, struct worker_thread, commit.back),
              offsetof(struct worker_thread, commit));
+}
+
+static void run_deafen(struct msg *m, struct loop *at)
+{
+    (void)at;
+    struct worker_thread *t = container_of(m, struct worker_thread, deafen.there);
+    worker_deafen(&t->worker);
+    t->closing = &t->deafen;
+    answer_if_closed(t);
+}
+
+static void deafen_answered(struct msg *m, struct loop *at)
+{
+    (void)at;
+    run_back(m, container_of(m, struct worker_thread, deafen.back),
+             offsetof(struct worker_thread, deafen));
 }
 
 static void run_discard(struct msg *m, struct loop *at)
@@ -101,15 +118,19 @@ void worker_thread_discard(struct worker_thread *t, void (*on_answer)(struct wor
     give(t, &t->discard, on_answer);
 }
 
+void worker_thread_deafen(struct worker_thread *t, void (*on_answer)(struct worker_thread *t))
+{
+    give(t, &t->deafen, on_answer);
+}
+
 /* --- from the worker --- */
 
 static void on_listener_gone(struct worker *w, int fd)
 {
-    struct worker_thread *t = container_of(w, struct worker_thread, worker);
     /* With the last plan the socket ends, too: who connects is refused and need not wait. */
-    if (w->state != WORKER_RUNNING && !t->sockets_stay)
+    if (w->state != WORKER_RUNNING && !w->queue_stays)
         sock_shutdown(fd);
-    answer_commit_if_done(t);
+    answer_if_closed(container_of(w, struct worker_thread, worker));
 }
 
 static void on_plan_gone(struct worker *w, const struct plan *p)
@@ -245,6 +266,8 @@ struct worker_thread *worker_thread_create(void)
     t->commit.back.run = commit_answered;
     t->discard.there.run = run_discard;
     t->discard.back.run = discard_answered;
+    t->deafen.there.run = run_deafen;
+    t->deafen.back.run = deafen_answered;
     return t;
 }
 
@@ -268,11 +291,10 @@ int worker_thread_start(struct worker_thread *t)
     return err;
 }
 
-void worker_thread_drain(struct worker_thread *t, bool sockets_stay)
+void worker_thread_drain(struct worker_thread *t)
 {
     CHECK(t->state == THREAD_UP);
     t->state = THREAD_LEAVING;
-    t->sockets_stay = sockets_stay; /* the message brings it over */
     loop_post(t->loop, &t->drain);
 }
 

@@ -46,7 +46,6 @@ struct worker_thread {
     pthread_t thread;
     enum thread_state state;
     bool stop_told;
-    bool sockets_stay; /* while it leaves: another process accepts on them */
 
     /* the thread's; `failed` and `why` are read after `up` came */
     struct loop *loop;
@@ -57,10 +56,10 @@ struct worker_thread {
     struct msg drain, stop, exit; /* to the worker */
 
     /* one order at a time; what it is about is the worker's until the answer came */
-    struct order attach, commit, discard;
+    struct order attach, commit, discard, deafen;
     struct plan_use *use;
     bool attached;
-    bool committing; /* until no listener that was given up is left */
+    struct order *closing; /* commit or deafen, until no listener that was given up is left */
     struct listen_slot *slots;
     uint32_t slots_count;
     uint32_t listeners_failed;
@@ -77,14 +76,15 @@ int worker_thread_start(struct worker_thread *t);
 
 /* From the control thread, in state THREAD_UP, one order at a time. attach: t->use gets the
  * worker's servers (t->attached tells). commit: t->use becomes the plan, on t->slots; answered when
- * the listeners that are no more have been given back. discard: t->use is let go. */
+ * the listeners that are no more have been given back. discard: t->use is let go. deafen:
+ * worker_deafen(); answered when no listener is left. */
 void worker_thread_attach(struct worker_thread *t, void (*on_answer)(struct worker_thread *t));
 void worker_thread_commit(struct worker_thread *t, void (*on_answer)(struct worker_thread *t));
 void worker_thread_discard(struct worker_thread *t, void (*on_answer)(struct worker_thread *t));
+void worker_thread_deafen(struct worker_thread *t, void (*on_answer)(struct worker_thread *t));
 
-/* From the control thread, in state THREAD_UP or (stop, which may be repeated) THREAD_LEAVING.
- * sockets_stay: another process accepts on them from now on; else who connects is refused. */
-void worker_thread_drain(struct worker_thread *t, bool sockets_stay);
+/* From the control thread, in state THREAD_UP or (stop, which may be repeated) THREAD_LEAVING. */
+void worker_thread_drain(struct worker_thread *t);
 void worker_thread_stop(struct worker_thread *t);
 
 #endif

@@ -13,6 +13,9 @@
 /* Descriptors come back within such a time when clients go. */
 #define RETRY_MS 50
 
+/* Under a flood the queue may never be found empty. */
+#define CLOSINGS_MAX 64
+
 static void finish_close(struct listener *l)
 {
     struct worker *w = l->w;
@@ -66,6 +69,21 @@ static void accepted(struct listener *l, int fd)
     tcp_begin(l, fd, &from, plan_backend(l->use, tcp), (struct buf_slice){ 0 }, true);
 }
 
+/* Who is queued would be reset with the socket. And where others accept on it too: a connection
+ * wakes one of those who wait, and if that was the accept that is being cancelled, the others sleep
+ * on. */
+static void close_when_empty(struct listener *l)
+{
+    bool again = l->w->state < WORKER_STOPPING && !l->w->queue_stays && l->closings < CLOSINGS_MAX;
+    if (again && sock_awaited(l->fd)) {
+        l->closings++;
+        op_accept(l->w->loop, &l->accept, l->fd);
+        op_cancel(l->w->loop, &l->accept);
+    } else {
+        finish_close(l);
+    }
+}
+
 static void on_accept(struct op *op, struct op_result result)
 {
     struct listener *l = container_of(op, struct listener, accept);
@@ -82,7 +100,7 @@ static void on_accept(struct op *op, struct op_result result)
     if (result.more)
         return;
     if (l->state == LISTENER_CLOSING) {
-        finish_close(l);
+        close_when_empty(l);
         return;
     }
     if (result.res >= 0) {

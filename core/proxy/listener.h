@@ -14,7 +14,8 @@ struct worker;
 enum listener_state {
     LISTENER_ACCEPTING, /* the accept is in flight */
     LISTENER_PAUSED,    /* accepting failed (no descriptor, no memory): the timer starts it again */
-    LISTENER_CLOSING,   /* being cancelled and joined; then the descriptor is given back */
+    LISTENER_CLOSING,   /* being cancelled and joined, again until nobody is queued; then the
+                           descriptor is given back */
 };
 
 /* One socket of one worker. It outlives the plan that opened it: a reload changes what it stands
@@ -26,6 +27,7 @@ struct listener {
     const struct site_config *site;
     struct listener_counters *counters; /* likewise */
     uint32_t refs;                      /* itself while it is open, and each client */
+    uint32_t closings;                  /* times that the accept was cancelled */
     struct op accept;
     struct timer retry;
     int fd;

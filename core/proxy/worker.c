@@ -114,6 +114,12 @@ static void close_listeners(struct worker *w)
         listener_close(w->listeners[i]);
 }
 
+void worker_deafen(struct worker *w)
+{
+    w->queue_stays = true;
+    close_listeners(w);
+}
+
 void worker_drain(struct worker *w, void (*on_drained)(struct worker *w))
 {
     CHECK(w->state == WORKER_RUNNING);

@@ -54,6 +54,7 @@ struct worker {
     struct list client_list;   /* every client that is not freed */
     struct list tunnel_list;   /* every tunnel that is not freed */
     struct list upstream_list; /* every upstream connection that is not freed */
+    bool queue_stays;          /* of listeners that close: others accept who is queued */
     struct listener *listeners[WORKER_LISTENERS_MAX]; /* those not yet closed */
     uint32_t listeners_count;                         /* those closing included */
     struct list servers[WORKER_SERVER_LISTS];         /* all that a plan or a connection knows */
@@ -96,6 +97,9 @@ bool worker_init(struct worker *w, struct loop *l, uint16_t index, struct counte
  * touched. */
 uint32_t worker_commit(struct worker *w, struct plan_use *use, const struct listen_slot *slots,
                        uint32_t slots_count);
+
+/* Accepts nobody from now on, but leaves the sockets and who is queued to another process. */
+void worker_deafen(struct worker *w);
 
 /* Stops accepting, lets what runs end until the deadline of the configuration, then stops;
  * on_drained (may be NULL) is called from the loop when all is gone. */

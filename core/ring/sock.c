@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -125,6 +126,12 @@ int sock_listen(const struct addr *a, int backlog, unsigned flags, struct addr *
         return rc;
     }
     return fd;
+}
+
+bool sock_awaited(int fd)
+{
+    struct pollfd p = { fd, POLLIN, 0 };
+    return poll(&p, 1, 0) == 1 && p.revents & POLLIN;
 }
 
 int sock_peer(int fd, struct addr *out)

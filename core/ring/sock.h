@@ -28,6 +28,9 @@ int sock_open(int family);
 int sock_datagram(const char *path);
 int sock_stream(const char *path);
 
+/* Whether somebody waits on a listening socket to be accepted. */
+bool sock_awaited(int fd);
+
 /* The peer's address; family AF_UNIX without a name for Unix sockets. 0 or -errno. */
 int sock_peer(int fd, struct addr *out);
 

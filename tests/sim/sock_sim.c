@@ -90,6 +90,11 @@ int sock_open(int family)
     return vfd_new(r, VFD_SOCKET, family);
 }
 
+bool sock_awaited(int fd)
+{
+    return vfd_get(ring_sim_installed(), fd)->listener->queued > 0;
+}
+
 int sock_peer(int fd, struct addr *out)
 {
     const struct vfd *v = vfd_get(ring_sim_installed(), fd);
