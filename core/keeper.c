@@ -3,11 +3,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <poll.h>
-#include <pwd.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +21,7 @@
 #include "core/keeper_socket.h"
 #include "core/observe/log_file.h"
 #include "core/options.h"
+#include "core/privileges.h"
 #include "core/ring/memory_file.h"
 #include "core/ring/sock.h"
 
@@ -99,30 +97,6 @@ static struct reading *read_again(const struct keeper *k, const struct reading *
 
 /* --- the server process --- */
 
-static bool user_exists(const char *user)
-{
-    return !user || geteuid() != 0 || getpwnam(user);
-}
-
-/* For good: no more privileges, none to be had by executing something. */
-static bool drop_privileges(const char *user)
-{
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
-        return false;
-    if (!user || geteuid() != 0)
-        return true;
-    const struct passwd *p = getpwnam(user);
-    if (!p) {
-        fprintf(stderr, "sluice: this machine has no user '%s'\n", user);
-        return false;
-    }
-    if (initgroups(user, p->pw_gid) != 0 || setgid(p->pw_gid) != 0 || setuid(p->pw_uid) != 0) {
-        fprintf(stderr, "sluice: cannot become user '%s': %s\n", user, strerror(errno));
-        return false;
-    }
-    return true;
-}
-
 /* Nothing of the keeper's stays but the standard streams and the socket; what was read is wiped:
  * there are keys in it. */
 static _Noreturn void be_server(struct keeper *k, const struct server *self, int socket,
@@ -132,7 +106,7 @@ static _Noreturn void be_server(struct keeper *k, const struct server *self, int
         close_range(STDERR_FILENO + 1, (unsigned)socket - 1, 0);
     close_range((unsigned)socket + 1, ~0u, 0);
     sigprocmask(SIG_SETMASK, &k->signals_before, NULL);
-    bool dropped = drop_privileges(self->now->config->user);
+    bool dropped = privileges_drop(self->now->config->user);
     /* Without the keeper nobody would pass signals on. After the drop, which would undo it. */
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     for (uint32_t i = 0; i < PROCESSES_MAX; i++) {
@@ -359,7 +333,7 @@ static int replace(struct keeper *k, struct server *s)
         return -EINVAL;
     if (!new)
         return -EAGAIN;
-    if (!user_exists(s->next->config->user))
+    if (!privileges_user_exists(s->next->config->user))
         return -ENOENT;
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
         return -errno;
