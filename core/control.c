@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "core/control.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -23,7 +22,7 @@
 #include "core/plans.h"
 #include "core/reading.h"
 #include "core/ring/loop.h"
-#include "core/ring/sock.h"
+#include "core/successor.h"
 #include "core/watch.h"
 
 /* What is logged last is written within this time, or lost. */
@@ -55,9 +54,7 @@ struct control {
     bool reload_good;
     uint64_t start_ns, start_wall_us, applied_wall_us;
     struct log_files log_files; /* the keeper's */
-    struct op outcome_op;       /* of the process that is to take over */
-    struct keeper_outcome outcome;
-    int outcome_fd; /* -1: none is */
+    struct successor successor;
     struct ticket_secret tickets;
 };
 
@@ -84,7 +81,7 @@ static void stop_log(void *arg)
 
 static void end_if_done(struct control *c)
 {
-    if (c->ending && c->watch_stopped && !c->plans.count && c->outcome_fd < 0)
+    if (c->ending && c->watch_stopped && !c->plans.count && !c->successor.coming)
         admin_stop(c->admin, stop_log, c);
 }
 
@@ -209,22 +206,20 @@ static void on_deaf(struct fleet *f)
     c->draining = true;
 }
 
-/* Another process is ready to serve the configuration, or could not begin with it. */
-static void on_outcome(struct op *op, struct op_result result)
+static void on_successor_ready(struct successor *s)
 {
-    struct control *c = container_of(op, struct control, outcome_op);
-    struct keeper_outcome *o = &c->outcome;
-    sock_close(c->outcome_fd, false);
-    c->outcome_fd = -1;
-    if (result.res != (int32_t)sizeof *o)
-        *o = (struct keeper_outcome){ .why = "the keeper is gone" };
-    o->why[sizeof o->why - 1] = '\0';
-    if (!o->good)
-        fail_reload(c, o->why);
-    else if (c->draining)
+    struct control *c = container_of(s, struct control, successor);
+    if (c->draining)
         handed_over(c);
     else
         fleet_deafen(&c->fleet); /* on_deaf goes on */
+    end_if_done(c);
+}
+
+static void on_successor_failed(struct successor *s, const char *why)
+{
+    struct control *c = container_of(s, struct control, successor);
+    fail_reload(c, why);
     end_if_done(c);
 }
 
@@ -234,25 +229,6 @@ static void on_committing(struct fleet *f)
     struct control *c = control_of(f);
     if (!c->up && c->path)
         keeper_ready(f->listen.keeper);
-}
-
-/* We cannot become another user: a new process begins with the configuration, and takes over. */
-static void begin_hand_over(struct control *c, struct config *config)
-{
-    char why[512];
-    int fd = keeper_replace(c->fleet.listen.keeper);
-    if (fd >= 0) {
-        c->outcome_fd = fd;
-        op_read(c->loop, &c->outcome_op, fd, &c->outcome, sizeof c->outcome);
-    } else if (fd == -ENOENT) {
-        snprintf(why, sizeof why, "this machine has no user '%s'", config->user);
-        fail_reload(c, why);
-    } else {
-        snprintf(why, sizeof why, "no new server process can be started: %s%s", strerror(-fd),
-                 fd == -EAGAIN ? " (are many of before still draining?)" : "");
-        fail_reload(c, why);
-    }
-    config_free(config);
 }
 
 static struct config_report *new_report(void)
@@ -282,7 +258,9 @@ static bool reload(struct control *c)
         return true;
     }
     if (other_user) {
-        begin_hand_over(c, config);
+        if (!successor_start(&c->successor, config->user, why, sizeof why))
+            fail_reload(c, why);
+        config_free(config);
         return true;
     }
     struct plan *p = prepare(c, config, why, sizeof why);
@@ -506,7 +484,10 @@ static bool set_up(struct control *c, char *why, uint32_t why_bytes)
                                .registry = c->registry,
                                .on_none = on_no_plans };
     timer_init(&c->lame_duck, on_lame_duck);
-    op_init(&c->outcome_op, on_outcome);
+    c->successor = (struct successor){ .loop = c->loop,
+                                       .keeper = c->fleet.listen.keeper,
+                                       .on_ready = on_successor_ready,
+                                       .on_failed = on_successor_failed };
     c->reload_good = true;
     c->start_ns = c->loop->now_ns;
     c->start_wall_us = c->loop->wall_us;
@@ -571,9 +552,9 @@ int control_run(struct config *config, const char *path, int keeper)
     int code = EXIT_FAILED;
     raise_descriptor_limit();
     if (c)
-        *c = (struct control){
-            .path = path, .exit_code = EXIT_FAILED, .outcome_fd = -1, .fleet.listen.keeper = keeper
-        };
+        *c = (struct control){ .path = path,
+                               .exit_code = EXIT_FAILED,
+                               .fleet.listen.keeper = keeper };
     if (c && !config)
         config = load_first(c);
     if (c && !config) {
