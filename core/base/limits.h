@@ -62,10 +62,10 @@
 #define RING_CQ_ENTRIES (16 * 1024)
 #define RING_BUFFERS 256 /* lent to the kernel at a time, at most; power of two */
 
-/* pipes to splice through, per worker: the slots of one hold 64 pieces of what was received */
+/* pipes to splice through, per worker: a slot for each 4 KiB */
 #define RELAY_SPLICE_BYTES (64 * 1024) /* what is worth one */
 #define SPLICE_PIPES_KEPT 64
-#define SPLICE_PIPE_BYTES (256 * 1024)
+#define SPLICE_PIPE_BYTES (1024 * 1024)
 
 /* upstream pool, per worker and server */
 #define POOL_IDLE_MAX 128

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "core/http/h1_chunked.h"
 
+#include "core/base/check.h"
+
 #include <string.h>
 
 #include "core/base/limits.h"
@@ -180,4 +182,12 @@ size_t h1_chunk_header(char out[H1_CHUNK_HEADER_MAX], uint64_t size)
         out[i] = "0123456789abcdef"[size >> 4 * (digits - 1 - i) & 15];
     memcpy(out + digits, "\r\n", 2);
     return digits + 2;
+}
+
+void h1_chunked_skip(struct h1_chunked *c, uint64_t n)
+{
+    CHECK(c->state == CHUNK_DATA && n <= c->size_left);
+    c->size_left -= n;
+    if (c->size_left == 0)
+        c->state = CHUNK_DATA_CR;
 }

@@ -57,6 +57,9 @@ void h1_chunked_init(struct h1_chunked *c);
 enum h1_chunk_event h1_chunked_next(struct h1_chunked *c, const char *p, size_t n, size_t *used,
                                     const char **data, size_t *data_len);
 
+/* n bytes of data went another way: in CHUNK_DATA, n <= size_left. */
+void h1_chunked_skip(struct h1_chunked *c, uint64_t n);
+
 /* Longest chunk header h1_chunk_header() writes: 16 digits, CRLF. */
 #define H1_CHUNK_HEADER_MAX 18
 

@@ -99,7 +99,7 @@ void auth_external(struct exchange *ex)
         finish(ex, END_OVERLOADED);
         return;
     }
-    *x = (struct auth_external){ .sink = { &drop_ops, UINT32_MAX } };
+    *x = (struct auth_external){ .sink = { .ops = &drop_ops, .room = UINT32_MAX } };
     ex->auth_external = x;
     struct attempt *a = &ex->attempt;
     a->ops = &attempt_ops;

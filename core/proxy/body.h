@@ -21,6 +21,7 @@
 
 struct body_source;
 struct body_sink;
+struct splice_pipe;
 
 struct body_source_ops {
     /* The sink has room again: deliver what waits, ask for more. Flush afterwards. */
@@ -35,13 +36,24 @@ struct body_sink_ops {
     void (*flush)(struct body_sink *s);
 };
 
+/* What a sink can have besides: it takes bytes in pipes (core/ring/splice.h), from a source that
+ * can give them so. */
+struct body_pipe_ops {
+    /* Whether there is nothing in between the source's socket and the sink's, however the sink is
+     * just now. */
+    bool (*possible)(const struct body_sink *s);
+    /* As data(): all that is in the pipe, which becomes the sink's. possible() and room > 0. */
+    void (*piped)(struct body_sink *s, struct splice_pipe *pipe);
+};
+
 struct body_source {
     const struct body_source_ops *ops;
 };
 
 struct body_sink {
     const struct body_sink_ops *ops;
-    uint32_t room; /* bytes it takes now */
+    uint32_t room;                     /* bytes it takes now */
+    const struct body_pipe_ops *pipes; /* NULL: it cannot */
 };
 
 #endif

@@ -342,6 +342,17 @@ void client_checked(struct client *c)
     }
 }
 
+/* CLIENT_LINGER: what comes is of no interest. */
+static void drop(struct client *c, uint32_t bytes)
+{
+    c->dropped_bytes += bytes;
+    slice_drop(&c->in);
+    if (c->dropped_bytes > LINGER_BYTES_MAX)
+        client_close(c, true);
+    else
+        transport_read(&c->t);
+}
+
 static void process(struct client *c)
 {
     switch ((enum client_state)c->state) {
@@ -364,12 +375,7 @@ static void process(struct client *c)
         client_give_way(c);
         return;
     case CLIENT_LINGER:
-        c->dropped_bytes += c->in.len;
-        slice_drop(&c->in);
-        if (c->dropped_bytes > LINGER_BYTES_MAX)
-            client_close(c, true);
-        else
-            transport_read(&c->t);
+        drop(c, c->in.len);
         return;
     case CLIENT_CLOSING:
         CHECK(false);
@@ -385,6 +391,33 @@ static bool body_dropped_too_long(struct client *c, uint64_t taken_before)
     return c->dropped_bytes > LINGER_BYTES_MAX;
 }
 
+/* What was taken of the body just now ends the exchange, or is the last that is taken. */
+static bool body_refused(struct client *c, uint64_t taken_before)
+{
+    struct exchange *ex = c->ex;
+    if (ex->body_in.state == IN_BAD) {
+        exchange_request_broken(ex, (enum end_reason)ex->body_in.why);
+        return true;
+    }
+    if (ex->body_in.body_bytes > ex->handling->body_bytes_max && ex->body_in.sink) {
+        exchange_request_broken(ex, END_BODY_TOO_LARGE);
+        return true;
+    }
+    return body_dropped_too_long(c, taken_before); /* the client sees its answer and the end */
+}
+
+/* The first bytes are never in a pipe: until some have been taken, another server may get them. */
+static void want_body(struct client *c)
+{
+    if (c->ex->body_in.taken_bytes == 0) {
+        want_bytes(c);
+        return;
+    }
+    if (!c->in.buf && !c->eof && !c->t.reading &&
+        relay_read(&c->t, &c->ex->h1_in, &c->habit, &c->w->relay))
+        c->since_ns = c->t.loop->now_ns;
+}
+
 void client_pump_body(struct client *c)
 {
     struct exchange *ex = c->ex;
@@ -394,22 +427,14 @@ void client_pump_body(struct client *c)
     if (ex->body_in.state == IN_BODY && c->in.buf) {
         uint64_t taken = ex->body_in.taken_bytes;
         in_pump(&ex->h1_in, &c->in);
-        if (ex->body_in.state == IN_BAD) {
-            exchange_request_broken(ex, (enum end_reason)ex->body_in.why);
+        if (body_refused(c, taken))
             return;
-        }
-        if (ex->body_in.body_bytes > ex->handling->body_bytes_max && ex->body_in.sink) {
-            exchange_request_broken(ex, END_BODY_TOO_LARGE);
-            return;
-        }
-        if (body_dropped_too_long(c, taken))
-            return; /* not read on: the client sees its answer and the end */
     }
     if (ex->body_in.state == IN_BODY && !c->in.buf && c->eof) {
         exchange_request_broken(ex, END_CLIENT_CUT_BODY);
         return;
     }
-    want_bytes(c);
+    want_body(c);
     client_arm(c);
     if (ex->request_buffer)
         body_buffer_drain(ex->request_buffer);
@@ -484,9 +509,36 @@ static void on_data(struct transport *t, struct buf_slice data)
     struct client *c = container_of(t, struct client, t);
     CHECK(!c->in.buf);
     c->in = data;
-    if (c->state == CLIENT_BUSY)
+    if (c->state == CLIENT_BUSY) {
         c->since_ns = t->loop->now_ns;
+        relay_habit_note(&c->habit, &c->w->relay, data.len, data.buf->cap - data.off);
+    }
     process(c);
+}
+
+static void on_piped(struct transport *t, struct splice_pipe *pipe)
+{
+    struct client *c = container_of(t, struct client, t);
+    if (!pipe) {
+        transport_read(t);
+        return;
+    }
+    uint32_t bytes = pipe->bytes;
+    struct body_sink *sink = c->state == CLIENT_BUSY ? c->ex->body_in.sink : NULL;
+    c->since_ns = t->loop->now_ns;
+    relay_habit_note(&c->habit, &c->w->relay, bytes, SPLICE_BYTES_MAX);
+    if (sink)
+        sink->pipes->piped(sink, pipe);
+    else
+        splice_give(&t->loop->pipes, pipe);
+    if (c->state != CLIENT_BUSY) { /* it lingers */
+        drop(c, bytes);
+        return;
+    }
+    uint64_t taken = c->ex->body_in.taken_bytes;
+    in_piped(&c->ex->h1_in, bytes);
+    if (!body_refused(c, taken))
+        client_pump_body(c);
 }
 
 static void on_end(struct transport *t, int err)
@@ -541,6 +593,7 @@ static void on_sent(struct transport *t, int err, uint64_t sent_bytes)
 static const struct transport_user transport_user = {
     .on_ready = on_ready,
     .on_data = on_data,
+    .on_piped = on_piped,
     .on_end = on_end,
     .on_sent = on_sent,
     .on_closed = on_closed,

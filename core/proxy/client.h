@@ -11,6 +11,7 @@
 #include "core/base/addr.h"
 #include "core/base/list.h"
 #include "core/proxy/exchange.h"
+#include "core/proxy/relay.h"
 #include "core/ring/timer.h"
 #include "tls/transport.h"
 
@@ -43,7 +44,8 @@ struct client {
     uint64_t limit_key;     /* of its network, where connections are counted; 0: not counted */
     uint32_t retry_after_s; /* limited */
     uint32_t requests;
-    uint32_t dropped_bytes; /* read after the answer */
+    uint32_t dropped_bytes;   /* read after the answer */
+    struct relay_habit habit; /* of the bodies it sends */
     struct peer_addr peer;
     uint8_t state; /* enum client_state */
     uint8_t ip_text_len;

@@ -198,6 +198,34 @@ void in_pump(struct h1_in *in, struct buf_slice *data)
         pump_plain(in, data);
 }
 
+uint64_t in_run(const struct h1_in *in)
+{
+    if (in->m.state != IN_BODY)
+        return 0;
+    switch ((enum body_kind)in->kind) {
+    case BODY_LENGTH:
+        return in->left;
+    case BODY_CHUNKED:
+        return in->chunked.state == CHUNK_DATA ? in->chunked.size_left : 0;
+    case BODY_CLOSE:
+        return UINT64_MAX;
+    case BODY_NONE:
+        break;
+    }
+    return 0;
+}
+
+void in_piped(struct h1_in *in, uint32_t bytes)
+{
+    CHECK(bytes <= in_run(in));
+    in->m.taken_bytes += bytes;
+    in->m.body_bytes += bytes;
+    if (in->kind == BODY_CHUNKED)
+        h1_chunked_skip(&in->chunked, bytes);
+    else if (in->kind == BODY_LENGTH && (in->left -= bytes) == 0)
+        finish(in, NULL);
+}
+
 bool in_end_of_stream(struct h1_in *in)
 {
     if (in->m.state == IN_BODY && in->kind == BODY_CLOSE)

@@ -66,6 +66,12 @@ void in_init(struct h1_in *in, struct arena *arena, const struct framing *f,
  * or what follows the message. */
 void in_pump(struct h1_in *in, struct buf_slice *data);
 
+/* How many bytes come next that are body and nothing else: UINT64_MAX until the stream ends. */
+uint64_t in_run(const struct h1_in *in);
+
+/* So many of those were given to the sink in another way. */
+void in_piped(struct h1_in *in, uint32_t bytes);
+
 /* The stream ended cleanly: completes a BODY_CLOSE body. Returns whether the body is complete. */
 bool in_end_of_stream(struct h1_in *in);
 

@@ -10,11 +10,12 @@
 #define SMALL_PIECE_BYTES 1024
 
 static const struct body_sink_ops sink_ops;
+static const struct body_pipe_ops pipe_ops;
 
 void out_init(struct h1_out *out, struct transport *t, struct arena *arena,
               void (*on_done)(struct h1_out *out, int err))
 {
-    out->m.sink = (struct body_sink){ .ops = &sink_ops };
+    out->m.sink = (struct body_sink){ .ops = &sink_ops, .pipes = &pipe_ops };
     out->t = t;
     out->arena = arena;
     out->m.source = NULL;
@@ -24,12 +25,12 @@ void out_init(struct h1_out *out, struct transport *t, struct arena *arena,
     out->queued_body_bytes = 0;
     out->state = OUT_OPEN;
     out->framing = FRAME_NONE;
-    out->count = out->in_flight = 0;
+    out_clear(out);
 }
 
 static void update_room(struct h1_out *out)
 {
-    bool open = out->state == OUT_OPEN && out->framing != FRAME_NONE &&
+    bool open = out->state == OUT_OPEN && out->framing != FRAME_NONE && !out->pipe &&
                 out->count < OUT_SEGMENTS - OUT_SEGMENTS_SPARE &&
                 out->queued_body_bytes < BODY_WINDOW_BYTES;
     out->m.sink.room = open ? BODY_WINDOW_BYTES - out->queued_body_bytes : 0;
@@ -147,6 +148,31 @@ static void sink_end(struct body_sink *s, const struct http_head *trailers)
     update_room(out);
 }
 
+static bool pipe_possible(const struct body_sink *s)
+{
+    const struct h1_out *out = container_of(s, struct h1_out, m.sink);
+    return transport_can_splice(out->t);
+}
+
+static void pipe_piped(struct body_sink *s, struct splice_pipe *pipe)
+{
+    struct h1_out *out = container_of(s, struct h1_out, m.sink);
+    CHECK(out->state == OUT_OPEN && !out->pipe && pipe->bytes > 0);
+    out->pipe = pipe;
+    out->pipe_at = out->count;
+    out->pipe_headed = out->framing != FRAME_CHUNKED;
+    update_room(out);
+}
+
+static const struct body_pipe_ops pipe_ops = { pipe_possible, pipe_piped };
+
+static void drop_pipe(struct h1_out *out)
+{
+    if (out->pipe)
+        splice_give(&out->t->loop->pipes, out->pipe);
+    out->pipe = NULL;
+}
+
 static void sink_flush(struct body_sink *s)
 {
     out_flush(container_of(s, struct h1_out, m.sink));
@@ -159,28 +185,41 @@ static void add_iov(struct h1_out *out, unsigned *n, const void *p, size_t len)
     out->iov[(*n)++] = (struct iovec){ (void *)p, len };
 }
 
-/* All body segments queued now leave as one chunk: [header] segments [CRLF]. Raw segments stand
- * before (heads) or after them (the last chunk), never between. */
-static unsigned gather(struct h1_out *out)
+static unsigned gather_raw(struct h1_out *out, unsigned *n, unsigned i, unsigned end)
 {
-    unsigned n = 0, i = 0;
+    for (; i < end && !out->segments[i].body; i++)
+        add_iov(out, n, out->segments[i].ptr, out->segments[i].len);
+    return i;
+}
+
+/* The first `count` segments: those with body leave as one chunk: [header] segments [CRLF]. Raw
+ * segments stand before (heads) or after them (the last chunk), never between. Then the header of
+ * the pipe's chunk, if that is next. */
+static unsigned gather(struct h1_out *out, unsigned count)
+{
+    unsigned n = 0;
     uint64_t body_bytes = 0;
-    for (unsigned j = 0; j < out->count; j++)
+    for (unsigned j = 0; j < count; j++)
         if (out->segments[j].body)
             body_bytes += out->segments[j].len;
-    for (; i < out->count && !out->segments[i].body; i++)
-        add_iov(out, &n, out->segments[i].ptr, out->segments[i].len);
+    if (out->chunk_open)
+        add_iov(out, &n, "\r\n", 2);
+    out->chunk_open = false;
+    unsigned i = gather_raw(out, &n, 0, count);
     if (out->framing == FRAME_CHUNKED && body_bytes) {
         size_t len = h1_chunk_header(out->chunk_header, body_bytes);
         add_iov(out, &n, out->chunk_header, len);
     }
-    for (; i < out->count && out->segments[i].body; i++)
+    for (; i < count && out->segments[i].body; i++)
         add_iov(out, &n, out->segments[i].ptr, out->segments[i].len);
     if (out->framing == FRAME_CHUNKED && body_bytes)
         add_iov(out, &n, "\r\n", 2);
-    for (; i < out->count; i++) {
-        CHECK(!out->segments[i].body);
-        add_iov(out, &n, out->segments[i].ptr, out->segments[i].len);
+    i = gather_raw(out, &n, i, count);
+    CHECK(i == count);
+    if (out->pipe && !out->pipe_headed) {
+        size_t len = h1_chunk_header(out->pipe_header, out->pipe->bytes);
+        add_iov(out, &n, out->pipe_header, len);
+        out->pipe_headed = true;
     }
     return n;
 }
@@ -194,15 +233,22 @@ static void finish(struct h1_out *out, int err)
 
 void out_flush(struct h1_out *out)
 {
-    if (out->in_flight || out->state == OUT_FAILED || out->state == OUT_DONE || out->t->closing)
+    if (out->sending || out->state == OUT_FAILED || out->state == OUT_DONE || out->t->closing)
         return;
-    if (out->count == 0) {
+    unsigned count = out->pipe ? out->pipe_at : out->count;
+    if (count == 0 && out->pipe && out->pipe_headed) {
+        out->sending = out->pipe_sending = true;
+        transport_send_pipe(out->t, out->pipe);
+        return;
+    }
+    if (count == 0 && !out->pipe) {
         if (out->state == OUT_ENDED)
             finish(out, 0);
         return;
     }
-    unsigned n = gather(out);
-    out->in_flight = out->count;
+    unsigned n = gather(out, count);
+    out->in_flight = (uint8_t)count;
+    out->sending = true;
     out->raw_room_end = NULL;
     transport_send(out->t, out->iov, n);
 }
@@ -223,13 +269,22 @@ static void drop_segments(struct h1_out *out, unsigned from, unsigned count)
 
 void out_sent(struct h1_out *out, int err, uint64_t sent_bytes)
 {
-    drop_segments(out, 0, out->in_flight);
-    out->in_flight = 0;
+    out->sending = false;
+    if (out->pipe_sending) {
+        drop_pipe(out);
+        out->pipe_sending = false;
+        out->chunk_open = out->framing == FRAME_CHUNKED;
+    } else {
+        out->pipe_at = (uint8_t)(out->pipe ? out->pipe_at - out->in_flight : 0);
+        drop_segments(out, 0, out->in_flight);
+        out->in_flight = 0;
+    }
     out->m.sent_bytes += sent_bytes;
     if (out->state == OUT_FAILED)
         return;
     if (err) {
         drop_segments(out, 0, out->count);
+        drop_pipe(out);
         finish(out, err);
         return;
     }
@@ -239,13 +294,15 @@ void out_sent(struct h1_out *out, int err, uint64_t sent_bytes)
      * owner of `out` may be gone now. */
     bool open = out->state == OUT_OPEN;
     out_flush(out);
-    if (open && out->m.source && out->m.sink.room && (was_full || !out->in_flight))
+    if (open && out->m.source && out->m.sink.room && (was_full || !out->sending))
         out->m.source->ops->resume(out->m.source);
 }
 
 void out_abort(struct h1_out *out)
 {
     drop_segments(out, out->in_flight, out->count - out->in_flight);
+    if (!out->pipe_sending)
+        drop_pipe(out);
     out->state = OUT_FAILED;
     out->m.source = NULL;
     update_room(out);
@@ -253,9 +310,10 @@ void out_abort(struct h1_out *out)
 
 bool out_take_back(struct h1_out *out)
 {
-    if (out->in_flight || out->m.sent_bytes || out->state == OUT_FAILED)
+    if (out->sending || out->m.sent_bytes || out->state == OUT_FAILED)
         return false;
     drop_segments(out, 0, out->count);
+    drop_pipe(out);
     out_init(out, out->t, out->arena, out->on_done);
     return true;
 }
@@ -263,7 +321,9 @@ bool out_take_back(struct h1_out *out)
 void out_release(struct h1_out *out)
 {
     drop_segments(out, 0, out->count);
+    drop_pipe(out);
     out->in_flight = 0;
+    out->sending = out->pipe_sending = false;
     out->state = OUT_FAILED;
     out->m.source = NULL;
     update_room(out);

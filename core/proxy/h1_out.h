@@ -3,7 +3,8 @@
  *
  * What is queued between two sends leaves together: a head with the body that came with it, many
  * small pieces of a body as one chunk. Body bytes leave from the buffer they arrived in; only small
- * pieces are moved next to each other, so that slots do not run out. */
+ * pieces are moved next to each other, so that slots do not run out. On a plain transport they may
+ * also come and leave in pipes. */
 #ifndef SLUICE_PROXY_H1_OUT_H
 #define SLUICE_PROXY_H1_OUT_H
 
@@ -20,8 +21,9 @@
 #define OUT_SEGMENTS 20
 /* Slots that body data leaves free: for heads, and for what one receive may add. */
 #define OUT_SEGMENTS_SPARE 4
-/* An iovec per segment, chunk header, chunk end, last chunk. */
-#define OUT_IOVECS (OUT_SEGMENTS + 3)
+/* An iovec per segment, the end of a chunk that was in a pipe, chunk header, chunk end, last
+ * chunk. */
+#define OUT_IOVECS (OUT_SEGMENTS + 4)
 
 struct out_segment {
     const char *ptr;
@@ -49,10 +51,29 @@ struct h1_out {
     uint8_t framing; /* enum body_framing */
     uint8_t count;   /* segments, those in flight first */
     uint8_t in_flight;
+    bool sending; /* segments or what stands before the pipe, or the pipe */
+
+    /* Body bytes in a pipe: between two segments, or after the last. Until they have left no others
+     * are taken. */
+    struct splice_pipe *pipe; /* NULL: none */
+    uint8_t pipe_at;          /* segments before it */
+    bool pipe_headed;         /* chunked: its header is sent, or being sent */
+    bool pipe_sending;
+    bool chunk_open; /* the end of the chunk that was in a pipe is still to be sent */
     struct out_segment segments[OUT_SEGMENTS];
     struct iovec iov[OUT_IOVECS];
     char chunk_header[H1_CHUNK_HEADER_MAX + 2];
+    char pipe_header[H1_CHUNK_HEADER_MAX];
 };
+
+/* Nothing is queued and nothing in flight: as before the first out_init(), without which
+ * out_idle() and out_release() may be called then. */
+static inline void out_clear(struct h1_out *out)
+{
+    out->count = out->in_flight = 0;
+    out->sending = out->pipe_sending = out->chunk_open = false;
+    out->pipe = NULL;
+}
 
 /* Ready for a message; nothing may be in flight on it. arena must live until out_done. */
 void out_init(struct h1_out *out, struct transport *t, struct arena *arena,
@@ -83,7 +104,7 @@ void out_release(struct h1_out *out);
 
 static inline bool out_idle(const struct h1_out *out)
 {
-    return out->in_flight == 0;
+    return !out->sending;
 }
 
 #endif

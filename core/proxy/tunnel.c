@@ -204,7 +204,7 @@ void tunnel_begin(struct tunnel *t, struct buf_slice from_client, struct buf_sli
 static void note(struct tunnel *t, unsigned from, uint32_t bytes, uint32_t most)
 {
     t->since_ns = t->w->loop->now_ns;
-    relay_habit_note(&t->way[from].habit, &t->use->plan->config->relay, bytes, most);
+    relay_habit_note(&t->way[from].habit, &t->w->relay, bytes, most);
 }
 
 static void on_data(struct tunnel *t, unsigned from, struct buf_slice data)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "core/proxy/upstream.h"
+#include "core/proxy/upstream_internal.h"
 
 #include <errno.h>
 #include <string.h>
@@ -11,7 +11,6 @@
 #define POOL_NAMES_LOOKED_AT 32
 
 static const struct transport_user transport_user;
-static const struct body_source_ops source_ops;
 
 static void on_timer(struct timer *t, uint64_t now_ns);
 static void on_request_sent(struct h1_out *out, int err);
@@ -63,7 +62,7 @@ static uint64_t deadline(const struct upstream *up, enum end_reason *why)
     return at;
 }
 
-static void arm(struct upstream *up)
+void upstream_arm(struct upstream *up)
 {
     enum end_reason why;
     loop_timer_set(up->t.loop, &up->timer, deadline(up, &why));
@@ -100,8 +99,8 @@ static struct upstream *open_new(struct worker *w, struct server *s,
     up->server = s;
     up->state = UP_CONNECTING;
     up->keep_alive = up->got_bytes = up->request_sent = up->request_failed = false;
-    up->source.ops = &source_ops;
-    up->out.count = up->out.in_flight = 0;
+    up->source.ops = &upstream_source_ops;
+    out_clear(&up->out);
     timer_init(&up->timer, on_timer);
     list_push_back(&w->upstream_list, &up->node);
     list_init(&up->idle_node);
@@ -171,8 +170,7 @@ static void close_connection(struct upstream *up, bool reset)
     transport_close(&up->t, reset);
 }
 
-/* Takes the slot back from its attempt. */
-static struct attempt *detach(struct upstream *up)
+struct attempt *upstream_detach(struct upstream *up)
 {
     struct attempt *a = up->a;
     CHECK(a && a->up == up);
@@ -194,7 +192,7 @@ void upstream_abort(struct attempt *a)
     struct upstream *up = a->up;
     if (up->state == UP_CONNECTING)
         server_connect_abandoned(up->server, up->ticket);
-    detach(up);
+    upstream_detach(up);
     /* Nothing that was cut may look like a whole request: the server sees a reset. */
     close_connection(up, !up->request_sent);
 }
@@ -225,7 +223,7 @@ static void give_back(struct upstream *up, const struct attempt *a)
     s->idle_count++;
     server_count(s, pooled);
     list_push_front(&s->idle, &up->idle_node);
-    arm(up);
+    upstream_arm(up);
 }
 
 /* --- the request --- */
@@ -237,6 +235,7 @@ static void begin_request(struct upstream *up)
     up->collect = (struct head_collect){ 0 };
     up->uses++;
     up->since_ns = up->request_ns = up->t.loop->now_ns;
+    up->habit = (struct relay_habit){ 0 };
     out_init(&up->out, &up->t, up->a->arena, on_request_sent);
     up->a->ops->connected(up->a);
 }
@@ -253,14 +252,14 @@ struct body_sink *upstream_send(struct attempt *a, struct str head, enum body_fr
         up->out.m.sink.ops->end(&up->out.m.sink, NULL);
         out_flush(&up->out);
     }
-    arm(up);
+    upstream_arm(up);
     return &up->out.m.sink;
 }
 
 void upstream_flush(struct attempt *a)
 {
     out_flush(&a->up->out);
-    arm(a->up);
+    upstream_arm(a->up);
 }
 
 void upstream_go(struct attempt *a)
@@ -271,7 +270,7 @@ void upstream_go(struct attempt *a)
         return;
     }
     /* The timer first: the transport may have failed before it began. */
-    arm(up);
+    upstream_arm(up);
     transport_connect(&up->t, up->server->addr);
 }
 
@@ -288,175 +287,35 @@ static void on_request_sent(struct h1_out *out, int err)
         if (up->a)
             up->a->request_taken_ns = up->since_ns;
     }
-    arm(up);
+    upstream_arm(up);
 }
 
 /* --- the response --- */
 
-static void fail_attempt(struct upstream *up, enum end_reason why)
+void upstream_fail(struct upstream *up, enum end_reason why)
 {
     bool untouched =
         up->state == UP_CONNECTING || (up->request_failed && up->out.m.sent_bytes == 0);
-    struct attempt *a = detach(up);
+    struct attempt *a = upstream_detach(up);
     if (why != END_SERVER_STALE && why != END_OVERLOADED)
         server_failed(up->server);
     close_connection(up, why != END_SERVER_STALE);
     a->ops->failed(a, why, untouched);
 }
 
-static void break_response(struct upstream *up, enum end_reason why)
+void upstream_break(struct upstream *up, enum end_reason why)
 {
-    struct attempt *a = detach(up);
+    struct attempt *a = upstream_detach(up);
     close_connection(up, true);
     a->ops->broken(a, why);
 }
 
 /* All of the response was received: the connection is given back before the client has it all. */
-static void response_received(struct upstream *up)
+void upstream_received(struct upstream *up)
 {
-    struct attempt *a = detach(up);
+    struct attempt *a = upstream_detach(up);
     give_back(up, a);
     a->ops->received(a);
-}
-
-/* in_pump()'s reasons are a request's. */
-static enum end_reason bad_body(const struct h1_in *in)
-{
-    switch ((enum end_reason)in->m.why) {
-    case END_BAD_CHUNK:
-        return END_RESPONSE_CHUNK;
-    case END_BAD_TRAILER:
-        return END_RESPONSE_TRAILER;
-    default:
-        return END_OVERLOADED;
-    }
-}
-
-static void pump(struct upstream *up)
-{
-    in_pump(&up->body_in, &up->in);
-    if (!up->in.buf)
-        up->in = (struct buf_slice){ 0 };
-    switch (up->body_in.m.state) {
-    case IN_DONE:
-        if (!up->in.buf)
-            transport_read(&up->t);
-        response_received(up);
-        return;
-    case IN_BAD:
-        break_response(up, bad_body(&up->body_in));
-        return;
-    default:
-        break;
-    }
-    if (!up->in.buf && !up->t.reading) {
-        up->since_ns = up->t.loop->now_ns;
-        transport_read(&up->t);
-    }
-    arm(up);
-    up->a->ops->progress(up->a);
-}
-
-static void source_resume(struct body_source *s)
-{
-    struct upstream *up = container_of(s, struct upstream, source);
-    if (up->state == UP_BODY)
-        pump(up);
-}
-
-static const struct body_source_ops source_ops = { source_resume };
-
-/* A final response head. */
-static void final_head(struct upstream *up, const struct http_head *h, uint32_t head_bytes)
-{
-    struct attempt *a = up->a;
-    struct framing f;
-    enum end_reason why = framing_of_response(h, a->method, &f);
-    if (why != END_OK) {
-        fail_attempt(up, why);
-        return;
-    }
-    server_answered(up->server, h->status, up->t.loop->now_ns - up->request_ns);
-    up->keep_alive = f.keep_alive;
-    struct body_sink *sink = a->ops->respond(a, h, &f, &up->source);
-    if (!sink)
-        return;
-    up->state = UP_BODY;
-    slice_consume(&up->in, head_bytes);
-    in_init(&up->body_in, a->arena, &f, sink);
-    pump(up);
-}
-
-static void switch_protocols(struct upstream *up, const struct http_head *h, uint32_t head_bytes)
-{
-    struct attempt *a = up->a;
-    enum end_reason why = up->request_sent ? a->ops->switched(a, h) : END_RESPONSE_INTERIM;
-    if (why != END_OK) {
-        fail_attempt(up, why);
-        return;
-    }
-    slice_consume(&up->in, head_bytes);
-    up->state = UP_SWITCHING;
-    arm(up);
-    if (transport_stop(&up->t))
-        a->ops->switch_ready(a);
-}
-
-static void on_stopped(struct transport *t)
-{
-    struct upstream *up = container_of(t, struct upstream, t);
-    up->a->ops->switch_ready(up->a);
-}
-
-struct server *upstream_hand_over(struct attempt *a, struct transport *to,
-                                  const struct transport_user *user, struct buf_slice *received)
-{
-    struct upstream *up = a->up;
-    struct server *s = up->server;
-    CHECK(up->state == UP_SWITCHING && out_idle(&up->out));
-    detach(up);
-    *received = up->in;
-    timer_remove(&up->t.loop->timers, &up->timer);
-    transport_move(to, &up->t, user);
-    list_remove(&up->node);
-    slab_give(&up->w->upstreams, up);
-    return s;
-}
-
-static void read_head(struct upstream *up)
-{
-    while (up->state == UP_HEAD && up->in.buf) {
-        struct attempt *a = up->a;
-        struct http_head h;
-        uint32_t head_bytes = 0;
-        enum end_reason why = END_RESPONSE_HEAD_BAD;
-        enum h1_result r = head_collect_feed(&up->collect, a->arena, &up->in, h1_parse_response, &h,
-                                             &head_bytes, &why);
-        if (r == H1_PARTIAL)
-            break;
-        if (r == H1_ERROR) {
-            fail_attempt(up, why);
-            return;
-        }
-        if (h.status >= 200) {
-            final_head(up, &h, head_bytes);
-            return;
-        }
-        if (h.status == 101 && a->ops->switched) {
-            switch_protocols(up, &h, head_bytes);
-            return;
-        }
-        why = a->ops->interim(a, &h);
-        if (why != END_OK) {
-            fail_attempt(up, why);
-            return;
-        }
-        slice_consume(&up->in, head_bytes);
-        up->collect = (struct head_collect){ 0 };
-        up->since_ns = up->t.loop->now_ns;
-    }
-    transport_read(&up->t);
-    arm(up);
 }
 
 /* --- from the transport --- */
@@ -478,7 +337,7 @@ static void on_ready(struct transport *t, int err)
             server_connect_abandoned(up->server, up->ticket);
         else
             server_connect_failed(up->server, up->ticket);
-        fail_attempt(up, why);
+        upstream_fail(up, why);
         return;
     }
     server_connected(up->server);
@@ -504,10 +363,12 @@ static void on_data(struct transport *t, struct buf_slice data)
         up->got_bytes = true;
         up->a->first_byte_ns = t->loop->now_ns;
     }
-    if (up->state == UP_HEAD)
-        read_head(up);
-    else
-        pump(up);
+    if (up->state == UP_HEAD) {
+        upstream_read_head(up);
+    } else {
+        relay_habit_note(&up->habit, &up->w->relay, data.len, data.buf->cap - data.off);
+        upstream_pump(up);
+    }
 }
 
 static void on_end(struct transport *t, int err)
@@ -519,18 +380,18 @@ static void on_end(struct transport *t, int err)
         return;
     case UP_HEAD:
         if (up->got_bytes)
-            fail_attempt(up, END_RESPONSE_CUT_HEAD);
+            upstream_fail(up, END_RESPONSE_CUT_HEAD);
         else if (transport_tls_failure(t) == TLS_ALERT) /* it wants another certificate of us */
-            fail_attempt(up, END_SERVER_TLS_REFUSED);
+            upstream_fail(up, END_SERVER_TLS_REFUSED);
         else
-            fail_attempt(up, up->reused ? END_SERVER_STALE : END_SERVER_RESET);
+            upstream_fail(up, up->reused ? END_SERVER_STALE : END_SERVER_RESET);
         return;
     case UP_BODY:
         /* A reset is told once: where sending met it, the end that is read may be no clean one. */
         if (err == 0 && !up->request_failed && in_end_of_stream(&up->body_in))
-            response_received(up);
+            upstream_received(up);
         else
-            break_response(up, END_RESPONSE_CUT_BODY);
+            upstream_break(up, END_RESPONSE_CUT_BODY);
         return;
     case UP_SWITCHING:
     case UP_CONNECTING:
@@ -543,7 +404,7 @@ static void on_sent(struct transport *t, int err, uint64_t sent_bytes)
 {
     struct upstream *up = container_of(t, struct upstream, t);
     out_sent(&up->out, err, sent_bytes);
-    arm(up);
+    upstream_arm(up);
 }
 
 static void on_closed(struct transport *t)
@@ -564,10 +425,11 @@ static void on_closed(struct transport *t)
 static const struct transport_user transport_user = {
     .on_ready = on_ready,
     .on_data = on_data,
+    .on_piped = upstream_piped,
     .on_end = on_end,
     .on_sent = on_sent,
     .on_closed = on_closed,
-    .on_stopped = on_stopped,
+    .on_stopped = upstream_stopped,
 };
 
 static void on_timer(struct timer *timer, uint64_t now_ns)
@@ -575,7 +437,7 @@ static void on_timer(struct timer *timer, uint64_t now_ns)
     struct upstream *up = container_of(timer, struct upstream, timer);
     enum end_reason why;
     if (deadline(up, &why) > now_ns) {
-        arm(up);
+        upstream_arm(up);
         return;
     }
     switch ((enum upstream_state)up->state) {
@@ -584,13 +446,13 @@ static void on_timer(struct timer *timer, uint64_t now_ns)
         return;
     case UP_CONNECTING:
         server_connect_failed(up->server, up->ticket);
-        fail_attempt(up, why);
+        upstream_fail(up, why);
         return;
     case UP_HEAD:
-        fail_attempt(up, why);
+        upstream_fail(up, why);
         return;
     case UP_BODY:
-        break_response(up, why);
+        upstream_break(up, why);
         return;
     case UP_SWITCHING:
     case UP_CLOSING:

@@ -12,6 +12,7 @@
 #include "core/proxy/attempt.h"
 #include "core/proxy/h1_in.h"
 #include "core/proxy/h1_out.h"
+#include "core/proxy/relay.h"
 #include "core/ring/timer.h"
 #include "tls/transport.h"
 
@@ -40,9 +41,10 @@ struct upstream {
     struct buf_slice in;       /* received, not consumed */
     struct head_collect collect;
     struct h1_in body_in;
-    struct h1_out out;   /* the request */
-    uint64_t since_ns;   /* start of the current wait: connect, idle, first byte, next bytes */
-    uint64_t request_ns; /* when the request was begun to be sent */
+    struct relay_habit habit; /* of the response's body */
+    struct h1_out out;        /* the request */
+    uint64_t since_ns;        /* start of the current wait: connect, idle, first byte, next bytes */
+    uint64_t request_ns;      /* when the request was begun to be sent */
     uint32_t uses;
     uint32_t idle_timeout_ms; /* UP_IDLE */
     uint8_t state;            /* enum upstream_state */

@@ -74,7 +74,8 @@ uint32_t worker_commit(struct worker *w, struct plan_use *use, const struct list
 {
     struct plan_use *old = w->use;
     w->use = use;
-    relay_configure(w->loop, &use->plan->config->relay);
+    w->relay = use->plan->config->relay;
+    relay_configure(w->loop, &w->relay);
     for (uint32_t i = w->listeners_count; i-- > 0;) {
         struct listener *l = w->listeners[i];
         const struct listen_slot *slot = find_slot(slots, slots_count, l->fd);

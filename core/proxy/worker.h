@@ -66,6 +66,8 @@ struct worker {
     uint32_t buffered;             /* buffers that hold bodies which run ahead (body_buffer.h) */
     uint32_t limited_clients;      /* over a limit of connections, waiting for their 429 */
 
+    struct relay_config relay; /* of the current plan */
+
     struct timer drain_timer;
     struct task drained_task;
     void (*on_drained)(struct worker *w);

@@ -56,6 +56,9 @@ static void base(struct world_plan *p, struct sim *s)
     p->faults.turn_delay_max_ns = sim_range(s, 0, 200 * SIM_US);
     p->config = config_new_proxy();
     CHECK(p->config);
+    /* From a few bytes on, and by any strategy: bodies are small here. */
+    p->config->relay.strategy = (enum relay_strategy)sim_below(s, 4);
+    p->config->relay.splice_bytes = 1 + sim_below(s, sim_chance(s, 500) ? 1000 : 100000);
     struct handling *handling = &p->config->sites[0].routes[0].handling;
     struct backend_config *backend = &p->config->backends[0];
     handling->via = sim_chance(s, 300);
