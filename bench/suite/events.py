@@ -9,6 +9,7 @@ import sys
 from . import contenders, kernel, loads, measure
 from .processes import Failure, spawn, stop
 
+INTERVALS = 24         # of a run's timeline
 RELOADS_AT = (0.25, 0.5, 0.75)  # of the run
 KILLED_AT, BACK_AT = 0.3, 0.65
 
@@ -80,6 +81,7 @@ def with_event(runner, scenario, contender, origins, marks):
     """Loads, and does on time what the scenario says; the marks say when."""
     request = scenario.request(contender.url(scenario.path))
     request.timeout_s = 5
+    request.interval_s = max(0.1, scenario.seconds / INTERVALS)
     with loads.OpenRun(request, scenario.seconds, runner.cpus.load,
                        f"{runner.build}/sluice-load") as run_:
         if scenario.event == "reload":

@@ -36,6 +36,7 @@ class Request:
     timeout_s: float = 10
     trace: str = ""              # sluice-load: a file of requests with their times
     log: str = ""                # sluice-load: a file for a line per request
+    interval_s: float = 1.0      # of the timeline
     expect_bytes: int = -1       # of each body; -1: any
     expect_status: int = 0       # 0: any below 400
 
@@ -222,6 +223,8 @@ def open_command(request, seconds, program="sluice-load", threads=1):
         options += ["--expect-status", str(request.expect_status)]
     for path in request.paths:
         options += ["--path", path]
+    if request.interval_s != 1.0:
+        options += ["--interval", f"{round(request.interval_s * 1e3)}ms"]
     if request.log:
         options += ["--log", request.log]
     if threads > 1:

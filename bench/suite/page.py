@@ -23,7 +23,7 @@ th, td { padding: .35rem .6rem; text-align: right; white-space: nowrap;
 tr:last-child td { border-bottom: 0 }
 th { background: var(--wash); font-weight: 600; cursor: pointer; user-select: none }
 th:first-child, td:first-child { text-align: left; position: sticky; left: 0; background: var(--wash);
-                                 max-width: 15rem; white-space: normal }
+                                 min-width: 7.5rem; max-width: 15rem; white-space: normal }
 table.facts td { white-space: normal; text-align: left }
 th[aria-sort=ascending]::after { content: " \\25B2" } th[aria-sort=descending]::after { content: " \\25BC" }
 td.bad { color: var(--warn); font-weight: 600 }

@@ -65,7 +65,7 @@ class Figures:
         axes.yaxis.set_major_formatter(plain_number)
         axes.set_xlabel("share of requests that took no longer")
         axes.set_ylabel("latency, ms")
-        axes.legend(loc="upper left")
+        legend_above(axes, len(lines))
         return self.svg(figure)
 
     def cpu_split(self, bars):
@@ -124,7 +124,7 @@ class Figures:
         axes.yaxis.set_major_formatter(plain_number)
         axes.set_xlabel(x_label)
         axes.set_ylabel("latency, ms")
-        axes.legend(loc="upper left")
+        legend_above(axes, 3 * len(series))
         return self.svg(figure)
 
     def sweep(self, series, x_label):
@@ -142,8 +142,14 @@ class Figures:
         axes.minorticks_off()
         axes.set_xlabel(x_label)
         axes.set_ylabel("CPU us a request" if known else "requests/s")
-        axes.legend(loc="best")
+        legend_above(axes, len(series))
         return self.svg(figure)
+
+
+def legend_above(axes, count):
+    """Where it hides no line."""
+    axes.legend(loc="lower center", ncols=min(3, count), bbox_to_anchor=(0.5, 1.0),
+                handlelength=1.4, columnspacing=1.2)
 
 
 def plain_number(value, _position):

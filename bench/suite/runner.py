@@ -43,8 +43,10 @@ class Result:
         if whole.counts:
             return [(100 * share, us) for share, us in whole.curve()]
         columns = zip(*(sample.load.points for sample in self.samples))
+        fewest = min((sample.load.requests for sample in self.samples), default=0)
         return [(column[0][0], sorted(us for _, us in column)[len(column) // 2])
-                for column in columns]
+                for column in columns  # a percentile beyond the last request is none
+                if column[0][0] == 100 or (100 - column[0][0]) / 100 * fewest >= 1]
 
     def plain(self):
         return {"name": self.name, "spec": self.spec, "command": self.command,

@@ -229,10 +229,9 @@ def soak(context):
     interval_s = max(1.0, float(-(-seconds // POINTS_MAX)))
     context.runner.progress.steps = round(seconds / interval_s)
     with Subject(context, options.target) as one:
-        request = one.request(rate=options.rate)
+        request = one.request(rate=options.rate, interval_s=interval_s)
         command = loads.open_command(request, seconds,
                                      os.path.join(context.build, "sluice-load"))
-        command += ["--interval", f"{interval_s:g}s"]
         process = spawn(command, one.cpus(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                         text=True)
         try:
