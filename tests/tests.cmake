@@ -265,6 +265,12 @@ if(NOT SLUICE_SANITIZE)
     endforeach()
 endif()
 
+# Debian's Python, whose matplotlib the report uses.
+if(NOT SLUICE_SANITIZE)
+    sluice_add_test(all/bench_report 240 /usr/bin/python3 tests/wire/test_report_page.py)
+    set_property(TEST all/bench_report PROPERTY SKIP_RETURN_CODE 77)
+endif()
+
 # ---- Documents: what the manual says is so ------------------------------------------------------
 
 if(NOT SLUICE_SANITIZE)

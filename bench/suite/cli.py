@@ -109,6 +109,8 @@ def measure(options, arguments):
         store.save(run, folder)
         store.write_report(run.data, folder)
         print(tables.markdown(run.data) if options.markdown else tables.text(run.data))
+        if getattr(options, "publish", None):
+            status = store.publish(run.data, options.publish, options.anyway) or status
         print(f"report: {store.relative(os.path.join(folder, 'report.html'))}", file=sys.stderr)
     return status
 

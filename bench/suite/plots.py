@@ -62,7 +62,7 @@ class Figures:
         marks = [p for p in NINES if 1 / (1 - p / 100) <= farthest * 1.2]
         axes.set_xticks([1 / (1 - p / 100) for p in marks], [f"{p:g} %" for p in marks])
         axes.minorticks_off()
-        axes.yaxis.set_major_formatter(plain_number)
+        plain_logarithmic(axes)
         axes.set_xlabel("share of requests that took no longer")
         axes.set_ylabel("latency, ms")
         legend_above(axes, len(lines))
@@ -97,7 +97,7 @@ class Figures:
             top.plot(at, [s[name] for s in seconds], label=text, color=colour, marker="o",
                      markersize=2.5, linewidth=1.3)
         top.set_yscale("log")
-        top.yaxis.set_major_formatter(plain_number)
+        plain_logarithmic(top)
         top.set_ylabel("ms")
         top.legend(loc="lower center", ncols=3, bbox_to_anchor=(0.5, 1.0))
         bottom.bar(at, [s["errors"] for s in seconds], color="#d1495b",
@@ -121,7 +121,7 @@ class Figures:
                           color=colour, marker="o", markersize=2.5, linewidth=1.4,
                           label=f"{one['name']} {name[:-3].replace('_', '.')}")
         axes.set_yscale("log")
-        axes.yaxis.set_major_formatter(plain_number)
+        plain_logarithmic(axes)
         axes.set_xlabel(x_label)
         axes.set_ylabel("latency, ms")
         legend_above(axes, 3 * len(series))
@@ -144,6 +144,16 @@ class Figures:
         axes.set_ylabel("CPU us a request" if known else "requests/s")
         legend_above(axes, len(series))
         return self.svg(figure)
+
+
+def plain_logarithmic(axes):
+    """Powers of ten as such; between them a few more, unless they would crowd."""
+    from matplotlib import ticker
+    low, high = axes.get_ylim()
+    close = high / low < 100
+    axes.yaxis.set_major_locator(ticker.LogLocator(10, (1, 2, 5) if close else (1,)))
+    axes.yaxis.set_major_formatter(plain_number)
+    axes.yaxis.set_minor_formatter(ticker.NullFormatter())
 
 
 def legend_above(axes, count):

@@ -122,7 +122,7 @@ class Runner:
         return contenders.Setup(self.scratch, servers or [self.origin.port],
                                 cpus=self.cpus.proxy, workers=self.cpus.workers, files=self.files,
                                 certificate=self.certificate if scenario.tls else None,
-                                http2=scenario.http2, log=scenario.log)
+                                http2=scenario.http2, log=scenario.log, tcp=scenario.tcp)
 
     def load(self, scenario, url, seconds, **changes):
         request = scenario.request(url)

@@ -46,6 +46,7 @@ class Scenario:
     tls: str = ""                    # "": plain; "full", "resumed": of new connections
     http2: bool = False
     log: bool = False
+    tcp: bool = False                # layer 4: bytes are passed on as they are
     rate: float = 0                  # of an open-loop scenario
     event: str = ""                  # what happens in the middle
     servers: int = 1
@@ -61,6 +62,8 @@ class Scenario:
         found = {"tls" if self.tls else "http"}
         if self.http2:
             found.add("h2")
+        if self.tcp:
+            found.add("tcp")
         if self.log:
             found.add("log")
         if self.servers > 1:

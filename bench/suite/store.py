@@ -5,6 +5,7 @@ import csv
 import json
 import os
 import subprocess
+import sys
 import time
 
 from . import histogram, machine, page, tables
@@ -166,3 +167,15 @@ def write_report(data, folder):
         f.write(tables.markdown(data))
     with open(os.path.join(folder, "report.html"), "w", encoding="utf-8") as f:
         f.write(page.html(data))
+
+
+def publish(data, path, anyway):
+    """The run's Markdown as the one that is shown; 1: this run is none to be shown."""
+    if data["interrupted"] or (data["unfit"] and not anyway):
+        why = "it was interrupted" if data["interrupted"] else "; ".join(data["unfit"])
+        print(f"{path} stays as it was: {why}", file=sys.stderr)
+        return 1
+    with open(path, "w", encoding="utf-8") as f:
+        f.write("# What was measured last\n\nMade by `./build.sh bench results`; how to read it: "
+                "../README.md, \"How fast\".\n\n" + tables.markdown(data))
+    return 0

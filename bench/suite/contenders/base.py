@@ -44,6 +44,7 @@ class Setup:
     certificate: Certificate = None   # TLS 1.3, X25519, AES-128-GCM
     http2: bool = False               # offered to clients
     log: bool = False                 # an access log into a file
+    tcp: bool = False                 # layer 4: no HTTP
     home: str = ""                    # the contender's folder; set by start()
     port: int = 0                     # where it is to listen; set by start()
 
@@ -60,7 +61,7 @@ class Contender:
     program = ""  # to be found before it can start
     package = ""  # Debian's that has it
     variants = {}  # word -> what it adds to the title
-    can = frozenset()  # of "http", "tls", "h2", "log", "servers", "reload"
+    can = frozenset()  # of "http", "tls", "h2", "tcp", "log", "servers", "reload"
     stop_signal = signal.SIGTERM
     proxy = True  # has a CPU of its own, whose time is of interest
     note = ""     # said below the table in which it is

@@ -15,15 +15,15 @@ global
     {pipes}
     {tickets}
 defaults
-    mode http
-    http-reuse always
+    mode {mode}
+    {reuse}
     option redispatch
     {log}
     {splice}
     timeout connect 5s
     timeout client 1h
     timeout server 1h
-    timeout http-keep-alive 1h
+    {keep}
 frontend bench
     bind 127.0.0.1:{port} backlog 4096{tls}
     {forwarded}
@@ -45,7 +45,7 @@ class Haproxy(Contender):
     title = "HAProxy"
     program = package = "haproxy"
     variants = {"bare": "bare", "splice": "splice", "large": "32 KiB buffers", "again": "again"}
-    can = frozenset({"http", "tls", "h2", "log", "servers", "reload"})
+    can = frozenset({"http", "tls", "h2", "tcp", "log", "servers", "reload"})
 
     def version(self):
         return first_line([self.program, "-v"])
@@ -66,9 +66,10 @@ class Haproxy(Contender):
             splice="option splice-response\n    option splice-request" if splice else "",
             tickets="tune.ssl.default-dh-param 2048" if setup.certificate else "", tls=tls,
             log="log fd@2 format raw local0\n    option httplog" if setup.log else "",
+            keep="" if setup.tcp else "timeout http-keep-alive 1h", mode="tcp" if setup.tcp else "http", reuse="" if setup.tcp else "http-reuse always",
             servers="\n    ".join(f"server s{i} 127.0.0.1:{port}"
                                   for i, port in enumerate(setup.servers)),
-            forwarded="" if "bare" in self.words else
+            forwarded="" if "bare" in self.words or setup.tcp else
             FORWARDED.format(scheme="https" if tls else "http"))
         return [self.program, "-W", "-db", "-f", path]
 

@@ -11,9 +11,8 @@ workers: {workers}
 defaults: {{ timeouts: {{ client_idle: 1h, upstream_idle: 1h }} }}
 {logs}
 listeners:
-  bench: {{ bind: "127.0.0.1:{port}", site: bench{tls} }}
-sites:
-  bench: {{ {log}routes: [{{ to: servers }}] }}
+  bench: {{ bind: "127.0.0.1:{port}", {use}{tls} }}
+{sites}
 backends:
   servers: {{ servers: [{servers}] }}
 """
@@ -22,7 +21,7 @@ backends:
 class Sluice(Contender):
     title = "sluice"
     variants = {"again": "again", "log": "JSON log"}
-    can = frozenset({"http", "tls", "log", "servers", "reload"})
+    can = frozenset({"http", "tls", "tcp", "log", "servers", "reload"})
     stop_signal = signal.SIGINT  # at once; TERM drains
 
     def __init__(self, build, words=(), spec=""):
@@ -37,17 +36,15 @@ class Sluice(Contender):
         logged = setup.log or "log" in self.words
         if os.path.exists(access):
             os.unlink(access)
+        tls = ""
         if setup.certificate:
-            return [self.program, "proxy", "--from", f"127.0.0.1:{setup.port}", "--to",
-                    ",".join(f"127.0.0.1:{port}" for port in setup.servers),
-                    "--log", f"json:{access}" if logged else "off", "--workers",
-                    str(setup.workers), "--timeout", "client_idle=1h", "--timeout",
-                    "upstream_idle=1h", "--tls",
-                    f"{setup.certificate.chain},{setup.certificate.key}"]
+            pair = f"{{ cert: {setup.certificate.chain}, key: {setup.certificate.key} }}"
+            tls = f", tls: {{ certificates: [{pair}] }}"
         path = self.write_configuration(
-            "sluice.yaml", SLUICE_YAML, workers=setup.workers, port=setup.port, tls="",
+            "sluice.yaml", SLUICE_YAML, workers=setup.workers, port=setup.port, tls=tls, use="tcp: servers" if setup.tcp else "site: bench",
+            sites="" if setup.tcp else "sites:\n  bench: { LOGroutes: [{ to: servers }] }".replace(
+                "LOG", "log: access, " if logged else ""),
             logs=f"logs: {{ access: {{ to: {access} }} }}" if logged else "",
-            log="log: access, " if logged else "",
             servers=", ".join(f'"127.0.0.1:{port}"' for port in setup.servers))
         return [self.program, "run", "-c", path]
 
@@ -59,7 +56,7 @@ class NullRelay(Contender):
     """The floor: the same loop without HTTP."""
     title = "null relay"
     variants = {"copy": "copy", "splice": "splice", "again": "again", "slow": "10 % slower"}
-    can = frozenset({"http"})
+    can = frozenset({"http", "tcp"})
 
     def __init__(self, build, words=(), spec=""):
         super().__init__(build, words, spec)

@@ -18,6 +18,10 @@ def add_compare(parser):
     parser.add_argument("--seconds", type=float, metavar="N", help="a run; likewise")
     parser.add_argument("--strict", action="store_true", help="1 when a claim is missed: when the "
                         "whole interval is beyond it")
+    parser.add_argument("--publish", metavar="FILE", help="write the Markdown there, too: only of "
+                        "a whole run on a machine that is fit to measure")
+    parser.add_argument("--anyway", action="store_true", help="... of an unfit machine, too; it "
+                        "says so")
     parser.add_argument("--list", action="store_true", help="name what there is, and end")
 
 
