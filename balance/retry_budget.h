@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define RETRY_RESERVE 10
+#define RETRY_RESERVE 100
 #define RETRY_UNITS 1000000 /* of one retry */
 
 /* Spent so far beyond what requests put in, in millionths; all zero: nothing. */

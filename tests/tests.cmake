@@ -136,6 +136,7 @@ sluice_unit_test(tests/unit/balance/test_maglev.c LINK sluice_balance)
 sluice_unit_test(tests/unit/balance/test_choices.c LINK sluice_balance)
 sluice_unit_test(tests/unit/balance/test_hashing.c LINK sluice_balance)
 sluice_unit_test(tests/unit/balance/test_backoff.c LINK sluice_balance)
+sluice_unit_test(tests/unit/proxy/test_sticky.c LINK sluice_base SOURCES core/proxy/sticky.c)
 sluice_unit_test(tests/unit/balance/test_health.c LINK sluice_balance)
 sluice_program(bench_pick LINK sluice_balance SOURCES
     tests/unit/balance/bench_pick.c
@@ -252,6 +253,7 @@ sluice_wire_test(tests/wire/test_limits.c)
 sluice_wire_test(tests/wire/test_timeouts.c)
 sluice_wire_test(tests/wire/test_balance.c)
 sluice_wire_test(tests/wire/test_health.c)
+sluice_wire_test(tests/wire/test_retries.c)
 sluice_wire_test(tests/wire/test_log.c)
 sluice_wire_test(tests/wire/test_scarce.c)
 

@@ -44,7 +44,8 @@
 #define SERVER_WEIGHT_MAX 256
 #define PREFIX_SEGMENTS_MAX 32 /* of the path that a route matches with all below it */
 #define TARGETS_MAX 32         /* backends of one route */
-#define ATTEMPTS_MAX 3         /* per exchange, the first included */
+#define ATTEMPTS_MAX 10 /* per exchange, the first included */
+#define ATTEMPTS_DEFAULT 3
 
 /* limits per client network, of the process: sets of 4 buckets and of 8 counts */
 #define LIMIT_BUCKET_SETS (64 * 1024)
@@ -106,6 +107,7 @@
 #define HEALTH_FALL 3
 #define HEALTH_BODY_BYTES_MAX (16 * 1024) /* that are searched */
 #define EJECTION_FAILURES 5
+#define STICKY_NAME_BYTES_MAX 64 /* of a cookie */
 
 /* a server that fails to connect is left alone this long, doubling to the maximum */
 #define SERVER_BACKOFF_MIN_MS 1000

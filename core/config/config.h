@@ -185,6 +185,34 @@ struct balance_config {
     uint32_t spill_ppm; /* how much more than its share a tier can take */
 };
 
+/* What is tried again with another server. */
+enum retry_on {
+    RETRY_CONNECT = 1 << 0,
+    RETRY_RESET = 1 << 1,
+    RETRY_TIMEOUT = 1 << 2,
+    RETRY_5XX = 1 << 3,
+    RETRY_SAID = 1 << 4, /* it was said after what */
+};
+
+struct retry_config {
+    uint32_t attempts_max;
+    struct strings words; /* as written */
+    uint32_t on;          /* enum retry_on */
+    uint16_t statuses[8];
+    uint32_t statuses_count;
+    bool non_idempotent;
+    uint32_t budget_ppm; /* of the requests */
+    uint32_t try_ms;     /* for each attempt; 0: none */
+};
+
+struct sticky_config {
+    const char *path;
+    struct str secret; /* len 0: clients do not stick */
+    struct str cookie;
+    uint32_t max_age_s; /* 0: not said */
+    bool secure;
+};
+
 enum probe_kind { PROBE_NONE, PROBE_HTTP, PROBE_TCP, PROBE_TLS };
 
 struct health_config {
@@ -219,7 +247,8 @@ struct backend_config {
     uint32_t slow_start_ms; /* 0: none */
     struct server_config *servers;
     uint32_t servers_count;
-    uint32_t attempts_max;
+    struct retry_config retry;
+    struct sticky_config sticky;
     uint32_t pool_idle_max; /* per worker and server; 0: no keep-alive to servers */
     uint32_t pool_uses_max; /* requests on one connection */
     uint32_t backoff_min_ms, backoff_max_ms;
@@ -403,6 +432,7 @@ struct route_config {
     uint32_t line;
     uint32_t index; /* in its site */
     struct match_config match;
+    const struct retry_config *retries; /* NULL: its backend's */
     enum action action;
     struct target_config *targets; /* ACTION_PROXY: at least one, weights > 0 in sum */
     uint32_t targets_count;

@@ -11,7 +11,8 @@ void config_default_timeouts(struct timeouts *t)
 
 void config_default_backend(struct backend_config *b)
 {
-    *b = (struct backend_config){ .balance.policy = "round_robin" };
+    *b = (struct backend_config){ .balance.policy = "round_robin",
+                                  .retry.on = RETRY_CONNECT | RETRY_RESET };
     schema_put_defaults(&schema_backend, b);
     config_default_timeouts(&b->timeouts);
 }

@@ -325,6 +325,7 @@ void begin_backend(struct loader *l, const struct node *n, void *out)
     (void)n;
     struct backend_config *b = out;
     b->balance.policy = "round_robin";
+    b->retry.on = RETRY_CONNECT | RETRY_RESET;
     b->timeouts = (struct timeouts){ 0 };
 }
 

@@ -100,6 +100,7 @@ extern take_fn take_connection_limit; /* const struct connection_limit_config * 
 extern take_fn take_external_auth;    /* const struct external_auth_config * */
 extern take_fn take_bind;     /* struct listener_config; goes to the configuration's binds */
 extern take_fn take_defaults; /* the loader's, whatever out is */
+extern take_fn take_retries;  /* const struct retry_config * */
 extern take_fn take_nothing;
 extern object_fn begin_defaults, begin_site, begin_route, end_route, begin_backend, end_backend,
     end_server, end_match, end_balance, end_listener, end_health, end_ejection;

@@ -135,23 +135,6 @@ static const struct schema_object pool = {
     .inherits = true,
 };
 
-static const struct schema_key retries_keys[] = {
-    { KEY("attempts"), VALUE(backend_config, attempts_max, value_number), DEFAULT(ATTEMPTS_MAX),
-      BOUNDS(1, ATTEMPTS_MAX),
-      .doc = "How many servers a request may try, the first included, while nothing of it can have "
-             "been processed." },
-    { KEY("backoff_min"), VALUE(backend_config, backoff_min_ms, value_duration),
-      DEFAULT(SERVER_BACKOFF_MIN_MS), BOUNDS(1, 3600000),
-      .doc = "How long a server that does not accept connections is left alone at first." },
-    { KEY("backoff_max"), VALUE(backend_config, backoff_max_ms, value_duration),
-      DEFAULT(SERVER_BACKOFF_MAX_MS), BOUNDS(1, 3600000),
-      .doc = "The time doubles up to this one." },
-};
-static const struct schema_object retries = {
-    OBJECT_OF("retries", backend_config, retries_keys),
-    .inherits = true,
-};
-
 static const struct word on_words[] = {
     { "on", true }, { "off", false }, { "true", true }, { "false", false }, { NULL, 0 },
 };
@@ -221,8 +204,11 @@ static const struct schema_key backend_keys[] = {
       .doc = "A server that is new or back gets its share little by little in this time." },
     { KEY("pool"), EXAMPLE("{ idle: 64 }"), OBJECT_AT(0, pool),
       .doc = "Connections kept for the next request." },
-    { KEY("retries"), EXAMPLE("{ attempts: 2 }"), OBJECT_AT(0, retries),
-      .doc = "What happens when a server does not answer." },
+    { KEY("retries"), EXAMPLE("{ attempts: 2 }"), OBJECT_AT(0, schema_backend_retries),
+      .doc = "What happens when a server does not answer, or not well." },
+    { KEY("sticky"), EXAMPLE("{ secret: sticky.key }"),
+      OBJECT(backend_config, sticky, schema_sticky), .otherwise = "none",
+      .doc = "A client's requests go to the server that answered its first, by a signed cookie." },
     { KEY("proxy_protocol"), VALUE(backend_config, proxy_protocol, value_word),
       .words = proxy_protocol_words, DEFAULT(PROXY_PROTOCOL_OFF),
       .doc = "Tell the servers who the client is, by the PROXY protocol's header in text (v1) or "

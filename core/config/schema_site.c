@@ -329,6 +329,10 @@ static const struct schema_key route_keys[] = {
     { KEY("rewrite"), EXAMPLE("/index.html"), VALUE_WHOLE(value_rewrite), .otherwise = "unchanged",
       .doc = "The path that the server gets: /new/$1 (groups of the path's regular expression and "
              "other variables). The query stays, unless this holds a '?'." },
+    { KEY("retries"), EXAMPLE("{ on: [connect, 503], try_timeout: 2s }"),
+      OBJECT(route_config, retries, schema_route_retries), .take = take_retries,
+      .otherwise = "those of the backend",
+      .doc = "What happens when a server does not answer, or not well." },
     { KEY("timeouts"), EXAMPLE("{ first_byte: 5m }"),
       OBJECT(route_config, handling.timeouts, schema_timeouts_route),
       .otherwise = "those of the backend, then of the site", .doc = TIMEOUTS_DOC },

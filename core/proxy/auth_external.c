@@ -318,7 +318,7 @@ static void failed(struct attempt *a, enum end_reason why, bool untouched)
     struct exchange *ex = exchange_of(a);
     bool again = why == END_CONNECT_REFUSED || why == END_CONNECT_FAILED ||
                  why == END_SERVER_STALE || why == END_SERVER_RESET || server_tls_failed(why);
-    if (!again || a->name_refused || ex->tries >= a->backend->attempts_max ||
+    if (!again || a->name_refused || ex->tries >= a->backend->retry.attempts_max ||
         ex->tries >= ATTEMPTS_MAX || ex->w->state == WORKER_STOPPING) {
         finish(ex, why);
         return;

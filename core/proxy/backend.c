@@ -10,6 +10,7 @@
 #include "core/proxy/client.h"
 #include "core/proxy/exchange.h"
 #include "core/proxy/server_tls.h"
+#include "core/proxy/sticky.h"
 #include "core/proxy/worker.h"
 
 /* --- life --- */
@@ -363,8 +364,29 @@ static struct server *pick(struct backend *b, const struct asker *asker)
     return i >= 0 ? b->servers[i] : NULL;
 }
 
+/* The server that the client's cookie names, if it can get requests of those who know it. */
+static struct server *find_sticky(const struct backend *b, const struct exchange *ex)
+{
+    const struct server_list *l = b->list;
+    struct siphash tag;
+    if (ex->tries || !sticky_read(http_cookie(&ex->head, b->config->sticky.cookie), &tag))
+        return NULL;
+    for (uint32_t i = 0; i < l->set->count; i++) {
+        struct server *s = b->servers[i];
+        if (l->tags[i].lo != tag.lo || l->tags[i].hi != tag.hi)
+            continue;
+        bool good = !(shared_server_flags(s->shared) & ~(uint32_t)SERVER_DRAINING) &&
+                    s->addr->len && backoff_usable(&s->backoff, ex->w->loop->now_ns);
+        return good ? s : NULL;
+    }
+    return NULL;
+}
+
 struct server *backend_pick(struct backend *b, struct exchange *ex)
 {
+    struct server *known = b->list->tags ? find_sticky(b, ex) : NULL;
+    if (known)
+        return known;
     struct asker asker = { .w = ex->w, .tried = ex->tried, .tries = ex->tries };
     unsigned char room[16];
     if (b->balancer->policy->keyed)

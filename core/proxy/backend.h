@@ -4,6 +4,7 @@
 #ifndef SLUICE_PROXY_BACKEND_H
 #define SLUICE_PROXY_BACKEND_H
 
+#include "balance/retry_budget.h"
 #include "balance/tiers.h"
 #include "core/proxy/server.h"
 #include "core/proxy/server_list.h"
@@ -19,6 +20,7 @@ struct backend {
     struct server **servers;    /* by index in the list */
     struct server_load **loads; /* theirs */
     struct backend_counters *counters;
+    struct retry_budget retries; /* of this worker */
 
     /* who can be picked, as of the shared backend's `changes` */
     uint32_t seen_changes;

@@ -7,6 +7,7 @@
 #include "core/proxy/exchange.h"
 #include "core/proxy/request.h"
 #include "core/proxy/response.h"
+#include "core/proxy/retry.h"
 #include "core/proxy/server_tls.h"
 #include "core/proxy/upgrade.h"
 #include "core/proxy/upstream.h"
@@ -17,14 +18,19 @@ static struct exchange *exchange_of(struct attempt *a)
     return container_of(a, struct exchange, attempt);
 }
 
-void exchange_attempt(struct exchange *ex, enum end_reason none)
+static void count_retry(struct exchange *ex)
 {
-    struct server *s = backend_pick(ex->backend, ex);
-    if (!s) {
-        exchange_reply(ex, none);
-        return;
-    }
+    counter_add(&ex->w->counters->attempts_retried, 1);
+    counter_add(&ex->backend->counters->retried, 1);
+}
+
+static void begin(struct exchange *ex, struct server *s)
+{
     struct attempt *a = &ex->attempt;
+    const uint32_t try_ms = retry_rules(ex)->try_ms;
+    if (ex->tries == 0)
+        retry_note_request(ex);
+    a->deadline_ns = try_ms ? ex->w->loop->now_ns + ms_to_ns(try_ms) : 0;
     a->backend = ex->backend->config;
     a->method = (enum http_method)ex->head.method_id;
     a->host = request_host(ex);
@@ -40,6 +46,15 @@ void exchange_attempt(struct exchange *ex, enum end_reason none)
     ex->connected_ns = 0;
     ex->state = EX_CONNECTING;
     upstream_go(a);
+}
+
+void exchange_attempt(struct exchange *ex, enum end_reason none)
+{
+    struct server *s = backend_pick(ex->backend, ex);
+    if (s)
+        begin(ex, s);
+    else
+        exchange_reply(ex, none);
 }
 
 /* --- the body, taken in before --- */
@@ -155,6 +170,14 @@ static struct body_sink *respond(struct attempt *a, const struct http_head *h,
 {
     struct exchange *ex = exchange_of(a);
     struct body_buffer *b = ex->request_buffer;
+    struct server *next = retry_after_status(ex, h->status) ? backend_pick(ex->backend, ex) : NULL;
+    if (next) {
+        upstream_abort(a);
+        count_retry(ex);
+        begin(ex, next);
+        return NULL;
+    }
+    a->deadline_ns = 0; /* that of the attempt: it is answered */
     if (b && b->to)
         body_buffer_forget(b);
     else if (b)
@@ -198,32 +221,15 @@ void exchange_response_broken(struct exchange *ex, enum end_reason why)
 
 /* --- the next one --- */
 
-static bool body_can_be_sent_again(const struct exchange *ex)
-{
-    const struct body_buffer *b = ex->request_buffer;
-    return b ? !b->given : ex->body_in.taken_bytes == 0;
-}
-
-static bool may_retry(const struct exchange *ex, bool untouched)
-{
-    return ex->tries < ex->backend->config->attempts_max && ex->tries < ATTEMPTS_MAX &&
-           body_can_be_sent_again(ex) && ex->w->state != WORKER_STOPPING &&
-           (untouched || http_method_idempotent((enum http_method)ex->head.method_id));
-}
-
 static void failed(struct attempt *a, enum end_reason why, bool untouched)
 {
     struct exchange *ex = exchange_of(a);
     CHECK(ex->state == EX_CONNECTING || ex->state == EX_WAITING);
-    bool connection_only = why == END_CONNECT_REFUSED || why == END_CONNECT_TIMEOUT ||
-                           why == END_CONNECT_FAILED || why == END_SERVER_STALE ||
-                           why == END_SERVER_RESET || server_tls_failed(why);
-    if (!connection_only || a->name_refused || !may_retry(ex, untouched)) {
+    if (a->name_refused || !retry_after_failure(ex, why, untouched)) {
         exchange_reply(ex, why);
         return;
     }
-    counter_add(&ex->w->counters->attempts_retried, 1);
-    counter_add(&ex->backend->counters->retried, 1);
+    count_retry(ex);
     if (why == END_SERVER_STALE) {
         /* Says nothing about the server: only that pooled connections may be old. */
         ex->fresh_only = true;

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "core/proxy/response.h"
 
+#include <stdio.h>
+
 #include "core/base/check.h"
 #include "core/base/limits.h"
+#include "core/http/cookie.h"
 #include "core/http/forward.h"
 #include "core/proxy/auth_external.h"
+#include "core/proxy/backend.h"
 #include "core/proxy/body_buffer.h"
 #include "core/proxy/client.h"
 #include "core/proxy/edit.h"
@@ -12,6 +16,7 @@
 #include "core/proxy/log.h"
 #include "core/proxy/request.h"
 #include "core/proxy/rewrite.h"
+#include "core/proxy/sticky.h"
 #include "core/proxy/upstream.h"
 #include "core/proxy/worker.h"
 
@@ -61,6 +66,26 @@ static enum body_framing choose_framing(const struct exchange *ex, const struct 
     return ex->head.version_minor >= 1 ? FRAME_CHUNKED : FRAME_CLOSE;
 }
 
+/* For a client that came without the cookie of the server it got. */
+static bool set_sticky_cookie(struct exchange *ex, struct out *o, struct field_edits *edits)
+{
+    const struct sticky_config *c = ex->backend ? &ex->backend->config->sticky : NULL;
+    if (!c || !c->secret.len || ex->refused_elsewhere || !ex->server)
+        return true;
+    char value[STICKY_VALUE_CHARS], text[512], age[32] = "";
+    struct siphash tag = sticky_tag(c, ex->backend->config->name, ex->server->name);
+    sticky_write(&tag, value);
+    if (str_eq(http_cookie(&ex->head, c->cookie), (struct str){ value, sizeof value }))
+        return true;
+    if (c->max_age_s)
+        snprintf(age, sizeof age, "; Max-Age=%u", c->max_age_s);
+    int n = snprintf(text, sizeof text, "%.*s=%.*s; Path=/%s; HttpOnly; SameSite=Lax%s",
+                     (int)c->cookie.len, c->cookie.ptr, STICKY_VALUE_CHARS, value, age,
+                     c->secure ? "; Secure" : "");
+    CHECK(n > 0 && (size_t)n < sizeof text);
+    return edits_add_line(edits, STR("Set-Cookie"), (struct str){ text, (size_t)n }, o);
+}
+
 /* What the route changes in the server's fields. */
 static bool apply_rules(struct exchange *ex, struct out *o, const struct http_head *h,
                         struct field_edits *edits)
@@ -69,6 +94,8 @@ static bool apply_rules(struct exchange *ex, struct out *o, const struct http_he
     if (ex->refused_elsewhere)
         auth_external_filter(ex, h, edits);
     else if (!rewrite_response(edits, ex, h, o))
+        return false;
+    if (!set_sticky_cookie(ex, o, edits))
         return false;
     if (p->response_edits.items_count == 0)
         return true;

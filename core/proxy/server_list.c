@@ -6,6 +6,7 @@
 
 #include "balance/tiers.h"
 #include "core/base/check.h"
+#include "core/proxy/sticky.h"
 
 /* Two of each priority: the own zone, the others. */
 static uint32_t tier_of(const struct backend_config *bc, const struct server_config *s)
@@ -27,6 +28,8 @@ static bool fill(struct server_list *l, const struct backend_config *bc,
         l->tiers[i] = (uint8_t)tier_of(bc, &servers[i]);
         l->shared[i] = shared_server_take(l->backend, bc, &servers[i], now_ns);
         made = l->shared[i] != NULL;
+        if (made && l->tags)
+            l->tags[i] = sticky_tag(&bc->sticky, bc->name, l->shared[i]->name);
         /* Where to it cannot be said, nothing goes. */
         if (made)
             infos[i] =
@@ -54,11 +57,16 @@ struct server_list *server_list_create(struct registry *r, const struct backend_
     l->backend = shared_backend_take(r, bc->name);
     l->shared = calloc(count ? count : 1, sizeof(struct shared_server *));
     l->tiers = calloc(count ? count : 1, sizeof l->tiers[0]);
-    if (l->backend && l->shared && l->tiers && fill(l, bc, servers, count, version, now_ns))
+    if (bc->sticky.secret.len)
+        l->tags = calloc(count ? count : 1, sizeof l->tags[0]);
+    bool tagged = l->tags || !bc->sticky.secret.len;
+    if (l->backend && l->shared && l->tiers && tagged &&
+        fill(l, bc, servers, count, version, now_ns))
         return l;
     shared_backend_unref(l->backend);
     free(l->shared);
     free(l->tiers);
+    free(l->tags);
     free(l);
     return NULL;
 }
@@ -78,5 +86,6 @@ void server_list_unref(struct server_list *l)
     server_set_destroy(l->set);
     free(l->shared);
     free(l->tiers);
+    free(l->tags);
     free(l);
 }

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "balance/balance.h"
+#include "core/base/siphash.h"
 #include "core/proxy/registry.h"
 
 struct server_list {
@@ -16,6 +17,7 @@ struct server_list {
     struct shared_backend *backend; /* a reference */
     struct server_set *set;         /* index i is shared[i] */
     struct shared_server **shared;  /* references */
+    struct siphash *tags;           /* by index, with sticky clients; else NULL */
     uint8_t *tiers;                 /* by index: balance/tiers.h */
 };
 

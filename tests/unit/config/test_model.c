@@ -73,7 +73,7 @@ static void the_shortest_configuration_has_the_defaults(void **state)
     const struct backend_config *b = &c->backends[0];
     assert_string_equal(b->balance.policy, "round_robin");
     assert_int_equal(b->balance.key, KEY_NONE);
-    assert_int_equal(b->attempts_max, ATTEMPTS_MAX);
+    assert_int_equal(b->retry.attempts_max, ATTEMPTS_DEFAULT);
     assert_int_equal(b->pool_idle_max, POOL_IDLE_MAX);
     assert_int_equal(b->pool_uses_max, POOL_USES_MAX);
     assert_int_equal(b->backoff_min_ms, SERVER_BACKOFF_MIN_MS);
@@ -224,7 +224,7 @@ static void backends_are_described(void **state)
     assert_str(b->balance.key_name, "x-user");
     assert_int_equal(b->pool_idle_max, 0);
     assert_int_equal(b->pool_uses_max, 5);
-    assert_int_equal(b->attempts_max, 1);
+    assert_int_equal(b->retry.attempts_max, 1);
     assert_int_equal(b->backoff_min_ms, 1);
     assert_int_equal(b->backoff_max_ms, 2000);
     assert_int_equal(b->servers_count, 3);
