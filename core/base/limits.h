@@ -44,7 +44,7 @@
 #define SERVER_WEIGHT_MAX 256
 #define PREFIX_SEGMENTS_MAX 32 /* of the path that a route matches with all below it */
 #define TARGETS_MAX 32         /* backends of one route */
-#define ATTEMPTS_MAX 10 /* per exchange, the first included */
+#define ATTEMPTS_MAX 10        /* per exchange, the first included */
 #define ATTEMPTS_DEFAULT 3
 
 /* limits per client network, of the process: sets of 4 buckets and of 8 counts */
