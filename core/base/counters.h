@@ -34,6 +34,7 @@ struct counters {
     counter bytes_from_clients, bytes_to_clients;
     counter accept_errors;
     counter tunnels_opened, tunnels_closed;
+    counter pipes_refused; /* bytes were copied instead */
     counter log_dropped;
     counter ended[END_REASON_COUNT]; /* exchanges by reason */
     struct histogram overhead; /* us: time that is ours alone, of each exchange that went well */

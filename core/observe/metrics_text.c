@@ -255,6 +255,9 @@ enum process_family {
     OVERHEAD,
     TURNS,
     WORKERS,
+    TUNNELS,
+    TUNNELS_OPEN,
+    PIPES_REFUSED,
     LOG_LINES,
     LOG_LOST,
     LOG_ERRORS,
@@ -275,6 +278,12 @@ static const struct metric_info process_families[] = {
     [TURNS] = { "sluice_worker_turn_seconds", "histogram",
                 "Length of the turns of the workers' loops, without their sleep.", NULL, NULL },
     [WORKERS] = { "sluice_workers", "gauge", "Workers running.", NULL, NULL },
+    [TUNNELS] = { "sluice_tunnels_total", "counter", "Tunnels opened: by upgrades, and of layer 4.",
+                  NULL, NULL },
+    [TUNNELS_OPEN] = { "sluice_tunnels", "gauge", "Tunnels open now.", NULL, NULL },
+    [PIPES_REFUSED] = { "sluice_relay_pipes_refused_total", "counter",
+                        "Times that there was no pipe to splice through; bytes were copied.", NULL,
+                        NULL },
     [LOG_LINES] = { "sluice_log_lines_total", "counter", "Access log lines written.", NULL, NULL },
     [LOG_LOST] = { "sluice_log_lost_lines_total", "counter",
                    "Access log lines lost: to a full queue, or to a log that could not be written.",
@@ -361,6 +370,10 @@ void metrics_text_process(const struct metrics_process *p, FILE *to)
     put_summed_histogram(to, p, OVERHEAD, offsetof(struct counters, overhead), 1000000);
     put_summed_histogram(to, p, TURNS, offsetof(struct counters, turns), 10000000);
     put_one(to, WORKERS, p->workers_running);
+    uint64_t opened = sum_of(p, offsetof(struct counters, tunnels_opened));
+    put_one(to, TUNNELS, opened);
+    put_one(to, TUNNELS_OPEN, opened - sum_of(p, offsetof(struct counters, tunnels_closed)));
+    put_one(to, PIPES_REFUSED, sum_of(p, offsetof(struct counters, pipes_refused)));
     put_one(to, LOG_LINES, p->logs->records);
     put_two(to, LOG_LOST, "queue", sum_of(p, offsetof(struct counters, log_dropped)), "write",
             p->logs->records_lost);

@@ -220,10 +220,12 @@ static void on_piped(struct tunnel *t, unsigned from, struct splice_pipe *pipe)
 {
     struct tunnel_way *way = &t->way[from];
     CHECK(!way->waiting.buf && !way->pipe);
-    if (pipe)
+    if (pipe) {
         note(t, from, pipe->bytes, SPLICE_BYTES_MAX);
-    else
+    } else {
+        counter_add(&t->w->counters->pipes_refused, 1);
         way->habit = (struct relay_habit){ 0 };
+    }
     way->pipe = pipe;
     go_on(t, from);
 }

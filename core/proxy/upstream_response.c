@@ -46,6 +46,7 @@ void upstream_piped(struct transport *t, struct splice_pipe *pipe)
     struct upstream *up = container_of(t, struct upstream, t);
     CHECK(up->state == UP_BODY);
     if (!pipe) {
+        counter_add(&up->w->counters->pipes_refused, 1);
         transport_read(t);
         return;
     }
