@@ -6,17 +6,33 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "bench/relay.h"
 #include "core/ring/sock.h"
 
 #define PIPES_KEPT 256
 #define PIPE_BYTES (256 * 1024)
+#define BURN_NS_MAX 1000000000
 
 struct options {
     struct addr to;
     const struct relay_strategy *strategy;
+    unsigned pipe_bytes, piece_bytes, burn_ns;
 };
+
+void relay_burn(struct relay_worker *w)
+{
+    struct timespec t;
+    uint64_t end = 0, now = 0;
+    if (!w->burn_ns)
+        return;
+    do {
+        clock_gettime(CLOCK_MONOTONIC, &t);
+        now = (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+        end = end ? end : now + w->burn_ns;
+    } while (now < end);
+}
 
 static void free_relay(struct relay *r)
 {
@@ -107,7 +123,10 @@ static void start(struct server_worker *sw)
     w->loop = sw->loop;
     list_init(&w->relays);
     slab_init(&w->slab, sizeof(struct relay), 0);
-    splice_pool_init(&w->pipes, PIPES_KEPT, PIPE_BYTES);
+    w->piece_bytes = o->piece_bytes;
+    w->burn_ns = o->burn_ns;
+    w->loop->pipes.pipe_bytes = o->pipe_bytes;
+    splice_pool_init(&w->pipes, PIPES_KEPT, o->pipe_bytes);
     sw->user = w;
 }
 
@@ -144,7 +163,12 @@ static void usage(FILE *to)
           "  --from ADDR[,...]   where to listen: IP:PORT, :PORT or unix:PATH\n"
           "  --to ADDR           the server\n"
           "  --strategy WORD     copy (default): receive and send through buffers;\n"
-          "                      splice: through pipes, past user space\n"
+          "                      splice: splice(2) through pipes, past user space;\n"
+          "                      ring-splice: the same by IORING_OP_SPLICE\n"
+          "  --pipe BYTES        the size of a pipe (default 262144)\n"
+          "  --piece BYTES       at most so many are spliced before the next connection's turn\n"
+          "                      (default 1048576)\n"
+          "  --burn NS           wastes so much time at each piece: a slowdown to be found\n"
           "  --workers N         threads, each with its ring (default 1)\n"
           "  --help              this text\n"
           "\n"
@@ -152,16 +176,45 @@ static void usage(FILE *to)
           to);
 }
 
+static bool strategy_option(const char *word, struct options *o)
+{
+    static const struct {
+        const char *word;
+        const struct relay_strategy *strategy;
+    } words[] = {
+        { "copy", &relay_copy },
+        { "splice", &relay_splice },
+        { "ring-splice", &relay_ring },
+    };
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        if (strcmp(word, words[i].word) == 0) {
+            o->strategy = words[i].strategy;
+            return true;
+        }
+    }
+    fprintf(stderr, "--strategy: '%s' is none of copy, splice, ring-splice\n", word);
+    return false;
+}
+
 /* 0 to go on, else the exit code + 1. */
 static int read_options(int argc, char **argv, struct server *s, struct options *o)
 {
     static const struct option names[] = {
-        { "from", required_argument, NULL, 'f' },     { "to", required_argument, NULL, 't' },
-        { "strategy", required_argument, NULL, 's' }, { "workers", required_argument, NULL, 'w' },
-        { "help", no_argument, NULL, 'h' },           { 0 },
+        { "from", required_argument, NULL, 'f' },
+        { "to", required_argument, NULL, 't' },
+        { "strategy", required_argument, NULL, 's' },
+        { "workers", required_argument, NULL, 'w' },
+        { "pipe", required_argument, NULL, 'p' },
+        { "piece", required_argument, NULL, 'b' },
+        { "burn", required_argument, NULL, 'n' },
+        { "help", no_argument, NULL, 'h' },
+        { 0 },
     };
     bool ok = true;
     int c;
+    *o = (struct options){ .strategy = &relay_copy,
+                           .pipe_bytes = PIPE_BYTES,
+                           .piece_bytes = SPLICE_BYTES_MAX };
     while (ok && (c = getopt_long(argc, argv, "h", names, NULL)) != -1) {
         const char *why;
         switch (c) {
@@ -174,10 +227,16 @@ static int read_options(int argc, char **argv, struct server *s, struct options 
                 fprintf(stderr, "--to: address '%s': %s\n", optarg, why);
             break;
         case 's':
-            ok = strcmp(optarg, "copy") == 0 || strcmp(optarg, "splice") == 0;
-            o->strategy = strcmp(optarg, "splice") == 0 ? &relay_splice : &relay_copy;
-            if (!ok)
-                fprintf(stderr, "--strategy: '%s' is neither copy nor splice\n", optarg);
+            ok = strategy_option(optarg, o);
+            break;
+        case 'p':
+            ok = server_count_option("--pipe", optarg, SPLICE_BYTES_MAX, &o->pipe_bytes);
+            break;
+        case 'b':
+            ok = server_count_option("--piece", optarg, SPLICE_BYTES_MAX, &o->piece_bytes);
+            break;
+        case 'n':
+            ok = server_count_option("--burn", optarg, BURN_NS_MAX, &o->burn_ns);
             break;
         case 'w':
             ok = server_count_option("--workers", optarg, SERVER_WORKERS_MAX, &s->worker_count);
@@ -200,7 +259,7 @@ static int read_options(int argc, char **argv, struct server *s, struct options 
 
 int main(int argc, char **argv)
 {
-    struct options o = { .strategy = &relay_copy };
+    struct options o;
     struct server s = {
         .worker_count = 1,
         .user = &o,

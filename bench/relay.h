@@ -24,6 +24,8 @@ struct relay_worker {
     struct list relays;
     struct slab slab;
     struct splice_pool pipes;
+    uint32_t piece_bytes;                         /* at most so many are spliced at a time */
+    uint64_t burn_ns;                             /* see relay_burn() */
     uint64_t connections, pieces, bytes, splices; /* told at the end */
 };
 
@@ -48,7 +50,11 @@ struct relay {
     bool aborted;         /* ... and the peers get a reset */
 };
 
-extern const struct relay_strategy relay_copy, relay_splice;
+extern const struct relay_strategy relay_copy, relay_splice, relay_ring;
+
+/* Wastes the time that --burn says, at each piece: a slowdown of a known size, to see whether a
+ * measurement finds it. */
+void relay_burn(struct relay_worker *w);
 
 /* The peer's end was passed on; with both flows ended the relay goes. */
 void relay_flow_ended(struct flow *f);

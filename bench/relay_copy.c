@@ -35,6 +35,7 @@ static void received(struct op *op, struct op_result result)
     } else {
         w->pieces++;
         w->bytes += slice.len;
+        relay_burn(w);
         if (f->sending.buf)
             f->waiting = slice;
         else

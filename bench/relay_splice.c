@@ -5,9 +5,6 @@
 #include <errno.h>
 #include <poll.h>
 
-/* Then the other connections get their turn. */
-#define TURN_BYTES_MAX (1024 * 1024)
-
 static void finish_pipe(struct flow *f)
 {
     if (f->pipe)
@@ -27,7 +24,8 @@ static void pump(struct flow *f)
     for (;;) {
         int32_t n;
         if (f->pipe->bytes == 0) {
-            n = moved < TURN_BYTES_MAX ? splice_in(f->pipe, f->from, TURN_BYTES_MAX) : -EAGAIN;
+            /* beyond, the other connections get their turn */
+            n = moved < w->piece_bytes ? splice_in(f->pipe, f->from, w->piece_bytes) : -EAGAIN;
             w->splices++;
             if (n == -EAGAIN) {
                 finish_pipe(f);
@@ -50,6 +48,7 @@ static void pump(struct flow *f)
                 moved += (uint32_t)n;
                 w->pieces++;
                 w->bytes += (uint32_t)n;
+                relay_burn(w);
             }
         }
         if (n < 0) {

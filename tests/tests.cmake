@@ -270,7 +270,9 @@ endif()
 # Debian's Python, whose matplotlib the report uses.
 if(NOT SLUICE_SANITIZE)
     sluice_add_test(all/bench_report 240 /usr/bin/python3 tests/wire/test_report_page.py)
-    set_property(TEST all/bench_report PROPERTY SKIP_RETURN_CODE 77)
+    sluice_add_test(all/bench_diff 240 /usr/bin/python3 tests/wire/test_diff_live.py ${CMAKE_BINARY_DIR})
+    set_tests_properties(all/bench_report all/bench_diff PROPERTIES SKIP_RETURN_CODE 77)
+    set_tests_properties(all/bench_diff PROPERTIES RUN_SERIAL ON)
 endif()
 
 # ---- Documents: what the manual says is so ------------------------------------------------------

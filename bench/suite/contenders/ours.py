@@ -52,10 +52,14 @@ class Sluice(Contender):
         self.process.send_signal(signal.SIGHUP)
 
 
+SLOWED_NS = 600  # at each of a request's two pieces
+
+
 class NullRelay(Contender):
     """The floor: the same loop without HTTP."""
     title = "null relay"
-    variants = {"copy": "copy", "splice": "splice", "again": "again", "slow": "10 % slower"}
+    variants = {"splice": "splice", "ring-splice": "ring splice", "again": "again",
+                "slowed": "slowed by 1.2 us"}
     can = frozenset({"http", "tcp"})
 
     def __init__(self, build, words=(), spec=""):
@@ -63,9 +67,10 @@ class NullRelay(Contender):
         self.program = os.path.join(build, "sluice-null-relay")
 
     def prepare(self, setup):
-        strategy = "splice" if "splice" in self.words else "copy"
+        strategy = next((w for w in self.words if "splice" in w), "copy")
+        slowed = ["--burn", str(SLOWED_NS)] if "slowed" in self.words else []
         return [self.program, "--from", f"127.0.0.1:{setup.port}", "--to", setup.server(),
-                "--strategy", strategy, "--workers", str(setup.workers)]
+                "--strategy", strategy, "--workers", str(setup.workers), *slowed]
 
 
 class Origin(Contender):

@@ -72,6 +72,8 @@ def add_diff(parser):
     parser.add_argument("--reference", default="null-relay", metavar="CONTENDER",
                         help="where both runs have it, figures are taken relative to it: how fast "
                         "the machine was that day cancels out (default null-relay)")
+    parser.add_argument("--as", dest="alias", metavar="A=B", default="",
+                        help="take the new run's A for the old one's B: another variant or rival")
 
 
 def kind_of(spec):
@@ -106,9 +108,23 @@ def judge(interval, limit):
     return "no difference seen"
 
 
-def compare_runs(old, new, limit, reference):
+def interval_of(before, after, key, reference, same):
+    """Of one run the pairs are pairs; two runs have nothing in common but the reference."""
+    if same:
+        return stats.compare(cpu_of(after, key, None), cpu_of(before, key, None))
+    shared = all((key[0], reference) in results for results in (before, after))
+    return stats.unpaired(cpu_of(after, key, reference if shared else None),
+                          cpu_of(before, key, reference if shared else None))
+
+
+def compare_runs(old, new, limit, reference, alias=""):
     """Rows (scenario, contender, old us, new us, interval, verdict), and what cannot be told."""
     before, after = results_of(old), results_of(new)
+    if alias:
+        name, _, meant = alias.partition("=")
+        after.update({(key, meant): result for (key, spec), result in list(after.items())
+                      if spec == name})
+        before = {key: result for key, result in before.items() if key[1] in (meant, reference)}
     rows, notes = [], []
     for key in before:
         if key not in after:
@@ -116,9 +132,7 @@ def compare_runs(old, new, limit, reference):
             continue
         if before[key]["samples"][0]["cpu_us"] is None or key[1] == reference:
             continue
-        shared = all((key[0], reference) in results for results in (before, after))
-        interval = stats.unpaired(cpu_of(after, key, reference if shared else None),
-                                  cpu_of(before, key, reference if shared else None))
+        interval = interval_of(before, after, key, reference, same=old["began"] == new["began"])
         rows.append((*key, tables.middle(before[key]["samples"], "cpu_us"),
                      tables.middle(after[key]["samples"], "cpu_us"), interval,
                      judge(interval, limit)))
@@ -130,7 +144,7 @@ def compare_runs(old, new, limit, reference):
 
 def diff(options):
     old, new = store.load(options.old), store.load(options.new)
-    rows, notes = compare_runs(old, new, options.limit, options.reference)
+    rows, notes = compare_runs(old, new, options.limit, options.reference, options.alias)
     if not rows:
         raise Failure("the runs have no scenario with the same contender in common")
     for name, data in (("OLD", old), ("NEW", new)):

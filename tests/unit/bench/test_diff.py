@@ -21,8 +21,10 @@ from suite.processes import Failure  # noqa: E402
 from suite.verbs import judge  # noqa: E402
 
 
-def diff(old, new, limit=judge.LIMIT):
+def diff(old, new, limit=judge.LIMIT, alias=""):
     """(status, what was printed)"""
+    if new is not old:
+        new = {**new, "began": "2026-01-02T00:00:00Z"}
     with tempfile.TemporaryDirectory() as folder:
         paths = []
         for name, data in (("old", old), ("new", new)):
@@ -32,7 +34,7 @@ def diff(old, new, limit=judge.LIMIT):
         out = io.StringIO()
         with contextlib.redirect_stdout(out):
             status = judge.diff(SimpleNamespace(old=paths[0], new=paths[1], limit=limit,
-                                                reference="null-relay"))
+                                                reference="null-relay", alias=alias))
         return status, out.getvalue()
 
 
@@ -72,6 +74,16 @@ class Verdicts(unittest.TestCase):
         status, text = diff(old, new)
         self.assertEqual(status, 1)
         self.assertIn("system calls", text)
+
+    def test_variants_of_one_run_are_compared_in_its_pairs(self):
+        run = made_up.measured(11.0)
+        results = run["sections"][0]["results"]
+        slow = made_up.result("sluice:again", [1.1 * s["cpu_us"] for s in results[0]["samples"]])
+        results.append(slow)
+        status, text = diff(run, run, alias="sluice:again=sluice")
+        self.assertEqual(status, 1)
+        self.assertIn("1.100 [1.100, 1.100]", text)
+        self.assertEqual(diff(run, run, alias="sluice=sluice")[0], 0)
 
     def test_an_invalid_row_is_no_basis(self):
         old = made_up.measured(11.0)
