@@ -25,7 +25,7 @@ TEST_PACKAGES=(libcmocka-dev openssl curl gnutls-bin python3 python3-yaml python
 TEST_ALL_PACKAGES=(nginx haproxy prometheus chromium clang-tidy python3-matplotlib)
 DEMO_PACKAGES=(curl)
 BENCH_PACKAGES=(python3 python3-matplotlib openssl wrk nghttp2-client nginx haproxy varnish apache2 caddy
-    lighttpd squid hitch)
+    lighttpd lighttpd-mod-openssl squid hitch)
 
 as_root() {
     if [ "$(id -u)" -eq 0 ]; then

@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
+import os
+
 from ..processes import first_line
 from .base import Contender
 
@@ -23,6 +25,8 @@ server.feature-flags = ( "server.h2proto" => "{h2}" )
 proxy.server = ( "" => ( {servers} ) )
 """
 
+TLS_MODULE = "/usr/lib/lighttpd/mod_openssl.so"
+
 TLS = """\
 ssl.engine = "enable"
 ssl.pemfile = "{both}"
@@ -35,6 +39,11 @@ class Lighttpd(Contender):
     program = package = "lighttpd"
     can = frozenset({"http", "tls", "h2", "log", "servers"})
     note = "lighttpd 1.4 opens a connection to the server for each request."
+
+    def lacks(self, wanted):
+        if "tls" in wanted and not os.path.exists(TLS_MODULE):
+            return "has no TLS (Debian: lighttpd-mod-openssl)"
+        return super().lacks(wanted)
 
     def version(self):
         return first_line([self.program, "-v"])
