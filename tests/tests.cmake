@@ -36,6 +36,7 @@ sluice_fuzz(tests/fuzz/fuzz_target.c LINK sluice_http)
 sluice_fuzz(tests/fuzz/fuzz_chunked.c LINK sluice_http)
 sluice_fuzz(tests/fuzz/fuzz_config.c LINK sluice_config)
 sluice_fuzz(tests/fuzz/fuzz_client_hello.c LINK sluice_tls sluice_random)
+sluice_fuzz(tests/fuzz/fuzz_load_response.c LINK sluice_bench_http)
 if(SLUICE_FUZZ)
     return()
 endif()
@@ -154,9 +155,9 @@ sluice_program(bench_count LINK sluice_proxy sluice_ring sluice_random SOURCES
     tests/unit/proxy/bench_count.c
 )
 
-sluice_unit_test(tests/unit/bench/test_origin_request.c SOURCES bench/origin_request.c)
+sluice_unit_test(tests/unit/bench/test_origin_request.c LINK sluice_bench_http)
 sluice_unit_test(tests/unit/bench/test_hdr.c SOURCES bench/hdr.c)
-sluice_unit_test(tests/unit/bench/test_load_response.c SOURCES bench/load_response.c bench/origin_request.c)
+sluice_unit_test(tests/unit/bench/test_load_response.c LINK sluice_bench_http)
 if(NOT SLUICE_SANITIZE)
     # What the suite says is compared with what happened; the floor needs the machine for itself.
     foreach(name load bench)
