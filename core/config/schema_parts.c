@@ -160,7 +160,7 @@ static const struct schema_key upstream_tls_keys[] = {
              "for one." },
     { KEY("key"), EXAMPLE("/etc/sluice/client.key"), VALUE(upstream_tls_input, key, value_file),
       .otherwise = "in the same file", .doc = "The file with its key (PEM)." },
-    { KEY("passphrase"), EXAMPLE("/etc/sluice/client.pass"),
+    { KEY("passphrase_file"), EXAMPLE("/etc/sluice/client.pass"),
       VALUE(upstream_tls_input, passphrase, value_file), .otherwise = "none",
       .doc = "A file whose first line opens the key, if that is encrypted." },
     { KEY("min_version"), EXAMPLE("1.3"), VALUE(upstream_tls_input, tls13_only, value_flag),

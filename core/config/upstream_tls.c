@@ -160,10 +160,10 @@ void take_upstream_tls(struct loader *l, const struct node *n, void *read, uint3
     t->file = load_file_name(l, n->place.source);
     t->line = n->place.line;
     refuse_alone(l, n, "key", "cert");
-    refuse_alone(l, n, "passphrase", "cert");
+    refuse_alone(l, n, "passphrase_file", "cert");
     t->cert = read_file(l, n, STR("cert"), in->cert, true);
     t->key = in->key ? read_file(l, n, STR("key"), in->key, true) : t->cert;
-    t->passphrase = read_file(l, n, STR("passphrase"), in->passphrase, true);
+    t->passphrase = read_file(l, n, STR("passphrase_file"), in->passphrase, true);
     if (!t->verify)
         report_warning(
             l->report, node_get(n, STR("verify")) ? node_get(n, STR("verify"))->place : n->place,

@@ -234,7 +234,7 @@ static void servers_that_ask_for_a_certificate_get_ours(struct wire *w)
         struct origin *o = tls_origin(w, wire_text(w, "good clients %s", versions[i]));
         sluice_run_config(w,
                           BACKEND("ca: %s/ca.pem, cert: %s/client.pem, key: %s/locked.key, "
-                                  "passphrase: %s/passphrase"),
+                                  "passphrase_file: %s/passphrase"),
                           folder(w), folder(w), folder(w), folder(w));
         struct message m = ask_once(w, "a.test");
         tells(w, &m, "client=client ");
