@@ -109,6 +109,7 @@ sluice_unit_test(tests/unit/ring/test_splice.c LINK sluice_ring)
 
 sluice_unit_test(tests/unit/tls/test_plain.c LINK sluice_tls sluice_ring sluice_random)
 sluice_unit_test(tests/unit/tls/test_random.c LINK sluice_random)
+sluice_unit_test(tests/unit/tls/test_wolfssl.c LINK sluice_tls sluice_ring sluice_random)
 sluice_unit_test(tests/unit/tls/test_client_hello.c LINK sluice_tls sluice_random)
 sluice_unit_test(tests/unit/tls/test_certificate.c LINK sluice_tls sluice_ring sluice_random)
 sluice_unit_test(tests/unit/tls/test_tickets.c LINK sluice_tls sluice_random)
@@ -184,7 +185,7 @@ sluice_library(sluice_ring_sim LINK sluice_timer SOURCES
     tests/sim/splice_sim.c
 )
 sluice_unit_test(tests/unit/sim/test_ring.c LINK sluice_ring_sim)
-sluice_program(sim LINK sluice_proxy sluice_ring_sim sluice_random SOURCES
+sluice_program(sim LINK sluice_proxy sluice_ring_sim SOURCES
     tests/sim/main.c
     tests/sim/world.c
     tests/sim/plan.c
@@ -192,6 +193,8 @@ sluice_program(sim LINK sluice_proxy sluice_ring_sim sluice_random SOURCES
     tests/sim/bad_request.c
     tests/sim/bad_answer.c
     tests/sim/wire.c
+    tests/sim/seam.c
+    tests/sim/random_sim.c
     tests/sim/message.c
     tests/sim/client_script.c
     tests/sim/client.c
@@ -200,7 +203,8 @@ sluice_program(sim LINK sluice_proxy sluice_ring_sim sluice_random SOURCES
     tests/sim/alloc_sim.c
 )
 if(TARGET sim)
-    target_link_options(sim PRIVATE -Wl,--wrap=malloc,--wrap=calloc,--wrap=aligned_alloc)
+    target_link_options(sim PRIVATE -Wl,--wrap=malloc,--wrap=calloc,--wrap=aligned_alloc
+                        -Wl,--wrap=time,--wrap=gettimeofday)
     sluice_add_test(sim/worlds 900 sim --exchanges 20000)
     sluice_add_test(sim/same_seed_same_trace 300 sim --exchanges 1000 --twice)
 endif()

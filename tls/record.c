@@ -182,6 +182,10 @@ bool tls_encrypt(struct tls_session *s)
 
 struct buf_slice tls_decrypt(struct tls_session *s, int *rc)
 {
+    if (s->peer_ended) {
+        *rc = WOLFSSL_ERROR_ZERO_RETURN;
+        return (struct buf_slice){ 0 };
+    }
     struct buf_slice plain = { buf_take(&s->t->loop->bufs), 0, 0 };
     *rc = 0;
     if (!plain.buf) {
@@ -194,6 +198,7 @@ struct buf_slice tls_decrypt(struct tls_session *s, int *rc)
         if (n <= 0) {
             *rc = wolfSSL_get_error(s->ssl, n);
             s->more_inside = *rc != WOLFSSL_ERROR_WANT_READ;
+            s->peer_ended = *rc == WOLFSSL_ERROR_ZERO_RETURN;
             break;
         }
         plain.len += (uint32_t)n;

@@ -29,7 +29,7 @@ void tls_resume_clear(struct tls_resume *r)
     *r = (struct tls_resume){ 0 };
 }
 
-void tls_resume_offer(const struct tls_resume *r, const char *name, WOLFSSL *ssl)
+bool tls_resume_offer(const struct tls_resume *r, const char *name, WOLFSSL *ssl)
 {
     for (size_t i = 0; i < TLS_RESUME_NAMES_MAX && r->entries[i]; i++) {
         if (strcmp(r->entries[i]->name, name) != 0)
@@ -38,8 +38,22 @@ void tls_resume_offer(const struct tls_resume *r, const char *name, WOLFSSL *ssl
         if (copy)
             (void)wolfSSL_set_session(ssl, copy); /* refuses what is too old: a full handshake */
         wolfSSL_SESSION_free(copy);
-        return;
+        return copy;
     }
+    return false;
+}
+
+void tls_resume_drop(struct tls_resume *r, const char *name)
+{
+    size_t i = 0;
+    while (i < TLS_RESUME_NAMES_MAX && r->entries[i] && strcmp(r->entries[i]->name, name) != 0)
+        i++;
+    if (i == TLS_RESUME_NAMES_MAX || !r->entries[i])
+        return;
+    forget(r->entries[i]);
+    for (; i + 1 < TLS_RESUME_NAMES_MAX; i++)
+        r->entries[i] = r->entries[i + 1];
+    r->entries[TLS_RESUME_NAMES_MAX - 1] = NULL;
 }
 
 static struct tls_resume_entry *make(const char *name, WOLFSSL *ssl)

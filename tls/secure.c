@@ -7,6 +7,8 @@
 #include "core/ring/sock.h"
 #include "tls/session.h"
 
+#define CLOSE_NS UINT64_C(5000000000)
+
 void tls_session_free(struct tls_session *s)
 {
     struct tls_worker *w = s->w;
@@ -24,6 +26,7 @@ static void close_if_joined(struct transport *t)
 {
     if (op_busy(&t->rx) || op_busy(&t->tx) || t->task.queued)
         return;
+    timer_remove(&t->loop->timers, &t->tls->close_timer);
     if (t->fd >= 0)
         sock_close(t->fd, t->reset);
     t->fd = -1;
@@ -197,8 +200,12 @@ static void sent(struct op *op, struct op_result result)
     if (result.res > 0)
         tls_out_sent(s, (uint32_t)result.res);
     if (unlikely(t->closing)) {
+        bool more = result.res > 0 && !tls_out_empty(s) && s->last_words;
         t->sending = false;
-        close_if_joined(t);
+        if (more)
+            tls_out_start(s);
+        else
+            close_if_joined(t);
     } else if (unlikely(result.res < 0)) {
         send_failed(s, result.res);
     } else if (!tls_out_empty(s)) {
@@ -306,8 +313,16 @@ static void tls_shutdown_write(struct transport *t)
         tls_flush(s);
 }
 
-/* A close_notify or an alert leaves if the socket takes it at once: it is sent and cancelled in one
- * go, so that a peer who does not read holds nothing up. */
+static void on_close_timer(struct timer *timer, uint64_t now_ns)
+{
+    (void)now_ns;
+    struct tls_session *s = container_of(timer, struct tls_session, close_timer);
+    s->last_words = false;
+    op_cancel(s->t->loop, &s->t->tx);
+}
+
+/* Without its close_notify the other side could not know that it has all: it, or an alert, is given
+ * some time to leave, so that a peer who does not read holds nothing up for long. */
 static void tls_close(struct transport *t, bool reset)
 {
     struct tls_session *s = t->tls;
@@ -315,13 +330,17 @@ static void tls_close(struct transport *t, bool reset)
     t->closing = true;
     t->reset = reset;
     list_remove(&s->pending);
-    if (!reset && s->state == SESSION_OPEN && !t->sending) {
-        if (!s->fin_after)
-            wolfSSL_shutdown(s->ssl);
+    bool may_send = !reset && s->state >= SESSION_OPEN && !t->sending;
+    if (may_send && s->state == SESSION_OPEN && !s->fin_after)
+        wolfSSL_shutdown(s->ssl);
+    if (may_send)
         tls_flush(s);
-    }
     op_cancel(t->loop, &t->rx);
-    op_cancel(t->loop, &t->tx);
+    s->last_words = may_send && op_busy(&t->tx);
+    if (s->last_words)
+        loop_timer_set(t->loop, &s->close_timer, t->loop->now_ns + CLOSE_NS);
+    else
+        op_cancel(t->loop, &t->tx);
     if (!op_busy(&t->rx) && !op_busy(&t->tx))
         loop_defer(t->loop, &t->task);
 }
@@ -346,4 +365,5 @@ void tls_session_init_ops(struct tls_session *s)
     op_init(&t->rx, received);
     op_init(&t->tx, sent);
     t->task.run = run_deferred;
+    timer_init(&s->close_timer, on_close_timer);
 }

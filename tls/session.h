@@ -7,6 +7,7 @@
 
 #include <wolfssl/ssl.h>
 
+#include "core/ring/timer.h"
 #include "tls/client_hello.h"
 #include "tls/context.h"
 #include "tls/tls.h"
@@ -34,19 +35,23 @@ struct tls_session {
     struct list pending;   /* in the worker's list while a handshake step is due */
     struct buf_slice in;   /* ciphertext received and not taken by wolfSSL */
     struct buf *out[TLS_OUT_BUFFERS];
-    uint32_t out_count;     /* buffers used; all but the last are full */
-    uint32_t out_start;     /* first unsent byte of out[0] */
-    uint32_t out_end;       /* end of the bytes in the last */
-    uint32_t batch_bytes;   /* plaintext in `out` of the send that runs, not counted as sent */
-    uint32_t small_left;    /* plaintext that still goes out in small records */
-    uint64_t last_write_ns; /* for that */
+    uint32_t out_count;       /* buffers used; all but the last are full */
+    uint32_t out_start;       /* first unsent byte of out[0] */
+    uint32_t out_end;         /* end of the bytes in the last */
+    uint32_t batch_bytes;     /* plaintext in `out` of the send that runs, not counted as sent */
+    uint32_t small_left;      /* plaintext that still goes out in small records */
+    uint64_t last_write_ns;   /* for that */
+    struct timer close_timer; /* set while the last bytes before a close are being sent */
     struct iovec out_iov[TLS_OUT_BUFFERS];
     struct msghdr out_msg;
     uint8_t state;   /* enum session_state */
     uint8_t failure; /* enum tls_failure */
     bool client;
     bool more_inside;       /* wolfSSL may have plaintext although `in` is empty */
+    bool peer_ended;        /* close_notify came; wolfSSL forgets it when it writes */
     bool fin_after;         /* shutdown_write: FIN when `out` is empty */
+    bool last_words;        /* closing: what is being sent may go on until close_timer */
+    bool resume_offered;    /* a session was offered to the server */
     bool resume_due;        /* the session is to be kept: a ticket may have come */
     bool no_room;           /* there was no buffer when wolfSSL wanted to write */
     bool handshake_blocked; /* the handshake goes on when `out` is sent */
@@ -63,7 +68,9 @@ WOLFSSL *tls_context_connect(struct tls_context *c, const char *server_name);
 /* --- resume.c --- */
 
 /* Before a client's handshake: offers what is kept for the name. */
-void tls_resume_offer(const struct tls_resume *r, const char *name, WOLFSSL *ssl);
+bool tls_resume_offer(const struct tls_resume *r, const char *name, WOLFSSL *ssl);
+/* What was offered was of no use: it is not offered again. */
+void tls_resume_drop(struct tls_resume *r, const char *name);
 /* Keeps what the connection can be resumed with, in place of what was kept for the name before. */
 void tls_resume_keep(struct tls_resume *r, const char *name, WOLFSSL *ssl);
 

@@ -488,7 +488,7 @@ static void on_end(struct transport *t, int err)
     case CLIENT_CLOSING:
         CHECK(false);
     }
-    exchange_abandon(c->ex, END_CLIENT_RESET);
+    exchange_abandon(c->ex, err == -ENOMEM ? END_OVERLOADED : END_CLIENT_RESET);
     client_close(c, true);
 }
 

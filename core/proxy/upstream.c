@@ -379,7 +379,9 @@ static void on_end(struct transport *t, int err)
         close_connection(up, false);
         return;
     case UP_HEAD:
-        if (up->got_bytes)
+        if (err == -ENOMEM)
+            upstream_fail(up, END_OVERLOADED);
+        else if (up->got_bytes)
             upstream_fail(up, END_RESPONSE_CUT_HEAD);
         else if (transport_tls_failure(t) == TLS_ALERT) /* it wants another certificate of us */
             upstream_fail(up, END_SERVER_TLS_REFUSED);
@@ -391,7 +393,7 @@ static void on_end(struct transport *t, int err)
         if (err == 0 && !up->request_failed && in_end_of_stream(&up->body_in))
             upstream_received(up);
         else
-            upstream_break(up, END_RESPONSE_CUT_BODY);
+            upstream_break(up, err == -ENOMEM ? END_OVERLOADED : END_RESPONSE_CUT_BODY);
         return;
     case UP_SWITCHING:
     case UP_CONNECTING:

@@ -34,8 +34,8 @@ static void wake_at(struct sim_client *c, uint64_t at_ns)
 
 static void finish(struct sim_client *c, bool reset)
 {
-    if (c->end->state != NET_CLOSED)
-        net_close(c->end, reset);
+    if (!seam_closed(&c->seam))
+        seam_close(&c->seam, reset);
     c->phase = PHASE_DONE;
     c->world->clients_done++;
     sim_trace(sim_of(c), "client %u: done, %u of %u answered%s", c->number, c->answering,
@@ -172,7 +172,7 @@ static void write_some(struct sim_client *c)
         uint32_t n = gather(c, piece, max);
         if (n == 0)
             break;
-        int res = net_write(c->end, piece, n);
+        int res = seam_write(&c->seam, piece, n);
         if (res == -EAGAIN)
             return;
         if (res < 0) {
@@ -189,7 +189,7 @@ static void write_some(struct sim_client *c)
         !c->shut) {
         sim_cover(s, COVER_HALF_CLOSED);
         c->shut = true;
-        net_shutdown_write(c->end);
+        seam_shutdown_write(&c->seam);
     }
 }
 
@@ -372,22 +372,22 @@ static void read_some(struct sim_client *c)
     struct sim *s = sim_of(c);
     uint8_t bytes[PIECE_MAX];
     CHECK(c->read_max <= sizeof bytes);
-    while (c->phase != PHASE_DONE && net_readable(c->end) && s->now_ns >= c->read_at_ns) {
+    while (c->phase != PHASE_DONE && seam_readable(&c->seam) && s->now_ns >= c->read_at_ns) {
         uint32_t max = 1 + sim_below(s, c->read_max);
         if (c->fate == FATE_STUCK_READER && c->received + max > c->fate_at) {
             max = (uint32_t)(c->fate_at - c->received);
             if (max == 0) {
                 c->stuck = true;
-                if (c->end->reset)
+                if (seam_was_cut(&c->seam))
                     finish(c, true);
                 return;
             }
         }
-        int res = net_read(c->end, bytes, max);
+        int res = seam_read(&c->seam, bytes, max);
         if (res == -EAGAIN)
             return;
         if (res <= 0) {
-            ended(c, c->end->reset); /* writing may have been told of it */
+            ended(c, seam_was_cut(&c->seam)); /* writing may have been told of it */
             return;
         }
         c->received += (uint32_t)res;
@@ -401,6 +401,19 @@ static void read_some(struct sim_client *c)
             wake_at(c, c->read_at_ns);
         }
     }
+}
+
+/* Its bytes were broken on their way, as its script has it. False: that was its end. */
+static bool meet_seam_fate(struct sim_client *c)
+{
+    if (c->seam_fate == SEAM_RESETS) {
+        vanish(c, true);
+        return false;
+    }
+    if (c->seam_fate == SEAM_STALLS)
+        c->stuck = true;
+    c->vanished = true; /* what it asks for need not be answered any more */
+    return true;
 }
 
 /* ---- the whole --------------------------------------------------------------------------------
@@ -421,6 +434,8 @@ static void step(struct sim_client *c)
         }
         c->phase = PHASE_TALKS;
     }
+    if (c->seam.fate_met && !meet_seam_fate(c))
+        return;
     read_some(c);
     if (c->phase == PHASE_TALKS)
         write_some(c);
@@ -437,9 +452,9 @@ static void on_expect_over(void *arg, uint64_t place)
     step(c);
 }
 
-static void on_change(struct net_end *e, void *user)
+static void on_change(struct seam *m, void *user)
 {
-    (void)e;
+    (void)m;
     step(user);
 }
 
@@ -450,7 +465,11 @@ void client_start(struct sim_client *c)
     c->in.on_body = on_body;
     c->in.user = c;
     c->expecting = true;
-    c->end = net_connect(&c->world->net, &c->local, &c->world->listen_addr, on_change, c);
+    c->end = net_connect(&c->world->net, &c->local, &c->world->listen_addr, NULL, NULL);
+    seam_init(&c->seam, c->world->plan.tls_clients ? &c->world->seams : NULL, c->end, true,
+              on_change, c);
+    c->seam.fate = c->seam_fate;
+    c->seam.fate_at = c->seam_fate_at;
     sim_trace(sim_of(c), "client %u: net %u: connects", c->number, c->end->number);
     sim_after(sim_of(c), PATIENCE_NS, on_patience_over, c, 0);
 }

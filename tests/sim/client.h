@@ -26,6 +26,7 @@ enum sim_client_fate {
 struct sim_client {
     struct world *world;
     struct net_end *end;
+    struct seam seam; /* on it */
     struct addr local;
     uint32_t number;
     enum sim_client_phase phase;
@@ -38,6 +39,8 @@ struct sim_client {
     uint64_t write_pause_ns, read_pause_ns, think_ns;
     enum sim_client_fate fate;
     uint64_t fate_at;
+    enum seam_fate seam_fate; /* TLS worlds: what happens to its bytes under way */
+    uint64_t seam_fate_at;
     bool leaves_at_once; /* when all is answered; else waits for the idle timeout */
 
     /* the state */

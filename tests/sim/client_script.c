@@ -46,6 +46,15 @@ static void choose_pace(struct sim_client *c, struct sim *s, const struct world_
     c->leaves_at_once = sim_chance(s, 500);
 }
 
+/* Mostly in the handshake, of which a client's part is some 2000 bytes. */
+static void choose_seam_fate(struct sim_client *c, struct sim *s, const struct world_plan *p)
+{
+    if (!p->tls_clients || !sim_chance(s, p->tls_faults))
+        return;
+    c->seam_fate = SEAM_STALLS + sim_below(s, 3);
+    c->seam_fate_at = sim_below(s, sim_chance(s, 800) ? 2000 : 20000);
+}
+
 static void choose_fate(struct sim_client *c, struct sim *s, const struct world_plan *p)
 {
     uint64_t all = 0;
@@ -117,6 +126,7 @@ struct sim_client *client_make(struct world *w, uint32_t number)
     }
     choose_pace(c, s, p);
     choose_fate(c, s, p);
+    choose_seam_fate(c, s, p);
     unsigned t = p->tolerance | tolerance(c, p);
     for (uint32_t i = 0; i < c->asks_count; i++)
         c->asks[i]->tolerance = t;

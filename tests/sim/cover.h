@@ -27,6 +27,9 @@
     COVER(RESETS, "connections reset")                                                             \
     COVER(RESET_LOST_DATA, "... with unread bytes lost")                                           \
     COVER(SYN_DROPPED, "connects dropped: accept queue full")                                      \
+    COVER(TLS_HANDSHAKES, "full TLS handshakes, of clients and servers")                           \
+    COVER(TLS_RESUMED, "TLS sessions resumed")                                                     \
+    COVER(TLS_FAILED, "TLS handshakes that failed")                                                \
     COVER(CLIENTS, "clients")                                                                      \
     COVER(ASKS, "requests meant to be sent")                                                       \
     COVER(ASKS_BEGUN, "requests begun")                                                            \

@@ -33,16 +33,42 @@ _Noreturn static void blame(struct world *w, const struct ask *a, const char *wh
 /* ---- the log ----------------------------------------------------------------------------------
  */
 
-static struct ask *find_ask(struct world *w, const struct record *rec)
+static struct sim_client *find_client(struct world *w, const struct record *rec)
 {
     for (uint32_t i = 0; i < w->plan.clients; i++) {
         struct sim_client *c = w->clients[i];
         struct peer_addr peer = peer_addr_of(&c->local);
         if (memcmp(&peer, &rec->peer, sizeof peer) == 0)
-            return rec->request >= 1 && rec->request <= c->asks_count ? c->asks[rec->request - 1]
-                                                                      : NULL;
+            return c;
     }
     return NULL;
+}
+
+static struct ask *find_ask(struct world *w, const struct record *rec)
+{
+    struct sim_client *c = find_client(w, rec);
+    return c && rec->request >= 1 && rec->request <= c->asks_count ? c->asks[rec->request - 1]
+                                                                   : NULL;
+}
+
+static bool is_handshake(const struct record *rec)
+{
+    return rec->end_reason == END_TLS_HANDSHAKE || rec->end_reason == END_TLS_TIMEOUT;
+}
+
+/* A client that never came to ask. */
+static void judge_handshake(struct world *w, const struct record *rec)
+{
+    const struct sim_client *c = find_client(w, rec);
+    sim_cover(&w->sim, COVER_RECORDS);
+    w->handshakes_logged++;
+    if (!c || !w->plan.tls_clients)
+        sim_fail(&w->sim, "a log record of nobody's handshake");
+    bool excused = c->vanished || c->stuck || (w->plan.tolerance & (MAY_BE_IGNORED | MAY_TIME_OUT));
+    if (c->seam.handshaken && !excused)
+        sim_fail(&w->sim, "client %u's handshake is logged to have failed", c->number);
+    if (!excused)
+        sim_fail(&w->sim, "client %u's handshake failed", c->number);
 }
 
 void judge_log(struct world_worker *ww)
@@ -50,6 +76,11 @@ void judge_log(struct world_worker *ww)
     struct world *w = ww->world;
     struct record rec;
     while (record_ring_peek(ww->log.ring, &rec)) {
+        if (is_handshake(&rec)) {
+            judge_handshake(w, &rec);
+            record_ring_pop(ww->log.ring);
+            continue;
+        }
         struct ask *a = find_ask(w, &rec);
         sim_cover(&w->sim, COVER_RECORDS);
         if (!a || !a->begun)
@@ -102,6 +133,12 @@ static bool may_be_lost(const struct world *w, const struct ask *a)
            (a->client->read_pause_ns && w->plan.net.reset_discards); /* or when it is read late */
 }
 
+/* A receive waits for a buffer; what is to be decrypted from it into another cannot. */
+static bool tls_is_starved(const struct world_plan *p)
+{
+    return p->config->buffers_max && (p->tls_clients || p->tls_servers);
+}
+
 /* Whether what the log says can have happened to that request in that world. */
 static bool reason_is_possible(const struct world *w, const struct ask *a)
 {
@@ -109,7 +146,11 @@ static bool reason_is_possible(const struct world *w, const struct ask *a)
     const struct sim_client *c = a->client;
     const struct answer_script *r = &a->answer;
     enum end_reason reason = (enum end_reason)a->reason;
-    bool breaks = r->fault == FAULT_CUT || r->fault == FAULT_RESET || answer_leaves(r);
+    bool tls_faults = p->tls_servers && p->tls_faults;
+    bool breaks =
+        r->fault == FAULT_CUT || r->fault == FAULT_RESET || answer_leaves(r) || tls_faults;
+    if (c->seam.fate_met) /* whatever it seems to have done */
+        return true;
     switch (reason) {
     case END_OK:
     case END_REPLIED:
@@ -121,11 +162,11 @@ static bool reason_is_possible(const struct world *w, const struct ask *a)
     case END_CLIENT_RESET:
     case END_CLIENT_CUT_HEAD:
     case END_CLIENT_CUT_BODY:
-        return c->vanished || c->stuck || c->leaves_at_once;
+        return c->vanished || c->stuck || c->leaves_at_once || tls_is_starved(p);
     case END_CLIENT_WRITE_TIMEOUT:
         return c->stuck || c->read_pause_ns;
     case END_OVERLOADED:
-        return p->faults.alloc || p->faults.open_error;
+        return p->faults.alloc || p->faults.open_error || tls_is_starved(p);
     case END_SHUTDOWN:
         return w->draining;
     case END_CONNECT_REFUSED:
@@ -133,6 +174,11 @@ static bool reason_is_possible(const struct world *w, const struct ask *a)
     case END_CONNECT_FAILED:
     case END_NO_SERVER:
         return p->dead_servers || p->server_flaps || p->faults.open_error;
+    case END_SERVER_TLS_REFUSED:
+    case END_SERVER_TLS_HANDSHAKE:
+        return tls_faults || p->faults.alloc || p->server_flaps;
+    case END_SERVER_TLS_TIMEOUT:
+        return tls_faults || (a->tolerance & MAY_TIME_OUT & w->plan.tolerance);
     case END_SERVER_STALE:
         return (a->tolerance & MAY_BE_STALE) || breaks;
     case END_SERVER_RESET:
@@ -141,7 +187,8 @@ static bool reason_is_possible(const struct world *w, const struct ask *a)
         return breaks;
     case END_SERVER_FIRST_BYTE_TIMEOUT:
     case END_SERVER_STALL:
-        return r->fault == FAULT_STALL || (a->tolerance & MAY_TIME_OUT & w->plan.tolerance);
+        return r->fault == FAULT_STALL || tls_faults ||
+               (a->tolerance & MAY_TIME_OUT & w->plan.tolerance);
     default:
         return (a->bad && reason == a->bad->reason) ||
                (r->fault == FAULT_BAD && reason == r->bad->reason);
@@ -171,7 +218,9 @@ static void judge_record(struct world *w, const struct ask *a)
         blame(w, a, "another status is logged than was received");
     if (a->forwarded && a->logged_server_status != a->status)
         blame(w, a, "another server status is logged");
-    if (ended_by_us(a) && (a->client->vanished || a->client->stuck || w->draining))
+    bool shed =
+        (a->reason == END_OVERLOADED || a->reason == END_CLIENT_RESET) && tls_is_starved(&w->plan);
+    if (shed || (ended_by_us(a) && (a->client->vanished || a->client->stuck || w->draining)))
         return;
     bool doubtful = !a->forwarded && a->said_last && strcmp(a->method, "HEAD") == 0;
     if (a->logged_bytes_out != a->answer_wire_bytes && !doubtful)

@@ -154,6 +154,7 @@ int main(int argc, char **argv)
         return 2;
     }
     watch_failures();
+    tls_library_init();
     struct world_result sum = { 0 }, one, again;
     bool terminal = isatty(STDOUT_FILENO) && !options.trace;
     uint64_t worlds = 0;
@@ -178,6 +179,7 @@ int main(int argc, char **argv)
             fflush(stdout);
         }
     }
+    tls_library_exit();
     print_summary(&sum, worlds);
     printf("sim: %" PRIu32 " exchanges in %" PRIu64 " worlds from seed %" PRIu64 ": all is well\n",
            sum.asks, worlds, options.seed);

@@ -13,6 +13,18 @@
 /* Who gets a request may depend on all of them. */
 #define POLICIES 8
 
+/* A handshake is some packets to and fro: on the worst of networks it would take longer than it
+ * may. */
+static void suit_tls(struct world_plan *p)
+{
+    if (p->net.latency_max_ns > 20 * SIM_MS)
+        p->net.latency_max_ns = 20 * SIM_MS;
+    if (p->net.window_min < 2000)
+        p->net.window_min = 2000;
+    if (p->net.window_max < p->net.window_min)
+        p->net.window_max = p->net.window_min;
+}
+
 static void base(struct world_plan *p, struct sim *s)
 {
     static const uint32_t windows[] = { 300, 2000, 16000, 65536, 200000 };
@@ -54,6 +66,10 @@ static void base(struct world_plan *p, struct sim *s)
     p->faults.turn_stall_max_ns = 900 * SIM_MS;
     p->faults.op_delay_max_ns = sim_range(s, 0, 30 * SIM_US);
     p->faults.turn_delay_max_ns = sim_range(s, 0, 200 * SIM_US);
+    p->tls_clients = sim_chance(s, 250);
+    p->tls_servers = sim_chance(s, 250);
+    if (p->tls_clients || p->tls_servers)
+        suit_tls(p);
     p->config = config_new_proxy();
     CHECK(p->config);
     /* From a few bytes on, and by any strategy: bodies are small here. */
@@ -61,6 +77,8 @@ static void base(struct world_plan *p, struct sim *s)
     p->config->relay.splice_bytes = 1 + sim_below(s, sim_chance(s, 500) ? 1000 : 100000);
     struct handling *handling = &p->config->sites[0].routes[0].handling;
     struct backend_config *backend = &p->config->backends[0];
+    if (p->tls_servers)
+        p->config->sites[0].routes[0].targets[0].timeouts.connect_ms = 20000;
     handling->via = sim_chance(s, 300);
     handling->forwarded = sim_chance(s, 300);
     backend->balance.policy =
@@ -157,6 +175,16 @@ static void rude_clients(struct world_plan *p, struct sim *s)
     p->net.reset_overtakes_permille = sim_chance(s, 500) ? 500 : 0;
 }
 
+/* Bytes of TLS connections are broken on their way, mostly in the handshake. */
+static void tls_faults(struct world_plan *p, struct sim *s)
+{
+    p->tls_clients = sim_chance(s, 600);
+    p->tls_servers = !p->tls_clients || sim_chance(s, 500);
+    suit_tls(p);
+    p->tls_faults = 150;
+    p->tolerance = MAY_FAIL | MAY_BE_CUT | MAY_BE_STALE;
+}
+
 /* Hardly any buffers, readers that keep them. */
 static void starved(struct world_plan *p, struct sim *s)
 {
@@ -203,6 +231,7 @@ static void chaos(struct world_plan *p, struct sim *s)
     p->stale_close = 200;
     p->closes_silently = 200;
     p->server_flaps = sim_below(s, 4);
+    p->tls_faults = 50;
     p->faults.open_error = sim_chance(s, 300) ? 50 : 0;
     p->faults.turn_stall_max_ns = 20 * SIM_S;
     if (sim_chance(s, 300))
@@ -230,6 +259,7 @@ static const struct {
     { "bad_answers", bad_answers },
     { "broken_answers", broken_answers },
     { "rude_clients", rude_clients },
+    { "tls_faults", tls_faults },
     { "starved", starved },
     { "no_memory", no_memory },
     { "draining", draining },

@@ -27,6 +27,9 @@ struct world_plan {
     uint32_t backlog; /* of a listening socket of the proxy */
     bool ipv6;        /* clients and listeners */
 
+    bool tls_clients, tls_servers; /* who speaks TLS with the proxy */
+    uint32_t tls_faults;           /* connections whose bytes are broken on their way */
+
     /* servers */
     uint32_t servers, dead_servers;
     enum net_host dead_mode;

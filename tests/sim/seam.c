@@ -16,15 +16,16 @@
 
 /* ---- what a world shares --------------------------------------------------------------------- */
 
-/* The scripts' tickets need no secret. */
-static int plain_ticket(WOLFSSL *ssl, unsigned char name[WOLFSSL_TICKET_NAME_SZ],
-                        unsigned char iv[WOLFSSL_TICKET_IV_SZ],
-                        unsigned char mac[WOLFSSL_TICKET_MAC_SZ], int seal, unsigned char *ticket,
-                        int len, int *out_len, void *arg)
+/* The scripts' tickets need no secret; but wolfSSL wants to see that something was done. */
+static int weak_ticket(WOLFSSL *ssl, unsigned char name[WOLFSSL_TICKET_NAME_SZ],
+                       unsigned char iv[WOLFSSL_TICKET_IV_SZ],
+                       unsigned char mac[WOLFSSL_TICKET_MAC_SZ], int seal, unsigned char *ticket,
+                       int len, int *out_len, void *arg)
 {
     (void)ssl;
-    (void)ticket;
     (void)arg;
+    for (int i = 0; i < len; i++)
+        ticket[i] ^= 0x5a;
     if (seal) {
         memset(name, 1, WOLFSSL_TICKET_NAME_SZ);
         memset(iv, 2, WOLFSSL_TICKET_IV_SZ);
@@ -69,14 +70,16 @@ static WOLFSSL_CTX *make_ctx(WOLFSSL_METHOD *method, const struct certificate *c
     int ok;
     if (client) {
         wolfSSL_CTX_set_verify(ctx, WOLFSSL_VERIFY_PEER, NULL);
+        ok = wolfSSL_CTX_UseSessionTicket(ctx);
+        CHECK(ok == WOLFSSL_SUCCESS);
         ok = wolfSSL_CTX_load_verify_buffer(ctx, (const unsigned char *)c->chain, c->chain_bytes,
                                             WOLFSSL_FILETYPE_PEM);
     } else {
-        ok = wolfSSL_CTX_use_certificate_chain_buffer_format(
-            ctx, (const unsigned char *)c->chain, c->chain_bytes, WOLFSSL_FILETYPE_PEM);
+        ok = wolfSSL_CTX_use_certificate_chain_buffer_format(ctx, (const unsigned char *)c->chain,
+                                                             c->chain_bytes, WOLFSSL_FILETYPE_PEM);
         CHECK(ok == WOLFSSL_SUCCESS);
         ok = wolfSSL_CTX_use_PrivateKey_buffer(ctx, c->key, c->key_bytes, WOLFSSL_FILETYPE_ASN1);
-        wolfSSL_CTX_set_TicketEncCb(ctx, plain_ticket);
+        wolfSSL_CTX_set_TicketEncCb(ctx, weak_ticket);
     }
     CHECK(ok == WOLFSSL_SUCCESS);
     return ctx;
@@ -89,8 +92,11 @@ void seams_init(struct seams *g, struct sim *s)
     list_init(&g->all);
     g->certificate = certificate_self_signed(STR("sim.test"), why, sizeof why);
     CHECK(g->certificate);
-    g->client = make_ctx(wolfSSLv23_client_method(), g->certificate, true);
-    g->server = make_ctx(wolfSSLv23_server_method(), g->certificate, false);
+    bool old = sim_chance(s, 300);
+    g->client = make_ctx(old ? wolfTLSv1_2_client_method() : wolfSSLv23_client_method(),
+                         g->certificate, true);
+    g->server = make_ctx(old ? wolfTLSv1_2_server_method() : wolfSSLv23_server_method(),
+                         g->certificate, false);
 }
 
 static void let_go(struct seam *m)
@@ -110,9 +116,45 @@ void seams_destroy(struct seams *g)
         return;
     while (!list_empty(&g->all))
         let_go(container_of(g->all.next, struct seam, node));
+    wolfSSL_SESSION_free(g->session);
     wolfSSL_CTX_free(g->client);
     wolfSSL_CTX_free(g->server);
     certificate_free(g->certificate);
+}
+
+/* The next client resumes it, perhaps. */
+static void keep_session(struct seam *m)
+{
+    struct seams *g = m->group;
+    WOLFSSL_SESSION *session = wolfSSL_get1_session(m->ssl);
+    if (m->offered && !m->resumed) { /* wolfSSL mixes the old ticket with the new secret */
+        wolfSSL_SESSION_free(g->session);
+        g->session = NULL;
+    } else if (session && wolfSSL_SessionIsSetup(session)) {
+        wolfSSL_SESSION_free(g->session);
+        g->session = wolfSSL_SESSION_dup(session);
+    }
+    wolfSSL_SESSION_free(session);
+}
+
+static void offer_session(struct seam *m)
+{
+    struct seams *g = m->group;
+    WOLFSSL_SESSION *copy = g->session ? wolfSSL_SESSION_dup(g->session) : NULL;
+    if (copy)
+        (void)wolfSSL_set_session(m->ssl, copy);
+    m->offered = copy;
+    wolfSSL_SESSION_free(copy);
+}
+
+static void set_up_client(struct seam *m)
+{
+    struct sim *s = m->group->sim;
+    if (sim_chance(s, 500))
+        CHECK(wolfSSL_UseSNI(m->ssl, WOLFSSL_SNI_HOST_NAME, "sim.test", 8) == WOLFSSL_SUCCESS);
+    if (sim_chance(s, 500))
+        offer_session(m);
+    CHECK(wolfSSL_check_domain_name(m->ssl, "sim.test") == WOLFSSL_SUCCESS);
 }
 
 /* ---- bytes on their way out ------------------------------------------------------------------ */
@@ -138,6 +180,14 @@ static uint32_t allowed(struct seam *m)
     return m->out_len;
 }
 
+static void on_fate(void *arg, uint64_t n)
+{
+    (void)n;
+    struct seam *m = arg;
+    if (!seam_closed(m))
+        m->on_change(m, m->user);
+}
+
 /* False: the connection is gone. */
 static bool flush(struct seam *m)
 {
@@ -146,7 +196,8 @@ static bool flush(struct seam *m)
         if (n == 0 && m->fate == SEAM_RESETS) {
             m->write_error = -ECONNRESET;
             m->broken = true;
-            return true; /* its script is told to end it */
+            sim_after(m->group->sim, 0, on_fate, m, 0); /* its script ends it */
+            return true;
         }
         if (n == 0)
             return true;
@@ -254,8 +305,8 @@ void seam_init(struct seam *m, struct seams *group, struct net_end *e, bool clie
     CHECK(m->ssl);
     wolfSSL_SetIOReadCtx(m->ssl, m);
     wolfSSL_SetIOWriteCtx(m->ssl, m);
-    int ok = client ? wolfSSL_check_domain_name(m->ssl, "sim.test") : WOLFSSL_SUCCESS;
-    CHECK(ok == WOLFSSL_SUCCESS);
+    if (client)
+        set_up_client(m);
     group->sim->allocating = false;
     if (e->state == NET_OPEN)
         on_net_change(e, m);
@@ -322,9 +373,11 @@ void seam_close(struct seam *m, bool reset)
         net_close(m->end, reset);
         return;
     }
-    bool can_flush = m->end->state == NET_OPEN && !m->write_error &&
-                     !(m->fate_met && m->fate == SEAM_STALLS);
+    bool can_flush =
+        m->end->state == NET_OPEN && !m->write_error && !(m->fate_met && m->fate == SEAM_STALLS);
     m->group->sim->allocating = true;
+    if (m->handshaken && !wolfSSL_is_server(m->ssl))
+        keep_session(m);
     if (!reset && can_flush && m->handshaken && !m->broken && !m->shut)
         wolfSSL_shutdown(m->ssl);
     m->group->sim->allocating = false;

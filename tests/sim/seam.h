@@ -10,6 +10,7 @@
 
 struct WOLFSSL;
 struct WOLFSSL_CTX;
+struct WOLFSSL_SESSION;
 struct certificate;
 
 /* What all TLS ends of a world need. */
@@ -17,10 +18,12 @@ struct seams {
     struct sim *sim;
     struct certificate *certificate; /* for "sim.test", trusted by both sides */
     struct WOLFSSL_CTX *client, *server;
+    struct WOLFSSL_SESSION *session; /* of a client that left */
     struct list all;
 };
 
-/* What happens to the bytes that a TLS end sends, at `fate_at` of them: in the handshake, mostly. */
+/* What happens to the bytes that a TLS end sends, at `fate_at` of them: in the handshake, mostly.
+ */
 enum seam_fate {
     SEAM_STAYS,
     SEAM_STALLS,  /* nothing more goes out */
@@ -33,7 +36,7 @@ struct seam {
     struct list node;    /* of group->all */
     struct net_end *end;
     struct WOLFSSL *ssl;
-    bool handshaken, resumed;
+    bool handshaken, offered, resumed;
     bool ended;   /* close_notify came */
     bool broken;  /* the end that came is no clean one, or TLS failed */
     bool closing; /* by its script: what waits is still sent */

@@ -13,6 +13,7 @@
 struct conn {
     struct sim_server *host;
     struct net_end *end;
+    struct seam seam; /* on it */
     struct message in;
     struct ask *ask; /* being read or answered; NULL: between requests */
     struct wire out;
@@ -44,7 +45,7 @@ static void hang_up(struct conn *k, bool reset)
 {
     if (k->ask && k->in.state != MESSAGE_DONE)
         sim_cover(sim_of(k), COVER_SERVER_CUT);
-    net_close(k->end, reset);
+    seam_close(&k->seam, reset);
 }
 
 /* ---- the request ------------------------------------------------------------------------------
@@ -158,6 +159,8 @@ static void check_whole(struct conn *k)
  * proxy can but see it: its receive takes both. */
 static void add_surplus(struct conn *k)
 {
+    if (k->seam.ssl) /* it could be in a record of its own */
+        return;
     struct net_way *way = &k->end->out;
     if (way->window - (uint32_t)(way->written - way->taken) < k->out.len + 100)
         return;
@@ -196,12 +199,12 @@ static void prepare_answer(struct conn *k)
 static void on_idle_over(void *arg, uint64_t requests)
 {
     struct conn *k = arg;
-    if (k->end->state != NET_OPEN || k->ask || k->requests != requests || message_begun(&k->in))
+    if (!seam_open(&k->seam) || k->ask || k->requests != requests || message_begun(&k->in))
         return;
     sim_cover(sim_of(k), COVER_SERVER_STALE);
     sim_trace(sim_of(k), "server %u: net %u: closes idle", k->host->number, k->end->number);
     /* RST only when the proxy has read its answer: it could lose it. */
-    bool read = k->end->out.taken == k->end->out.written;
+    bool read = seam_all_taken(&k->seam);
     hang_up(k, read && sim_chance(sim_of(k), 500));
 }
 
@@ -243,7 +246,7 @@ static void answer_written(struct conn *k)
 static void write_some(struct conn *k)
 {
     struct sim *s = sim_of(k);
-    while (k->end->state == NET_OPEN && k->out.len > 0 && !k->answered) {
+    while (seam_open(&k->seam) && k->out.len > 0 && !k->answered) {
         if (s->now_ns < k->write_at_ns && k->answering)
             return;
         uint32_t end = k->answering ? k->limit : k->out.len;
@@ -255,7 +258,7 @@ static void write_some(struct conn *k)
         uint32_t n = end - k->written;
         if (n > k->piece_max)
             n = 1 + sim_below(s, k->piece_max);
-        int res = net_write(k->end, k->out.bytes + k->written, n);
+        int res = seam_write(&k->seam, k->out.bytes + k->written, n);
         if (res == -EAGAIN)
             return;
         if (res < 0) {
@@ -310,9 +313,9 @@ static void read_some(struct conn *k)
 {
     struct sim *s = sim_of(k);
     uint8_t bytes[PIECE_MAX];
-    while (net_readable(k->end) && s->now_ns >= k->read_at_ns) {
+    while (seam_readable(&k->seam) && s->now_ns >= k->read_at_ns) {
         uint32_t max = k->piece_max < PIECE_MAX ? 1 + sim_below(s, k->piece_max) : PIECE_MAX;
-        int res = net_read(k->end, bytes, max);
+        int res = seam_read(&k->seam, bytes, max);
         if (res == -EAGAIN)
             return;
         if (res <= 0) {
@@ -331,16 +334,29 @@ static void read_some(struct conn *k)
 
 static void step(struct conn *k)
 {
-    if (k->end->state == NET_OPEN)
+    if (seam_open(&k->seam))
         read_some(k);
-    if (k->end->state == NET_OPEN)
+    if (seam_open(&k->seam))
         write_some(k);
 }
 
-static void on_change(struct net_end *e, void *user)
+static void on_change(struct seam *m, void *user)
 {
-    (void)e;
-    step(user);
+    (void)m;
+    struct conn *k = user;
+    if (k->seam.fate_met && k->seam.fate == SEAM_RESETS && seam_open(&k->seam))
+        hang_up(k, true);
+    else
+        step(k);
+}
+
+static void choose_seam_fate(struct conn *k, struct sim *s, const struct world_plan *p)
+{
+    if (!k->seam.group || !sim_chance(s, p->tls_faults))
+        return;
+    sim_cover(s, COVER_SERVER_FAULTS);
+    k->seam.fate = SEAM_STALLS + sim_below(s, 3);
+    k->seam.fate_at = sim_below(s, 2000);
 }
 
 static void on_pending(struct net_listener *l, void *user)
@@ -362,8 +378,9 @@ static void on_pending(struct net_listener *l, void *user)
         k->in.on_head = on_head;
         k->in.on_body = on_body;
         k->in.user = k;
-        e->on_change = on_change;
-        e->user = k;
+        seam_init(&k->seam, host->world->plan.tls_servers ? &host->world->seams : NULL, e, false,
+                  on_change, k);
+        choose_seam_fate(k, s, &host->world->plan);
         step(k);
     }
 }

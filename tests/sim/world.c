@@ -9,6 +9,7 @@
 #include "core/ring/sock.h"
 #include "tests/sim/alloc_sim.h"
 #include "tests/sim/client.h"
+#include "tests/sim/random_sim.h"
 #include "tests/sim/server.h"
 
 #define WORLD_LOG_BYTES (1024 * 1024)
@@ -87,6 +88,18 @@ static void on_listener_gone(struct worker *worker, int fd)
     sock_close(fd, false);
 }
 
+/* Its listeners speak TLS. */
+static void use_tls(struct world *w, struct worker *worker)
+{
+    char why[200];
+    struct certificate *const certificates[] = { w->seams.certificate };
+    const struct tls_server_config config = { .certificates = certificates,
+                                              .certificates_count = 1,
+                                              .tickets = &w->tickets };
+    bool made = worker_use_tls(worker, &config, why, sizeof why);
+    CHECK(made);
+}
+
 static void make_worker(struct world *w, uint16_t index)
 {
     struct world_worker *ww = &w->workers[index];
@@ -102,6 +115,8 @@ static void make_worker(struct world *w, uint16_t index)
     ww->drain.run = drain_worker;
     bool made = worker_init(&ww->worker, ww->loop, index, &ww->counters, &ww->log);
     CHECK(made);
+    if (w->plan.tls_clients)
+        use_tls(w, &ww->worker);
     ww->listen_fd = sock_listen(&w->listen_addr, (int)w->plan.backlog, SOCK_LISTEN_REUSEPORT, NULL);
     CHECK(ww->listen_fd >= 0);
     ww->worker.on_plan_gone = on_plan_gone;
@@ -129,19 +144,36 @@ static void on_drain_time(void *arg, uint64_t n)
     }
 }
 
-/* Between turns: buffers belong to exchanges, idle connections hold none. */
+/* Between turns: buffers belong to exchanges, or to TLS that begins or ends; idle connections hold
+ * none. */
 static void on_look(void *arg, uint64_t n)
 {
     struct world *w = arg;
     for (uint32_t i = 0; i < w->plan.workers; i++) {
         struct world_worker *ww = &w->workers[i];
         const struct sim_loop *l = (const struct sim_loop *)ww->loop;
-        if (!ww->drained && ww->worker.exchanges.live == 0 && l->ready_count == 0 &&
-            ww->loop->bufs.lent > 0)
+        if (!ww->drained && ww->worker.exchanges.live == 0 && ww->worker.tls.sessions.live == 0 &&
+            l->ready_count == 0 && ww->loop->bufs.lent > 0)
             sim_fail(&w->sim, "%u buffers are held, and there is no exchange", ww->loop->bufs.lent);
     }
     if (w->clients_done < w->plan.clients)
         sim_after(&w->sim, sim_range(&w->sim, 1, 100 * SIM_MS), on_look, w, n);
+}
+
+static void make_keys(struct world *w)
+{
+    struct world_plan *p = &w->plan;
+    if (!p->tls_clients && !p->tls_servers)
+        return;
+    seams_init(&w->seams, &w->sim);
+    ticket_secret_random(&w->tickets, 1);
+    const struct certificate *c = w->seams.certificate;
+    w->ca = (struct pem_file){ .path = "ca", .text = { c->chain, c->chain_bytes } };
+    w->upstream_tls =
+        (struct upstream_tls_config){ .sni = STR("sim.test"), .verify = true, .ca = &w->ca };
+    config_seal_upstream_tls(&w->upstream_tls);
+    if (p->tls_servers)
+        p->config->backends[0].tls = &w->upstream_tls;
 }
 
 static void build(struct world *w)
@@ -155,6 +187,7 @@ static void build(struct world *w)
     struct config *config = p->config;
     config->binds[0] = (struct bind_config){ w->listen_addr, "the proxy", &config->listeners[0] };
     config->binds_count = 1;
+    make_keys(w);
     make_servers(w);
     config->backends[0].servers = w->server_configs;
     config->backends[0].servers_count = p->servers;
@@ -222,7 +255,7 @@ static void end_worker(struct world_worker *ww, struct world_result *out)
 
 static void check_counters(struct world *w, const struct world_result *out)
 {
-    uint64_t ended = 0, logged = 0;
+    uint64_t ended = 0, logged = w->handshakes_logged;
     for (uint32_t i = 0; i < END_REASON_COUNT; i++)
         ended += out->ended[i];
     for (uint32_t i = 0; i < w->asks_count; i++)
@@ -247,6 +280,7 @@ bool world_run(uint64_t seed, const char *profile, bool trace, struct world_resu
     CHECK(w);
     *out = (struct world_result){ 0 };
     sim_init(&w->sim, seed, trace);
+    random_sim_seed(seed);
     if (!plan_make(&w->plan, &w->sim, profile)) {
         sim_destroy(&w->sim);
         free(w);
@@ -281,6 +315,7 @@ bool world_run(uint64_t seed, const char *profile, bool trace, struct world_resu
     out->profile = w->plan.profile;
     running = NULL;
     alloc_watch(NULL);
+    seams_destroy(&w->seams);
     net_destroy(&w->net);
     sim_destroy(&w->sim);
     free(w);

@@ -6,6 +6,7 @@
 #include "core/proxy/plan.h"
 #include "core/proxy/worker.h"
 #include "tests/sim/ask.h"
+#include "tests/sim/seam.h"
 
 struct sim_client;
 struct sim_server;
@@ -28,6 +29,10 @@ struct world {
     struct sim sim;
     struct world_plan plan;
     struct net net;
+    struct seams seams; /* TLS worlds */
+    struct ticket_secret tickets;
+    struct pem_file ca;
+    struct upstream_tls_config upstream_tls;
     struct ring_sim ring;
     struct addr listen_addr;
     struct server_config server_configs[WORLD_SERVERS_MAX];
@@ -40,6 +45,7 @@ struct world {
     struct ask **asks; /* by id - 1 */
     uint32_t asks_count, asks_max;
     uint32_t clients_done;
+    uint32_t handshakes_logged; /* that failed */
     bool draining;
     uint64_t drained_from_ns;
 };
