@@ -10,6 +10,9 @@
 /* About a millisecond. */
 #define STEPS_PER_TURN 8
 
+/* A server's ticket comes with its first bytes, or not at all. */
+#define RESUME_TRIES 4
+
 /* --- steps --- */
 
 static void ready(struct tls_session *s)
@@ -20,12 +23,9 @@ static void ready(struct tls_session *s)
     if (wolfSSL_session_reused(s->ssl))
         s->w->resumed++;
     s->more_inside = wolfSSL_pending(s->ssl) > 0;
-    s->resume_due = s->resume != NULL;
-    /* wolfSSL would keep the ticket that was refused, with the new session's secret. */
-    if (s->resume_offered && !wolfSSL_session_reused(s->ssl)) {
+    s->resume_tries = s->resume ? RESUME_TRIES : 0;
+    if (s->offered && !wolfSSL_session_reused(s->ssl))
         tls_resume_drop(s->resume, s->name);
-        s->resume_due = wolfSSL_version(s->ssl) == TLS1_3_VERSION;
-    }
     t->user->on_ready(t, 0);
     /* What is left to send (a server's ticket) goes with the first answer if that comes at once. */
     if (!t->closing && !(t->reading && s->in.len > 0))
@@ -35,7 +35,7 @@ static void ready(struct tls_session *s)
 static void failed(struct tls_session *s, enum tls_failure why)
 {
     struct transport *t = s->t;
-    if (s->resume_offered)
+    if (s->offered)
         tls_resume_drop(s->resume, s->name);
     tls_session_fail(s, why, 0);
     t->user->on_ready(t, s->err);
@@ -130,7 +130,7 @@ static bool begin_client(struct tls_session *s)
     if (!attach(s, tls_context_connect(s->context, s->name)))
         return false;
     if (s->resume)
-        s->resume_offered = tls_resume_offer(s->resume, s->name, s->ssl);
+        s->offered = tls_resume_offer(s->resume, s->name, s->ssl);
     return true;
 }
 

@@ -4,8 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/base/check.h"
+#include "core/base/hash.h"
 #include "tls/session.h"
+
+#define TICKET_BYTES_MAX 4096
 
 /* wolfSSL would share a session with the connection it is given to, which then writes what it
  * learns into it while others resume it: only copies are given and taken. */
@@ -29,7 +31,17 @@ void tls_resume_clear(struct tls_resume *r)
     *r = (struct tls_resume){ 0 };
 }
 
-bool tls_resume_offer(const struct tls_resume *r, const char *name, WOLFSSL *ssl)
+/* 0: none. */
+static uint64_t ticket_of(WOLFSSL *ssl)
+{
+    unsigned char ticket[TICKET_BYTES_MAX];
+    word32 bytes = sizeof ticket;
+    if (wolfSSL_get_SessionTicket(ssl, ticket, &bytes) != WOLFSSL_SUCCESS || bytes == 0)
+        return 0;
+    return hash_bytes(ticket, bytes, 0) | 1;
+}
+
+uint64_t tls_resume_offer(const struct tls_resume *r, const char *name, WOLFSSL *ssl)
 {
     for (size_t i = 0; i < TLS_RESUME_NAMES_MAX && r->entries[i]; i++) {
         if (strcmp(r->entries[i]->name, name) != 0)
@@ -38,9 +50,9 @@ bool tls_resume_offer(const struct tls_resume *r, const char *name, WOLFSSL *ssl
         if (copy)
             (void)wolfSSL_set_session(ssl, copy); /* refuses what is too old: a full handshake */
         wolfSSL_SESSION_free(copy);
-        return copy;
+        return copy ? ticket_of(ssl) : 0;
     }
-    return false;
+    return 0;
 }
 
 void tls_resume_drop(struct tls_resume *r, const char *name)
@@ -74,15 +86,21 @@ static struct tls_resume_entry *make(const char *name, WOLFSSL *ssl)
     return e;
 }
 
-void tls_resume_keep(struct tls_resume *r, const char *name, WOLFSSL *ssl)
+bool tls_resume_keep(struct tls_resume *r, const char *name, WOLFSSL *ssl, uint64_t offered)
 {
+    /* Until a new ticket has come, wolfSSL has the old one beside the new secret. */
+    bool tickets = offered || wolfSSL_version(ssl) == TLS1_3_VERSION;
+    uint64_t ticket = tickets ? ticket_of(ssl) : 0;
+    if (tickets && (ticket == 0 || ticket == offered))
+        return false;
     struct tls_resume_entry *e = make(name, ssl);
     if (!e) /* nothing to resume by, or no memory: the next handshake is a full one */
-        return;
+        return true;
     size_t i = 0; /* the place of the one it takes the place of, or the last one's */
     while (i + 1 < TLS_RESUME_NAMES_MAX && r->entries[i] && strcmp(r->entries[i]->name, name) != 0)
         i++;
     forget(r->entries[i]);
     memmove(&r->entries[1], &r->entries[0], i * sizeof r->entries[0]);
     r->entries[0] = e;
+    return true;
 }

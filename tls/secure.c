@@ -71,8 +71,8 @@ static void end(struct transport *t, int err)
 /* TLS 1.3 sends its ticket after the handshake: with the first answer it has come. */
 static void keep_session(struct tls_session *s)
 {
-    s->resume_due = false;
-    tls_resume_keep(s->resume, s->name, s->ssl);
+    bool kept = tls_resume_keep(s->resume, s->name, s->ssl, s->offered);
+    s->resume_tries = kept ? 0 : s->resume_tries - 1;
 }
 
 static void deliver(struct tls_session *s)
@@ -81,7 +81,7 @@ static void deliver(struct tls_session *s)
     int rc;
     struct buf_slice plain = tls_decrypt(s, &rc);
     if (likely(plain.len > 0)) {
-        if (unlikely(s->resume_due))
+        if (unlikely(s->resume_tries))
             keep_session(s);
         t->reading = t->stopping = false;
         t->user->on_data(t, plain);

@@ -29,6 +29,7 @@ struct tls_session {
     struct tls_worker *w;
     struct tls_context *context;
     struct tls_resume *resume; /* a client's; NULL: none */
+    uint64_t offered;          /* the ticket that was offered to the server; 0: none */
     WOLFSSL *ssl;
     struct tls_peer *peer; /* who the client showed to be; NULL: nobody */
     uint32_t certificate;  /* a server's, in its service's set */
@@ -51,8 +52,7 @@ struct tls_session {
     bool peer_ended;        /* close_notify came; wolfSSL forgets it when it writes */
     bool fin_after;         /* shutdown_write: FIN when `out` is empty */
     bool last_words;        /* closing: what is being sent may go on until close_timer */
-    bool resume_offered;    /* a session was offered to the server */
-    bool resume_due;        /* the session is to be kept: a ticket may have come */
+    uint8_t resume_tries;   /* so often it is looked whether there is a session to keep */
     bool no_room;           /* there was no buffer when wolfSSL wanted to write */
     bool handshake_blocked; /* the handshake goes on when `out` is sent */
     int err;                /* SESSION_FAILED: what the owner gets, -errno */
@@ -67,12 +67,14 @@ WOLFSSL *tls_context_connect(struct tls_context *c, const char *server_name);
 
 /* --- resume.c --- */
 
-/* Before a client's handshake: offers what is kept for the name. */
-bool tls_resume_offer(const struct tls_resume *r, const char *name, WOLFSSL *ssl);
+/* Before a client's handshake: offers what is kept for the name. Gives what the ticket is known by;
+ * 0: nothing was offered, or no ticket. */
+uint64_t tls_resume_offer(const struct tls_resume *r, const char *name, WOLFSSL *ssl);
 /* What was offered was of no use: it is not offered again. */
 void tls_resume_drop(struct tls_resume *r, const char *name);
-/* Keeps what the connection can be resumed with, in place of what was kept for the name before. */
-void tls_resume_keep(struct tls_resume *r, const char *name, WOLFSSL *ssl);
+/* Keeps what the connection can be resumed with, in place of what was kept for the name before.
+ * False: that has not come (yet). */
+bool tls_resume_keep(struct tls_resume *r, const char *name, WOLFSSL *ssl, uint64_t offered);
 
 /* --- server_context.c --- */
 

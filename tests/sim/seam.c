@@ -127,7 +127,7 @@ static void keep_session(struct seam *m)
 {
     struct seams *g = m->group;
     WOLFSSL_SESSION *session = wolfSSL_get1_session(m->ssl);
-    if (m->offered && !m->resumed) { /* wolfSSL mixes the old ticket with the new secret */
+    if (m->offered) { /* wolfSSL mixes the old ticket with the new secret */
         wolfSSL_SESSION_free(g->session);
         g->session = NULL;
     } else if (session && wolfSSL_SessionIsSetup(session)) {

@@ -11,6 +11,7 @@
 #include "tests/sim/client.h"
 #include "tests/sim/random_sim.h"
 #include "tests/sim/server.h"
+#include "tls/service.h"
 
 #define WORLD_LOG_BYTES (1024 * 1024)
 #define WORLD_SECONDS_MAX 20000
@@ -88,18 +89,6 @@ static void on_listener_gone(struct worker *worker, int fd)
     sock_close(fd, false);
 }
 
-/* Its listeners speak TLS. */
-static void use_tls(struct world *w, struct worker *worker)
-{
-    char why[200];
-    struct certificate *const certificates[] = { w->seams.certificate };
-    const struct tls_server_config config = { .certificates = certificates,
-                                              .certificates_count = 1,
-                                              .tickets = &w->tickets };
-    bool made = worker_use_tls(worker, &config, why, sizeof why);
-    CHECK(made);
-}
-
 static void make_worker(struct world *w, uint16_t index)
 {
     struct world_worker *ww = &w->workers[index];
@@ -115,8 +104,8 @@ static void make_worker(struct world *w, uint16_t index)
     ww->drain.run = drain_worker;
     bool made = worker_init(&ww->worker, ww->loop, index, &ww->counters, &ww->log);
     CHECK(made);
-    if (w->plan.tls_clients)
-        use_tls(w, &ww->worker);
+    made = tls_worker_use_tickets(&ww->worker.tls, &w->tickets);
+    CHECK(made);
     ww->listen_fd = sock_listen(&w->listen_addr, (int)w->plan.backlog, SOCK_LISTEN_REUSEPORT, NULL);
     CHECK(ww->listen_fd >= 0);
     ww->worker.on_plan_gone = on_plan_gone;
@@ -160,18 +149,37 @@ static void on_look(void *arg, uint64_t n)
         sim_after(&w->sim, sim_range(&w->sim, 1, 100 * SIM_MS), on_look, w, n);
 }
 
+/* The listener speaks TLS. */
+static void serve_tls(struct world *w)
+{
+    struct tls_service *service = tls_service_create();
+    CHECK(service);
+    service->certificates = certificate_set_create();
+    service->tickets = true;
+    certificate_ref(w->seams.certificate);
+    bool made = service->certificates &&
+                certificate_set_add(service->certificates, w->seams.certificate, "sim",
+                                    (struct str){ 0 }, 0) &&
+                certificate_set_seal(service->certificates, NULL, NULL);
+    CHECK(made);
+    w->listener_tls = (struct listener_tls){ .service = service, .release = tls_service_unref };
+    w->plan.config->listeners[0].tls = &w->listener_tls;
+}
+
 static void make_keys(struct world *w)
 {
     struct world_plan *p = &w->plan;
+    ticket_secret_random(&w->tickets, 1);
     if (!p->tls_clients && !p->tls_servers)
         return;
     seams_init(&w->seams, &w->sim);
-    ticket_secret_random(&w->tickets, 1);
     const struct certificate *c = w->seams.certificate;
     w->ca = (struct pem_file){ .path = "ca", .text = { c->chain, c->chain_bytes } };
     w->upstream_tls =
         (struct upstream_tls_config){ .sni = STR("sim.test"), .verify = true, .ca = &w->ca };
     config_seal_upstream_tls(&w->upstream_tls);
+    if (p->tls_clients)
+        serve_tls(w);
     if (p->tls_servers)
         p->config->backends[0].tls = &w->upstream_tls;
 }

@@ -31,6 +31,7 @@ struct world {
     struct net net;
     struct seams seams; /* TLS worlds */
     struct ticket_secret tickets;
+    struct listener_tls listener_tls;
     struct pem_file ca;
     struct upstream_tls_config upstream_tls;
     struct ring_sim ring;
