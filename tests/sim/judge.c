@@ -130,7 +130,8 @@ static bool may_be_lost(const struct world *w, const struct ask *a)
 {
     return (w->draining && w->plan.stops) || sends_on_after_last(a) || broken_later(a) ||
            (a->tolerance & MAY_BE_IGNORED) || /* its client sends on when the idle time is over, */
-           (a->client->read_pause_ns && w->plan.net.reset_discards); /* or when it is read late */
+           (a->client->read_pause_ns &&       /* or when it is read late */
+            (w->plan.net.reset_discards || w->plan.tls_clients));
 }
 
 /* A receive waits for a buffer; what is to be decrypted from it into another cannot. */
@@ -174,6 +175,9 @@ static bool reason_is_possible(const struct world *w, const struct ask *a)
     case END_CONNECT_FAILED:
     case END_NO_SERVER:
         return p->dead_servers || p->server_flaps || p->faults.open_error;
+    case END_SERVER_TLS_NAME: /* a byte that was changed may be anywhere */
+    case END_SERVER_TLS_EXPIRED:
+    case END_SERVER_TLS_UNTRUSTED:
     case END_SERVER_TLS_REFUSED:
     case END_SERVER_TLS_HANDSHAKE:
         return tls_faults || p->faults.alloc || p->server_flaps;
