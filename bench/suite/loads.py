@@ -150,6 +150,16 @@ def h2load_command(request, seconds, log, threads=1):
 SIZES = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 
 
+UNIT_S = {"us": 1e-6, "ms": 1e-3, "s": 1}
+
+
+def dried_up(starts_us, seconds):
+    """Hardly any request began in the last quarter of the time."""
+    last_quarter = min(starts_us, default=0) + 0.75e6 * seconds
+    late = sum(start > last_quarter for start in starts_us)
+    return len(starts_us) >= 100 and late < len(starts_us) / 4 / 3
+
+
 def parse_h2load(text, log_lines):
     """Of the log: start in us, status, microseconds; a failed one has status -1."""
     done = re.search(r"requests: \d+ total, \d+ started, \d+ done, (\d+) succeeded, (\d+) failed, "
@@ -158,9 +168,10 @@ def parse_h2load(text, log_lines):
     if not done or not finished:
         raise Failure(f"h2load: {text.strip()[-300:] or 'no output'}")
     succeeded, failed, _errored, late = map(int, done.groups())
-    histogram, wrong = Histogram(), 0
+    histogram, wrong, starts = Histogram(), 0, []
     for line in log_lines:
-        _start, status, took = line.split()
+        start, status, took = line.split()
+        starts.append(int(start))
         if 200 <= int(status) < 400:
             histogram.add(int(took))
         elif int(status) >= 0:
@@ -175,8 +186,11 @@ def parse_h2load(text, log_lines):
         errors.append("no response at all")
     elif "Application protocol: h2" not in text:
         errors.append("the server did not speak HTTP/2")
+    if succeeded and dried_up(starts, float(finished[1]) * UNIT_S[finished[2]]):
+        errors.append("the server ended its connections in the middle, and h2load opens no others "
+                      "(a limit of requests on a connection?)")
     size = re.search(r"traffic: [\d.]+\w+ \((\d+)\) total", text)
-    seconds = float(finished[1]) * {"us": 1e-6, "ms": 1e-3, "s": 1}[finished[2]]
+    seconds = float(finished[1]) * UNIT_S[finished[2]]
     return Load(succeeded, seconds, of_histogram(histogram), errors, histogram=histogram,
                 received_bytes=int(size[1]) if size else 0)
 

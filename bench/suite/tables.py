@@ -261,11 +261,11 @@ def markdown(data):
     parts += [f"**Not fit to measure:** {reason}\n" for reason in data["unfit"]]
     if data["interrupted"]:
         parts.append("**Interrupted**: what was measured until then follows.\n")
-    parts += [markdown_table(of_section(section)) for section in data["sections"]]
     lost = losses(data)
     if any(s["kind"] == "pairs" for s in data["sections"]):
         parts += ["**What we lose at**", "", *(f"- {s}" for s in lost or ["nothing measured here"]),
                   ""]
     if resolution(data):
         parts += ["**Resolution** (A/A)", "", *(f"- {s}" for s in resolution(data)), ""]
+    parts += [markdown_table(of_section(section)) for section in data["sections"]]
     return "\n".join(parts)

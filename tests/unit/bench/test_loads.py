@@ -80,6 +80,13 @@ class H2load(unittest.TestCase):
         load = loads.parse_h2load(text % (2, 0, 0), self.LOG)
         self.assertEqual(load.errors, ["the server did not speak HTTP/2"])
 
+    def test_connections_that_end_in_the_middle_are_an_error_and_no_low_rate(self):
+        log = [f"{1000000 + 1000 * i}\t200\t90" for i in range(400)]
+        load = loads.parse_h2load(H2LOAD % (400, 0, 0), log)
+        self.assertRegex(load.errors[0], "ended its connections in the middle")
+        log = [f"{1000000 + 2400 * i}\t200\t90" for i in range(400)]
+        self.assertEqual(loads.parse_h2load(H2LOAD % (400, 0, 0), log).errors, [])
+
     def test_no_output_is_a_failure(self):
         with self.assertRaises(Failure):
             loads.parse_h2load("h2load: unrecognized option", [])
