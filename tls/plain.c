@@ -14,6 +14,7 @@ static void close_if_joined(struct transport *t)
     if (t->fd >= 0)
         sock_close(t->fd, t->reset);
     t->fd = -1;
+    buf_unref(t->preamble.buf);
     t->user->on_closed(t);
 }
 
@@ -157,11 +158,13 @@ void transport_send_pipe(struct transport *t, struct splice_pipe *pipe)
 static void connected(struct op *op, struct op_result result)
 {
     struct transport *t = container_of(op, struct transport, tx);
+    if (transport_preamble(t, result.res))
+        return;
     op->done = sent;
     if (t->closing)
         close_if_joined(t);
     else
-        t->user->on_ready(t, result.res);
+        t->user->on_ready(t, result.res < 0 ? result.res : 0);
 }
 
 static void plain_connect(struct transport *t, const struct addr *a)

@@ -30,6 +30,7 @@ static void close_if_joined(struct transport *t)
     if (t->fd >= 0)
         sock_close(t->fd, t->reset);
     t->fd = -1;
+    buf_unref(t->preamble.buf);
     tls_session_free(t->tls);
     t->user->on_closed(t);
 }
@@ -243,6 +244,8 @@ static void connected(struct op *op, struct op_result result)
 {
     struct transport *t = container_of(op, struct transport, tx);
     struct tls_session *s = t->tls;
+    if (transport_preamble(t, result.res))
+        return;
     op->done = sent;
     if (t->closing) {
         close_if_joined(t);

@@ -72,6 +72,7 @@ struct transport {
     struct splice_pipe *pipe;  /* what is being sent, in place of msg; the user's */
     uint64_t sent_bytes;       /* of the send in flight */
     uint64_t send_progress_ns; /* when it began, or last got on: for write deadlines */
+    struct buf_slice preamble; /* still to be sent before all else; buf NULL: nothing */
     int connect_err;           /* no socket could be had: told by the task */
     struct task task;          /* runs on_closed or on_ready when no op will */
 };
@@ -84,6 +85,31 @@ void transport_init_plain(struct transport *t, struct loop *l, const struct tran
 /* A plain transport without a connection: transport_connect() comes next. */
 void transport_init_plain_client(struct transport *t, struct loop *l,
                                  const struct transport_user *user);
+
+/* Before transport_connect(): these bytes are sent first, before TLS. The reference becomes the
+ * transport's. */
+static inline void transport_say_first(struct transport *t, struct buf_slice bytes)
+{
+    t->preamble = bytes;
+}
+
+/* For transports: the connect, or a part of the preamble, was done (a result). True: the next part
+ * is being sent by tx, which calls its done again. */
+static inline bool transport_preamble(struct transport *t, int32_t res)
+{
+    struct buf_slice *p = &t->preamble;
+    if (!p->buf || res < 0 || t->closing)
+        return false;
+    p->off += (uint32_t)res;
+    p->len -= (uint32_t)res;
+    if (p->len == 0) {
+        buf_unref(p->buf);
+        p->buf = NULL;
+        return false;
+    }
+    op_send(t->loop, &t->tx, t->fd, p->buf->data + p->off, p->len);
+    return true;
+}
 
 /* Opens a connection; on_ready tells. The address stays valid until then. */
 static inline void transport_connect(struct transport *t, const struct addr *a)

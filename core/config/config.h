@@ -491,6 +491,7 @@ struct listener_config {
     const struct site_config *site;   /* NULL: layer 4 */
     const struct backend_config *tcp; /* NULL: HTTP */
     const struct log_config *log;     /* of layer 4; NULL: none */
+    struct networks proxy_protocol;   /* peers that begin with its header */
     struct listener_tls *tls;         /* NULL: plain HTTP */
     uint32_t https_port;              /* requests are sent there by redirect; 0: they are not */
 };

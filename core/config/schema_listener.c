@@ -127,6 +127,10 @@ static const struct schema_key listener_keys[] = {
     { KEY("tcp"), VALUE(listener_config, tcp, value_backend), .otherwise = "see 'site'",
       .doc = "The backend that connections are passed on to as they are, whatever they speak "
              "(layer 4): databases, mail, anything on TCP." },
+    { KEY("proxy_protocol"), EXAMPLE("[10.0.0.0/8]"), NETWORKS(listener_config, proxy_protocol),
+      .otherwise = "nobody",
+      .doc = "The balancers in front that begin each connection with the PROXY protocol's header "
+             "(v1 or v2), which says who the client is. They have to; nobody else is believed." },
     { KEY("log"), EXAMPLE("access"), VALUE(listener_config, log, value_log), .otherwise = "off",
       .doc = "The log of connections that are passed on ('tcp'): one line when a tunnel opens, one "
              "when it closes. Requests are logged as their site says." },

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "core/base/addr.h"
 #include "core/base/arena.h"
 #include "core/base/end_reason.h"
 #include "core/config/config.h"
@@ -58,6 +59,8 @@ struct attempt {
     struct arena *arena;                  /* for heads */
     const struct timeouts *timeouts;      /* towards the server */
     const struct backend_config *backend; /* its rules for pooling */
+    const struct peer_addr *client_peer;  /* on whose behalf; NULL: nobody's */
+    int client_fd;                        /* its connection */
     uint64_t deadline_ns;                 /* of all of it; 0: none */
     uint64_t request_taken_ns;            /* by the kernel, all of it; 0: not yet */
     uint64_t first_byte_ns;               /* 0: none came yet */

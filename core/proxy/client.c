@@ -110,7 +110,7 @@ static void on_timer(struct timer *timer, uint64_t now_ns)
 
 /* --- life --- */
 
-void client_accept(struct listener *l, int fd)
+void client_accept(struct listener *l, int fd, const struct peer_addr *peer)
 {
     struct worker *w = l->w;
     struct client *c = slab_take(&w->clients);
@@ -141,15 +141,13 @@ void client_accept(struct listener *l, int fd)
     list_push_back(&w->client_list, &c->node);
     counter_add(&w->counters->clients_accepted, 1);
     counter_add(&l->counters->accepted, 1);
-    struct addr peer;
-    if (sock_peer(fd, &peer) == 0) {
-        char text[ADDR_TEXT_MAX];
-        c->peer = peer_addr_of(&peer);
-        size_t n = c->peer.family == AF_UNIX ? 0 : peer_addr_format_ip(&c->peer, text);
-        CHECK(n <= sizeof c->ip_text);
-        memcpy(c->ip_text, text, n);
-        c->ip_text_len = (uint8_t)n;
-    }
+    char text[ADDR_TEXT_MAX];
+    c->peer = *peer;
+    size_t n =
+        peer->family == AF_INET || peer->family == AF_INET6 ? peer_addr_format_ip(peer, text) : 0;
+    CHECK(n <= sizeof c->ip_text);
+    memcpy(c->ip_text, text, n);
+    c->ip_text_len = (uint8_t)n;
     if (l->site->connection_limit && !gate_connection(c)) {
         listener_count_error(l);
         client_close(c, true);

@@ -56,8 +56,9 @@ struct client {
 
 _Static_assert(sizeof(struct client) <= 1024, "10,000 idle clients: at most 1 KiB each");
 
-/* Takes a connected descriptor. Without memory the descriptor is closed. */
-void client_accept(struct listener *l, int fd);
+/* Takes a connected descriptor. peer: who is there, as the socket or a PROXY header says. Without
+ * memory the descriptor is closed. */
+void client_accept(struct listener *l, int fd, const struct peer_addr *peer);
 
 /* The exchange attached a sink for its request body (or took it away): delivers what waits, asks
  * for more. Flushes. */

@@ -4,6 +4,7 @@
 #include "core/base/limits.h"
 #include "core/proxy/backend.h"
 #include "core/proxy/body_buffer.h"
+#include "core/proxy/client.h"
 #include "core/proxy/exchange.h"
 #include "core/proxy/request.h"
 #include "core/proxy/response.h"
@@ -32,6 +33,8 @@ static void begin(struct exchange *ex, struct server *s)
         retry_note_request(ex);
     a->deadline_ns = try_ms ? ex->w->loop->now_ns + ms_to_ns(try_ms) : 0;
     a->backend = ex->backend->config;
+    a->client_peer = &ex->client->peer;
+    a->client_fd = ex->client->t.fd;
     a->method = (enum http_method)ex->head.method_id;
     a->host = request_host(ex);
     if (!upstream_begin(ex->w, a, s, ex->fresh_only)) {

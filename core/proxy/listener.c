@@ -4,7 +4,9 @@
 #include <stdlib.h>
 
 #include "core/base/check.h"
+#include "core/config/networks.h"
 #include "core/proxy/client.h"
+#include "core/proxy/intake.h"
 #include "core/proxy/plan.h"
 #include "core/proxy/tcp.h"
 #include "core/proxy/worker.h"
@@ -55,18 +57,26 @@ static void start(struct listener *l)
     op_accept(l->w->loop, &l->accept, l->fd);
 }
 
-static void accepted(struct listener *l, int fd)
+void listener_take(struct listener *l, int fd, const struct peer_addr *peer)
 {
     const struct backend_config *tcp = l->bind->listener->tcp;
-    struct addr peer;
-    if (!tcp) {
-        client_accept(l, fd);
-        return;
-    }
-    if (sock_peer(fd, &peer) != 0)
-        peer = (struct addr){ 0 };
-    struct peer_addr from = peer_addr_of(&peer);
-    tcp_begin(l, fd, &from, plan_backend(l->use, tcp), (struct buf_slice){ 0 }, true);
+    if (tcp)
+        tcp_begin(l, fd, peer, plan_backend(l->use, tcp), (struct buf_slice){ 0 }, true);
+    else
+        client_accept(l, fd, peer);
+}
+
+static void accepted(struct listener *l, int fd)
+{
+    const struct networks *proxies = &l->bind->listener->proxy_protocol;
+    struct addr a;
+    if (sock_peer(fd, &a) != 0)
+        a = (struct addr){ 0 };
+    struct peer_addr peer = peer_addr_of(&a);
+    if (proxies->items_count && networks_has(proxies, &peer))
+        intake_begin(l, fd, &peer);
+    else
+        listener_take(l, fd, &peer);
 }
 
 /* Who is queued would be reset with the socket. And where others accept on it too: a connection

@@ -40,6 +40,9 @@ struct listener *listener_start(struct plan_use *use, const struct bind_config *
 /* From now on it stands for this bind of that plan. */
 void listener_assign(struct listener *l, struct plan_use *use, const struct bind_config *bind);
 
+/* A connection is the next stage's. peer: who is there. */
+void listener_take(struct listener *l, int fd, const struct peer_addr *peer);
+
 /* A connection could not be taken. */
 void listener_count_error(struct listener *l);
 

@@ -5,6 +5,7 @@
 #include "core/proxy/client.h"
 #include "core/proxy/count.h"
 #include "core/proxy/exchange.h"
+#include "core/proxy/intake.h"
 #include "core/proxy/listener.h"
 #include "core/proxy/plan.h"
 #include "core/proxy/request.h"
@@ -186,5 +187,32 @@ void log_tunnel(const struct tunnel *t, enum end_reason why)
     }
     if (t->t[TUNNEL_CLIENT].ops)
         r.tls_failure = (uint8_t)transport_tls_failure(&t->t[TUNNEL_CLIENT]);
+    log_put(w->log, &r);
+}
+
+void log_intake(const struct intake *in)
+{
+    const struct worker *w = in->w;
+    const struct listener *l = in->listener;
+    const struct plan *plan = l->use->plan;
+    const struct log_config *log = l->site ? l->site->handling.log : l->bind->listener->log;
+    if (!log || !w->log)
+        return;
+    struct record r = {
+        .start_wall_us = in->start_wall_us,
+        .peer = in->peer,
+        .client = in->peer,
+        .worker = w->index,
+        .log = (uint16_t)(plan->log_first + (log - plan->config->logs)),
+        .version_minor = 1,
+        .end_reason = in->reason,
+        .queue_us = UINT32_MAX,
+        .connect_us = UINT32_MAX,
+        .first_byte_us = UINT32_MAX,
+        .total_us = phase_us(in->start_ns, w->loop->now_ns),
+        .accept_us = UINT32_MAX,
+        .listener = name_or_none(l->bind->listener->name),
+        .site = name_or_none(l->site ? l->site->name : NULL),
+    };
     log_put(w->log, &r);
 }

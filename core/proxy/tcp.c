@@ -8,6 +8,7 @@
 #include "core/proxy/listener.h"
 #include "core/proxy/log.h"
 #include "core/proxy/plan.h"
+#include "core/proxy/preamble.h"
 #include "core/proxy/worker.h"
 #include "core/ring/sock.h"
 
@@ -54,6 +55,11 @@ static void connect_next(struct tunnel *t, enum end_reason none)
     server_count(s, opened);
     t->state = TUNNEL_CONNECTING;
     transport_init_plain_client(&t->t[TUNNEL_SERVER], w->loop, &tunnel_server_user);
+    if (!preamble_set(&t->t[TUNNEL_SERVER], config, &t->peer, t->t[TUNNEL_CLIENT].fd)) {
+        server_connect_abandoned(s, t->ticket);
+        tunnel_close(t, END_OVERLOADED);
+        return;
+    }
     transport_connect(&t->t[TUNNEL_SERVER], s->addr);
     tunnel_arm(t);
 }

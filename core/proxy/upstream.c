@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/base/check.h"
+#include "core/proxy/preamble.h"
 #include "core/proxy/server_tls.h"
 #include "core/proxy/worker.h"
 
@@ -129,7 +130,9 @@ bool upstream_begin(struct worker *w, struct attempt *a, struct server *s, bool 
     struct server_tls_name name;
     if (s->tls)
         server_tls_name(s, a->host, &name);
-    struct upstream *up = fresh_only ? NULL : find_pooled(s, &name);
+    /* With a PROXY header, a connection is one client's. */
+    bool fresh = fresh_only || a->backend->proxy_protocol;
+    struct upstream *up = fresh ? NULL : find_pooled(s, &name);
     bool pooled = up != NULL;
     if (pooled) {
         CHECK(up->state == UP_IDLE);
@@ -209,9 +212,9 @@ static void give_back(struct upstream *up, const struct attempt *a)
     struct worker *w = up->w;
     struct server *s = up->server;
     const struct backend_config *config = a->backend;
-    bool keep = up->keep_alive && up->request_sent && up->in.len == 0 && up->t.reading &&
-                w->state == WORKER_RUNNING && s->refs && up->uses < config->pool_uses_max &&
-                s->idle_count < config->pool_idle_max;
+    bool keep = up->keep_alive && !config->proxy_protocol && up->request_sent && up->in.len == 0 &&
+                up->t.reading && w->state == WORKER_RUNNING && s->refs &&
+                up->uses < config->pool_uses_max && s->idle_count < config->pool_idle_max;
     if (!keep) {
         close_connection(up, false);
         return;
@@ -271,6 +274,11 @@ void upstream_go(struct attempt *a)
     }
     /* The timer first: the transport may have failed before it began. */
     upstream_arm(up);
+    if (!preamble_set(&up->t, a->backend, a->client_peer, a->client_fd)) {
+        server_connect_abandoned(up->server, up->ticket);
+        upstream_fail(up, END_OVERLOADED);
+        return;
+    }
     transport_connect(&up->t, up->server->addr);
 }
 

@@ -8,6 +8,7 @@
 #include "core/proxy/body_buffer.h"
 #include "core/proxy/client.h"
 #include "core/proxy/exchange.h"
+#include "core/proxy/intake.h"
 #include "core/proxy/listener.h"
 #include "core/proxy/plan.h"
 #include "core/proxy/route.h"
@@ -30,9 +31,11 @@ bool worker_init(struct worker *w, struct loop *l, uint16_t index, struct counte
     slab_init(&w->exchanges, sizeof(struct exchange), 0);
     slab_init(&w->upstreams, sizeof(struct upstream), 0);
     slab_init(&w->tunnels, sizeof(struct tunnel), 0);
+    slab_init(&w->intakes, sizeof(struct intake), 0);
     slab_init(&w->body_pieces, sizeof(struct body_piece), 0);
     tls_worker_init(&w->tls, l);
     list_init(&w->client_list);
+    list_init(&w->intake_list);
     list_init(&w->tunnel_list);
     list_init(&w->upstream_list);
     for (size_t i = 0; i < WORKER_SERVER_LISTS; i++)
@@ -143,6 +146,7 @@ void worker_stop(struct worker *w, void (*on_drained)(struct worker *w))
     w->on_drained = on_drained;
     close_listeners(w);
     FOR_EACH(&w->client_list, struct client, node, client_stop);
+    FOR_EACH(&w->intake_list, struct intake, node, intake_stop);
     FOR_EACH(&w->tunnel_list, struct tunnel, node, tunnel_stop);
     FOR_EACH(&w->upstream_list, struct upstream, node, close_if_idle);
     worker_object_gone(w);
@@ -176,7 +180,7 @@ static void run_drained(struct task *t)
 {
     struct worker *w = container_of(t, struct worker, drained_task);
     if (w->state == WORKER_DRAINED || w->listeners_count || w->clients.live || w->upstreams.live ||
-        w->tunnels.live || auth_basic_pending(w))
+        w->tunnels.live || w->intakes.live || auth_basic_pending(w))
         return;
     w->state = WORKER_DRAINED;
     timer_remove(&w->loop->timers, &w->drain_timer);
@@ -203,6 +207,7 @@ void worker_discard(struct worker *w)
     slab_destroy(&w->exchanges);
     slab_destroy(&w->upstreams);
     slab_destroy(&w->tunnels);
+    slab_destroy(&w->intakes);
     slab_destroy(&w->body_pieces);
     route_scratch_destroy(w->scratch);
 }

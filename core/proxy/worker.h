@@ -50,8 +50,9 @@ struct worker {
 
     struct tls_worker tls;
 
-    struct slab clients, exchanges, upstreams, tunnels, body_pieces;
+    struct slab clients, exchanges, upstreams, tunnels, intakes, body_pieces;
     struct list client_list;   /* every client that is not freed */
+    struct list intake_list;   /* every one that is not freed */
     struct list tunnel_list;   /* every tunnel that is not freed */
     struct list upstream_list; /* every upstream connection that is not freed */
     bool queue_stays;          /* of listeners that close: others accept who is queued */

@@ -140,6 +140,34 @@ int sock_peer(int fd, struct addr *out)
     return getpeername(fd, &out->sa, &out->len) == 0 ? 0 : -errno;
 }
 
+int sock_local(int fd, struct addr *out)
+{
+    *out = (struct addr){ .len = sizeof *out - offsetof(struct addr, sa) };
+    return getsockname(fd, &out->sa, &out->len) == 0 ? 0 : -errno;
+}
+
+int sock_peek(int fd, void *p, size_t n)
+{
+    ssize_t got = recv(fd, p, n, MSG_PEEK | MSG_DONTWAIT);
+    return got < 0 ? -errno : (int)got;
+}
+
+void sock_skip(int fd, size_t n)
+{
+    char bytes[1024];
+    while (n > 0) {
+        ssize_t got = recv(fd, bytes, n < sizeof bytes ? n : sizeof bytes, MSG_DONTWAIT);
+        if (got <= 0)
+            return; /* reset meanwhile: whoever reads next sees it */
+        n -= (size_t)got;
+    }
+}
+
+void sock_low_water(int fd, int bytes)
+{
+    set_int(fd, SOL_SOCKET, SO_RCVLOWAT, bytes);
+}
+
 void sock_shutdown_write(int fd)
 {
     (void)shutdown(fd, SHUT_WR); /* fails when the peer is gone: as good */

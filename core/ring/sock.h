@@ -34,6 +34,19 @@ bool sock_awaited(int fd);
 /* The peer's address; family AF_UNIX without a name for Unix sockets. 0 or -errno. */
 int sock_peer(int fd, struct addr *out);
 
+/* Our own address of a connection: which one the peer connected to. 0 or -errno. */
+int sock_local(int fd, struct addr *out);
+
+/* What has been received and not read, without reading it: how many bytes of it are at p, 0 at the
+ * end of the stream, -EAGAIN: nothing yet, or -errno. */
+int sock_peek(int fd, void *p, size_t n);
+
+/* Reads n bytes that were seen by sock_peek(), and forgets them. */
+void sock_skip(int fd, size_t n);
+
+/* The descriptor counts as readable (op_poll) from so many bytes on; 1: as usual. */
+void sock_low_water(int fd, int bytes);
+
 /* Half-close: FIN after what was sent. */
 void sock_shutdown_write(int fd);
 

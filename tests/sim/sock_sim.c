@@ -104,6 +104,42 @@ int sock_peer(int fd, struct addr *out)
     return 0;
 }
 
+int sock_local(int fd, struct addr *out)
+{
+    const struct vfd *v = vfd_get(ring_sim_installed(), fd);
+    if (v->kind != VFD_STREAM || v->end->state != NET_OPEN)
+        return -ENOTCONN;
+    *out = v->end->local;
+    return 0;
+}
+
+int sock_peek(int fd, void *p, size_t n)
+{
+    const struct vfd *v = vfd_get(ring_sim_installed(), fd);
+    const struct net_way *way = &v->end->peer->out;
+    uint64_t there = way->arrived - way->taken;
+    if (there == 0)
+        return way->fin_arrived ? 0 : v->end->reset ? -ECONNRESET : -EAGAIN;
+    if (n > there)
+        n = (size_t)there;
+    for (size_t i = 0; i < n; i++)
+        ((uint8_t *)p)[i] = way->bytes[(way->taken + i) % way->window];
+    return (int)n;
+}
+
+void sock_skip(int fd, size_t n)
+{
+    uint8_t byte;
+    while (n-- > 0 && net_read(vfd_get(ring_sim_installed(), fd)->end, &byte, 1) == 1)
+        ;
+}
+
+void sock_low_water(int fd, int bytes)
+{
+    (void)bytes;
+    vfd_get(ring_sim_installed(), fd);
+}
+
 void sock_shutdown_write(int fd)
 {
     const struct vfd *v = vfd_get(ring_sim_installed(), fd);
