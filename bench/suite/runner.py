@@ -11,8 +11,8 @@ from . import contenders, events, kernel, loads, measure, stats
 from .histogram import Histogram
 from .processes import Failure
 
-WARM_SECONDS = 0.3
-COUNTED_SECONDS = 0.5
+WARM_SECONDS = 0.2
+COUNTED_SECONDS = 0.3
 
 
 @dataclass

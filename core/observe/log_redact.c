@@ -15,9 +15,11 @@ static bool same_name(struct str written, struct str name)
     size_t at = 0;
     for (size_t i = 0; i < written.len; i++, at++) {
         char c = written.ptr[i];
-        if (c == '%' && i + 2 < written.len && hex(written.ptr[i + 1]) >= 0 &&
-            hex(written.ptr[i + 2]) >= 0) {
-            c = (char)(hex(written.ptr[i + 1]) << 4 | hex(written.ptr[i + 2]));
+        bool escaped = c == '%' && i + 2 < written.len;
+        int high = escaped ? hex(written.ptr[i + 1]) : -1;
+        int low = escaped ? hex(written.ptr[i + 2]) : -1;
+        if (high >= 0 && low >= 0) {
+            c = (char)(high << 4 | low);
             i += 2;
         }
         if (at == name.len || c != name.ptr[at])
