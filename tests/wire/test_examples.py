@@ -11,6 +11,7 @@ import glob
 import json
 import os
 import re
+import socket
 import sys
 import threading
 import traceback
@@ -305,6 +306,28 @@ def tenants(x):
 
 
 # ---- All of them -------------------------------------------------------------------------------
+
+@example()
+def websocket(x):
+    wish = {"Connection": "Upgrade", "Upgrade": "websocket, chess/3"}
+    equal(x.ask("/chat/room", fields=wish).body[:4], "chat")
+    equal(x.last("chat")["headers"]["Upgrade"], "websocket")
+    equal(x.ask("/else", fields=wish).body[:3], "app")
+    equal(x.last("app")["headers"]["Upgrade"], None)
+
+
+@example(replace={"10.9.0.0/16": "127.0.0.0/8"})
+def tcp(x):
+    equal(x.ask("/anything").body[:8], "replicas")
+    lines = [json.loads(line) for line in x.log_lines("tunnels.json", 2)]
+    equal([line["end"] for line in lines[:2]], ["tunnel_opened", "tunnel_closed"])
+    host, port = x.addresses[1].rsplit(":", 1)
+    with socket.create_connection((host, int(port)), timeout=10) as c:
+        c.sendall(b"PROXY TCP4 192.0.2.7 192.0.2.1 4711 25\r\nGET /mail HTTP/1.0\r\n\r\n")
+        answer = b"".join(iter(lambda: c.recv(4096), b""))
+    within(answer.find(b"mail-1 /mail"), 1, 10000, "the server's answer")
+    equal(json.loads(x.log_lines("tunnels.json", 3)[2])["client"], "192.0.2.7")
+
 
 def run(sluice, name):
     test, options = TESTS[name]
