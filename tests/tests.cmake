@@ -145,6 +145,7 @@ sluice_program(bench_pick LINK sluice_balance SOURCES
     tests/unit/balance/bench_pick.c
 )
 if(NOT SLUICE_SANITIZE AND NOT CMAKE_BUILD_TYPE STREQUAL "Debug")
+    sluice_add_test(unit/balance/simulated 300 balance_sim --check)
     sluice_add_test(unit/balance/pick_cost 60 bench_pick)
 endif()
 
