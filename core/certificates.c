@@ -271,7 +271,7 @@ static bool use(struct config *config, const struct certificate_option *options,
                 struct config_report *report)
 {
     const struct tls_terms terms = { .listener = config->listeners[0].name,
-                                     .alpn = "http/1.1",
+                                     .alpn = "h2,http/1.1",
                                      .tickets = true,
                                      .ready_max = TLS_READY_MAX };
     struct certificates c;

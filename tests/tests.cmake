@@ -222,11 +222,15 @@ sluice_library(wire_support LINK sluice_base cmocka SOURCES
     tests/wire/message.c
 )
 
-# sluice_wire_test(tests/wire/NAME.c): finds the programs by SLUICE_BIN and SLUICE_ORIGIN_BIN.
+sluice_library(wire_h2_support LINK wire_support PkgConfig::NGHTTP2 SOURCES
+    tests/wire/h2_peer.c
+)
+
+# sluice_wire_test(tests/wire/NAME.c [library...]): finds the programs by SLUICE_BIN and SLUICE_ORIGIN_BIN.
 function(sluice_wire_test file)
     cmake_path(GET file STEM name)
     string(REGEX REPLACE "^test_" "" name ${name})
-    sluice_program(wire_${name} LINK wire_support SOURCES ${file})
+    sluice_program(wire_${name} LINK wire_support ${ARGN} SOURCES ${file})
     add_dependencies(wire_${name} programs)
     sluice_add_test(wire/${name} 120 wire_${name})
     set_property(TEST wire/${name} APPEND PROPERTY ENVIRONMENT
@@ -264,6 +268,7 @@ sluice_wire_test(tests/wire/test_health.c)
 sluice_wire_test(tests/wire/test_retries.c)
 sluice_wire_test(tests/wire/test_log.c)
 sluice_wire_test(tests/wire/test_scarce.c)
+sluice_wire_test(tests/wire/test_h2.c wire_h2_support)
 
 # Every file of deploy/examples, between servers and clients in Python.
 sluice_add_test(wire/examples 240 python3 tests/wire/test_examples.py $<TARGET_FILE:sluice>)

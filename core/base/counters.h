@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "core/base/end_reason.h"
+#include "core/base/limits.h"
 
 typedef _Atomic uint64_t counter;
 
@@ -36,7 +37,8 @@ struct counters {
     counter tunnels_opened, tunnels_closed;
     counter pipes_refused; /* bytes were copied instead */
     counter log_dropped;
-    counter ended[END_REASON_COUNT]; /* exchanges by reason */
+    counter ended[END_REASON_COUNT];      /* exchanges by reason */
+    counter h2_abuse[H2_ABUSE_KINDS_MAX]; /* connections that did too much: enum h2_abuse */
     struct histogram overhead; /* us: time that is ours alone, of each exchange that went well */
     struct histogram turns;    /* tenths of us: of the loop, without its sleep */
 };

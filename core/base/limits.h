@@ -28,6 +28,13 @@
 #define BODY_WINDOW_BYTES (64 * 1024) /* in flight between a source and its sink */
 #define LINGER_BYTES_MAX (256 * 1024) /* request bytes read and dropped after an early answer */
 
+/* HTTP/2, per connection */
+#define H2_STREAMS_MAX 100          /* requests at a time: REFUSED_STREAM */
+#define H2_WINDOW_BYTES (64 * 1024) /* of a stream: what is taken in before it is asked for */
+#define H2_CONNECTION_WINDOW_BYTES (1024 * 1024)
+#define H2_ABUSE_KINDS_MAX 16  /* see core/http/h2_budget.def */
+#define H2_CONTINUATIONS_MAX 8 /* frames that go on with one head */
+
 /* memory of one exchange */
 #define EXCHANGE_ARENA_FIRST_BYTES (8 * 1024)
 #define EXCHANGE_ARENA_EXTRA_BYTES_MAX (256 * 1024)

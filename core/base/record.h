@@ -26,7 +26,8 @@ struct record {
     uint16_t log;           /* the number that the reading side gave the log */
     uint16_t status;        /* sent to the client; 0: none was */
     uint16_t server_status; /* received; 0: none was */
-    uint8_t version_minor;  /* the client's HTTP/1.x */
+    uint8_t version_major;  /* the client's HTTP */
+    uint8_t version_minor;  /* of HTTP/1.x */
     uint8_t tries;          /* attempts begun */
     bool reused;            /* the last attempt's connection came from the pool */
     /* of TLS with the client */

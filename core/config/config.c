@@ -81,6 +81,7 @@ struct config *config_new_proxy(void)
     p->site.routes = &p->route;
     p->site.routes_count = 1;
     p->listener.site = &p->site;
+    p->listener.http2 = true;
     c->binds = p->binds;
     c->listeners = &p->listener;
     c->sites = &p->site;

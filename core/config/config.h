@@ -494,6 +494,7 @@ struct listener_config {
     struct networks proxy_protocol;   /* peers that begin with its header */
     struct listener_tls *tls;         /* NULL: plain HTTP */
     uint32_t https_port;              /* requests are sent there by redirect; 0: they are not */
+    bool http2;                       /* by ALPN, and by its preface in clear */
 };
 
 /* An address to listen on. */

@@ -307,11 +307,13 @@ void take_listener_tls(struct loader *l, const struct node *n, void *read, uint3
     const struct listener_tls_input *in = read;
     if (count == 0)
         return; /* off */
+    const struct listener_config *listener = container_of(out, struct listener_config, tls);
     struct listener_tls *to = load_alloc(l, sizeof *to);
     struct making m = { .l = l, .node = n };
     struct tls_terms terms = { .listener = name_of(n),
                                .modern = in->modern,
-                               .alpn = "http/1.1",
+                               .alpn =
+                                   listener->http2 && !listener->tcp ? "h2,http/1.1" : "http/1.1",
                                .refuse_unknown = in->refuse_unknown,
                                .tickets = in->tickets,
                                .ready_max = in->ready_max };

@@ -73,7 +73,10 @@ static const struct word policy_words[] = { { "intermediate", false },
 static const struct word unknown_words[] = { { "default", false },
                                              { "refuse", true },
                                              { NULL, 0 } };
-static const struct word alpn_words[] = { { "http/1.1", 0 }, { NULL, 0 } };
+static const struct word on_words[] = {
+    { "on", true }, { "off", false }, { "true", true }, { "false", false }, { NULL, 0 },
+};
+static const struct word alpn_words[] = { { "h2", 0 }, { "http/1.1", 0 }, { NULL, 0 } };
 
 static const struct schema_key tls_keys[] = {
     { KEY("certificates"), EXAMPLE("[{ cert: site.pem, key: site.key }]"),
@@ -84,7 +87,7 @@ static const struct schema_key tls_keys[] = {
     { KEY("policy"), EXAMPLE("modern"), VALUE(listener_tls_input, modern, value_flag),
       .words = policy_words, DEFAULT(false),
       .doc = "Mozilla's. intermediate: TLS 1.3, and 1.2 with ECDHE and AEAD; modern: TLS 1.3." },
-    { KEY("alpn"), EXAMPLE("[http/1.1]"), LIST_IN(listener_tls_input, alpn, value_word_text),
+    { KEY("alpn"), EXAMPLE("[h2, http/1.1]"), LIST_IN(listener_tls_input, alpn, value_word_text),
       .words = alpn_words, .otherwise = "all that are spoken",
       .doc = "The protocols offered, the best first. A client that offers protocols of which none "
              "is here is refused with an alert; one that offers none speaks HTTP/1.1." },
@@ -134,6 +137,10 @@ static const struct schema_key listener_keys[] = {
     { KEY("log"), EXAMPLE("access"), VALUE(listener_config, log, value_log), .otherwise = "off",
       .doc = "The log of connections that are passed on ('tcp'): one line when a tunnel opens, one "
              "when it closes. Requests are logged as their site says." },
+    { KEY("http2"), EXAMPLE("off"), VALUE(listener_config, http2, value_flag), .words = on_words,
+      DEFAULT(true),
+      .doc = "Clients may speak HTTP/2: over TLS if they ask for it (ALPN), in clear if they begin "
+             "with its preface (prior knowledge)." },
     { KEY("tls"), EXAMPLE("{ certificates: [{ cert: site.pem, key: site.key }] }"),
       OBJECT(listener_config, tls, tls), .take = take_listener_tls, .otherwise = "off",
       .doc = "TLS with clients. Changed files are picked up by themselves, and with a reload." },

@@ -33,6 +33,7 @@ struct field_edits {
 _Static_assert(HEAD_FIELDS_MAX <= 128, "a set of fields of one head is two words");
 
 struct forward_request {
+    bool http2; /* to an HTTP/2 server: see forward_request_head() */
     const struct target *target;
     struct str method; /* in place of the received; empty: that */
     struct field_edits edits;
@@ -57,7 +58,12 @@ struct forward_request {
  * END_OK otherwise. "close", "keep-alive", "te" and "upgrade" are the usual members. */
 enum end_reason forward_check_connection(const struct http_head *h);
 
-/* Writes "METHOD path?query HTTP/1.1", fields and the empty line; always HTTP/1.1, with keep-alive
+/* To HTTP/2, in place of a start line and of Host, lines stand for the pseudo-headers (":path: /"),
+ * names may still be in upper case, and no field is about the connection or the framing but
+ * Content-Length, and "TE: trailers" if the client said so. core/http/h2_head.h takes the lines
+ * apart.
+ *
+ * Writes "METHOD path?query HTTP/1.1", fields and the empty line; always HTTP/1.1, with keep-alive
  * left implicit. An empty Host field is sent when the client (HTTP/1.0) gave none. TE is replaced
  * by nothing; out->full says that it did not fit. */
 void forward_request_head(struct out *o, const struct http_head *h,
@@ -71,9 +77,9 @@ struct forward_response {
     bool close;             /* Connection: close to the client */
     bool keep_alive_http10; /* Connection: keep-alive, for an HTTP/1.0 client that asked */
     bool via;
-    struct str upgrade;   /* 101: the protocol that is switched to; empty: another status */
-    struct str date;      /* IMF-fixdate to add when the server sent none (RFC 9110 6.6.1) */
-    uint8_t server_minor; /* version for Via */
+    struct str upgrade; /* 101: the protocol that is switched to; empty: another status */
+    struct str date;    /* IMF-fixdate to add when the server sent none (RFC 9110 6.6.1) */
+    bool http2;         /* to an HTTP/2 client */
 };
 
 /* Writes "HTTP/1.1 STATUS reason", fields, empty line: a final response. A 204 gets no field about
@@ -82,7 +88,11 @@ void forward_response_head(struct out *o, const struct http_head *h,
                            const struct forward_response *f);
 
 /* Writes an interim (1xx) response head. */
-void forward_interim_head(struct out *o, const struct http_head *h, bool via);
+void forward_interim_head(struct out *o, const struct http_head *h, bool via, bool http2);
+
+/* Writes the first line of a response: "HTTP/1.1 404 Not Found" or ":status: 404", without its
+ * end. */
+void forward_status(struct out *o, unsigned status, struct str reason, bool http2);
 
 /* Writes a trailer section: field lines that may be trailers (RFC 9110 6.5.1: no framing, routing,
  * authentication, or hop-by-hop fields), then the empty line. */

@@ -104,10 +104,12 @@ void write_list_start(struct out *o, const struct http_head *h, enum http_field_
     }
 }
 
-void write_via(struct out *o, const struct http_head *h, unsigned minor)
+void write_via(struct out *o, const struct http_head *h)
 {
     write_list_start(o, h, FIELD_VIA, STR("Via: "));
-    if (minor)
+    if (h->version_major == 2)
+        out_lit(o, "2 sluice\r\n");
+    else if (h->version_minor)
         out_lit(o, "1.1 sluice\r\n");
     else
         out_lit(o, "1.0 sluice\r\n");
@@ -122,13 +124,13 @@ void write_upgrade(struct out *o, struct str protocols)
     out_lit(o, "\r\n");
 }
 
-void write_framing(struct out *o, enum body_framing framing, uint64_t length)
+void write_framing(struct out *o, enum body_framing framing, uint64_t length, bool http2)
 {
     if (framing == FRAME_LENGTH) {
         out_lit(o, "Content-Length: ");
         out_u64(o, length);
         out_lit(o, "\r\n");
-    } else if (framing == FRAME_CHUNKED) {
+    } else if (framing == FRAME_CHUNKED && !http2) {
         out_lit(o, "Transfer-Encoding: chunked\r\n");
     }
 }

@@ -60,13 +60,13 @@ static inline void write_field(struct out *o, struct str head, struct str value)
 void write_list_start(struct out *o, const struct http_head *h, enum http_field_id id,
                       struct str head);
 
-/* Content-Length or Transfer-Encoding, as the body needs it. */
 /* Upgrade, and Connection for it; nothing if there is none. */
 void write_upgrade(struct out *o, struct str protocols);
 
-void write_framing(struct out *o, enum body_framing framing, uint64_t length);
+/* Content-Length or Transfer-Encoding, as the body needs it; HTTP/2 knows no codings. */
+void write_framing(struct out *o, enum body_framing framing, uint64_t length, bool http2);
 
-/* Adds us to Via (RFC 9110 7.6.3); minor: the version in which the message was received. */
-void write_via(struct out *o, const struct http_head *h, unsigned minor);
+/* Adds us to Via (RFC 9110 7.6.3), with the version in which the message was received. */
+void write_via(struct out *o, const struct http_head *h);
 
 #endif

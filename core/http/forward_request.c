@@ -21,11 +21,32 @@ enum end_reason forward_check_connection(const struct http_head *h)
     return END_OK;
 }
 
+static struct str method_of(const struct http_head *h, const struct forward_request *f)
+{
+    return f->method.len ? f->method : head_str(h, h->method);
+}
+
+/* RFC 9113 8.3.1. Without an authority (an HTTP/1.0 client gave no Host) there is no field. */
+static void write_pseudo_headers(struct out *o, const struct http_head *h,
+                                 const struct forward_request *f)
+{
+    write_field(o, STR(":method: "), method_of(h, f));
+    write_field(o, STR(":scheme: "), f->scheme);
+    if (f->host.len)
+        write_field(o, STR(":authority: "), f->host);
+    out_lit(o, ":path: ");
+    out_str(o, f->target->path);
+    out_str(o, f->target->query);
+    out_lit(o, "\r\n");
+    if (head_list_has(h, FIELD_TE, STR("trailers")))
+        out_lit(o, "te: trailers\r\n");
+}
+
 static void write_request_line(struct out *o, const struct http_head *h,
                                const struct forward_request *f)
 {
     const struct target *t = f->target;
-    out_str(o, f->method.len ? f->method : head_str(h, h->method));
+    out_str(o, method_of(h, f));
     out_char(o, ' ');
     if (t->form == TARGET_AUTHORITY) {
         out_str(o, t->authority);
@@ -119,8 +140,12 @@ static void write_forwarded(struct out *o, const struct http_head *h,
 void forward_request_head(struct out *o, const struct http_head *h, const struct forward_request *f)
 {
     struct dropped d = request_dropped(h, f);
-    write_request_line(o, h, f);
-    write_field(o, STR("Host: "), f->host);
+    if (f->http2) {
+        write_pseudo_headers(o, h, f);
+    } else {
+        write_request_line(o, h, f);
+        write_field(o, STR("Host: "), f->host);
+    }
     write_fields(o, h, &d);
     write_x_forwarded(o, h, f);
     if (f->forwarded && !EDITED(f->edits, FORWARDED))
@@ -128,7 +153,7 @@ void forward_request_head(struct out *o, const struct http_head *h, const struct
     if (f->request_id.len && !EDITED(f->edits, X_REQUEST_ID))
         write_field(o, STR("X-Request-Id: "), f->request_id);
     if (f->via && !EDITED(f->edits, VIA))
-        write_via(o, h, h->version_minor);
+        write_via(o, h);
     out_str(o, f->edits.added);
     if (f->max_forwards >= 0) {
         out_lit(o, "Max-Forwards: ");
@@ -138,6 +163,6 @@ void forward_request_head(struct out *o, const struct http_head *h, const struct
     if (f->expect_continue)
         out_lit(o, "Expect: 100-continue\r\n");
     write_upgrade(o, f->upgrade);
-    write_framing(o, f->framing, f->length);
+    write_framing(o, f->framing, f->length, f->http2);
     out_lit(o, "\r\n");
 }

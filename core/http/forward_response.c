@@ -3,13 +3,22 @@
 #include "core/http/forward.h"
 #include "core/http/forward_fields.h"
 
-static void write_status_line(struct out *o, const struct http_head *h)
+void forward_status(struct out *o, unsigned status, struct str reason, bool http2)
 {
-    struct str reason = head_str(h, h->reason);
-    out_lit(o, "HTTP/1.1 ");
-    out_u64(o, h->status);
+    if (http2)
+        out_lit(o, ":status: ");
+    else
+        out_lit(o, "HTTP/1.1 ");
+    out_u64(o, status);
+    if (http2)
+        return;
     out_char(o, ' ');
-    out_str(o, reason.len ? reason : http_status_reason(h->status));
+    out_str(o, reason.len ? reason : http_status_reason(status));
+}
+
+static void write_status_line(struct out *o, const struct http_head *h, bool http2)
+{
+    forward_status(o, h->status, head_str(h, h->reason), http2);
     out_lit(o, "\r\n");
 }
 
@@ -24,34 +33,34 @@ void forward_response_head(struct out *o, const struct http_head *h,
     dropped_by_connection(&d, h);
     dropped_by_rule(&d, &f->edits);
 
-    write_status_line(o, h);
+    write_status_line(o, h, f->http2);
     write_fields(o, h, &d);
     if ((!head_field(h, FIELD_DATE) || d.ids & FIELD_BIT(DATE)) && !EDITED(f->edits, DATE))
         write_field(o, STR("Date: "), f->date);
     if (f->via && !EDITED(f->edits, VIA))
-        write_via(o, h, f->server_minor);
+        write_via(o, h);
     out_str(o, f->edits.added);
     write_upgrade(o, f->upgrade);
     if (h->status != 204 &&
         h->status != 101) /* RFC 9110 8.6, RFC 9112 6.1: not even a length of 0 */
-        write_framing(o, f->declared_length ? FRAME_LENGTH : f->framing, f->length);
-    if (f->close)
+        write_framing(o, f->declared_length ? FRAME_LENGTH : f->framing, f->length, f->http2);
+    if (f->close && !f->http2)
         out_lit(o, "Connection: close\r\n");
     else if (f->keep_alive_http10)
         out_lit(o, "Connection: keep-alive\r\n");
     out_lit(o, "\r\n");
 }
 
-void forward_interim_head(struct out *o, const struct http_head *h, bool via)
+void forward_interim_head(struct out *o, const struct http_head *h, bool via, bool http2)
 {
     struct dropped d = { .ids = FIELDS_HOP_BY_HOP | FIELDS_FRAMING | FIELD_BIT(TRAILER) };
     if (via)
         d.ids |= FIELD_BIT(VIA);
     dropped_by_connection(&d, h);
-    write_status_line(o, h);
+    write_status_line(o, h, http2);
     write_fields(o, h, &d);
     if (via)
-        write_via(o, h, h->version_minor);
+        write_via(o, h);
     out_lit(o, "\r\n");
 }
 

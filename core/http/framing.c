@@ -79,6 +79,18 @@ static enum end_reason read_expect(const struct http_head *h, bool *expect_conti
     return END_OK;
 }
 
+/* HTTP/2 says by itself where a message ends (RFC 9113 8.1); a declared length has to agree. */
+static bool frame_http2(const struct http_head *h, struct framing *f)
+{
+    if (!h->ended && !f->length_declared) {
+        f->kind = BODY_CHUNKED;
+    } else if (!h->ended && f->declared_length > 0) {
+        f->kind = BODY_LENGTH;
+        f->length = f->declared_length;
+    }
+    return !h->ended || f->declared_length == 0;
+}
+
 enum end_reason framing_of_request(const struct http_head *h, struct framing *f)
 {
     *f = (struct framing){ .kind = BODY_NONE };
@@ -87,7 +99,10 @@ enum end_reason framing_of_request(const struct http_head *h, struct framing *f)
         return END_LENGTH_WITH_CODING;
     if (!read_length(h, f))
         return END_BAD_CONTENT_LENGTH;
-    if (coded) {
+    if (h->version_major == 2) {
+        if (coded || !frame_http2(h, f))
+            return END_BAD_CONTENT_LENGTH;
+    } else if (coded) {
         enum end_reason why = h->version_minor > 0 ? check_coding(h) : END_BAD_TRANSFER_CODING;
         if (why != END_OK)
             return why;
@@ -120,7 +135,7 @@ enum end_reason framing_of_response(const struct http_head *h, enum http_method 
         return END_RESPONSE_CONTENT_LENGTH;
     if (!read_length(h, f))
         return END_RESPONSE_CONTENT_LENGTH;
-    if (coded && (h->version_minor == 0 || check_coding(h) != END_OK))
+    if (coded && (h->version_major == 2 || h->version_minor == 0 || check_coding(h) != END_OK))
         return END_RESPONSE_CODING;
     f->keep_alive = persistent(h);
     if (bodiless(h, request_method)) {
@@ -129,6 +144,9 @@ enum end_reason framing_of_response(const struct http_head *h, enum http_method 
         if (h->status / 100 == 2 && request_method != METHOD_HEAD &&
             (coded || f->declared_length > 0))
             f->keep_alive = false;
+    } else if (h->version_major == 2) {
+        if (!frame_http2(h, f))
+            return END_RESPONSE_CONTENT_LENGTH;
     } else if (coded) {
         f->kind = BODY_CHUNKED;
     } else if (!f->length_declared) {

@@ -12,7 +12,7 @@
 enum body_kind {
     BODY_NONE,    /* nothing follows the head */
     BODY_LENGTH,  /* length bytes follow, length > 0 */
-    BODY_CHUNKED, /* chunked coding follows */
+    BODY_CHUNKED, /* chunked coding follows, or DATA frames of a length that nobody said */
     BODY_CLOSE,   /* responses only: until the connection ends */
 };
 

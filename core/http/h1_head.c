@@ -215,6 +215,7 @@ static enum h1_result parse_request_version(const char *p, size_t *at, size_t n,
         return refuse(why, END_BAD_LINE_END);
     if (major != '1')
         return refuse(why, END_VERSION_UNSUPPORTED);
+    h->version_major = 1;
     h->version_minor = minor > '0';
     *at += 2;
     return H1_DONE;
@@ -240,6 +241,7 @@ static enum h1_result parse_status_line(const char *p, size_t *at, size_t n, str
         return r;
     if (major != '1')
         return H1_ERROR;
+    h->version_major = 1;
     h->version_minor = minor > '0';
 
     size_t i = *at;

@@ -100,7 +100,9 @@ struct http_field {
 struct http_head {
     const char *base;
     uint32_t head_bytes;             /* of the head on the wire, its empty line included */
-    uint8_t version_minor;           /* HTTP/1.0 or 1.1 */
+    uint8_t version_major;           /* 1 or 2 */
+    bool ended;                      /* HTTP/2: nothing follows the head */
+    uint8_t version_minor;           /* HTTP/1.0 or 1.1; HTTP/2 can do what 1.1 can */
     uint8_t method_id;               /* requests: enum http_method */
     uint16_t status;                 /* responses: 100..999 */
     struct http_span method, target; /* requests */

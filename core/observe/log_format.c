@@ -62,6 +62,17 @@ enum {
 #undef LOG_FIELD
 };
 
+/* RFC 9110 2.5: how people write it: "HTTP/1.1", "HTTP/2". */
+static void put_version(struct out *o, const struct record *r)
+{
+    if (r->version_major == 2) {
+        out_lit(o, "HTTP/2");
+    } else {
+        out_lit(o, "HTTP/1.");
+        out_u64(o, r->version_minor);
+    }
+}
+
 #define json_key(o, name)                                                                          \
     do {                                                                                           \
         (void)LOG_FIELD_##name;                                                                    \
@@ -236,8 +247,8 @@ static void json_line(struct out *o, const struct log_config *log, const struct 
     json_str(o, path, r->path);
     if (r->method.len) {
         json_key(o, version);
-        out_lit(o, "\"HTTP/1.");
-        out_u64(o, r->version_minor);
+        out_char(o, '"');
+        put_version(o, r);
         out_char(o, '"');
     }
     json_str(o, referer, r->referer);
@@ -438,8 +449,8 @@ static void combined_line(struct out *o, const struct record *r)
         combined_text(o, r->method);
         out_char(o, ' ');
         combined_text(o, r->path);
-        out_lit(o, " HTTP/1.");
-        out_u64(o, r->version_minor);
+        out_char(o, ' ');
+        put_version(o, r);
     } else {
         out_char(o, '-');
     }

@@ -7,6 +7,7 @@
 #include "core/base/check.h"
 #include "core/proxy/body_buffer.h"
 #include "core/proxy/gate.h"
+#include "core/proxy/h2_client.h"
 #include "core/proxy/listener.h"
 #include "core/proxy/plan.h"
 #include "core/proxy/tunnel.h"
@@ -40,12 +41,14 @@ static uint64_t deadline(const struct client *c, enum end_reason *why)
         *why = END_TLS_TIMEOUT;
         return c->since_ns + ms_to_ns(t->client_head_ms);
     case CLIENT_IDLE:
-        return c->since_ns + ms_to_ns(c->limited ? t->client_head_ms : t->client_idle_ms);
+        return c->since_ns +
+               ms_to_ns(c->limited || c->preface_bytes ? t->client_head_ms : t->client_idle_ms);
     case CLIENT_HEAD:
         *why = END_CLIENT_HEAD_TIMEOUT;
         return c->ex->start_ns + ms_to_ns(t->client_head_ms);
     case CLIENT_LINGER:
         return c->since_ns + ms_to_ns(t->client_linger_ms);
+    case CLIENT_HTTP2:
     case CLIENT_CLOSING:
         return TIMER_NEVER;
     case CLIENT_SWITCHING:
@@ -103,6 +106,7 @@ static void on_timer(struct timer *timer, uint64_t now_ns)
             client_close(c, true);
         }
         return;
+    case CLIENT_HTTP2:
     case CLIENT_CLOSING:
         CHECK(false);
     }
@@ -180,11 +184,16 @@ void client_close(struct client *c, bool reset)
 static void on_closed(struct transport *t)
 {
     struct client *c = container_of(t, struct client, t);
-    struct worker *w = c->w;
     if (c->ex) {
         out_release(&c->ex->h1_out);
         drop_exchange(c);
     }
+    client_gone(c);
+}
+
+void client_gone(struct client *c)
+{
+    struct worker *w = c->w;
     gate_connection_gone(c);
     list_remove(&c->node);
     counter_add(&c->listener->counters->closed, 1);
@@ -196,7 +205,9 @@ static void on_closed(struct transport *t)
 
 void client_drain(struct client *c)
 {
-    if (c->state == CLIENT_IDLE && c->requests)
+    if (c->state == CLIENT_HTTP2)
+        h2_client_drain(c->h2);
+    else if (c->state == CLIENT_IDLE && c->requests)
         client_close(c, false);
 }
 
@@ -204,6 +215,10 @@ void client_stop(struct client *c)
 {
     if (c->state == CLIENT_CLOSING)
         return;
+    if (c->state == CLIENT_HTTP2) {
+        h2_client_stop(c->h2);
+        return;
+    }
     if (c->ex)
         exchange_abandon(c->ex, END_SHUTDOWN);
     client_close(c, true);
@@ -272,35 +287,6 @@ static bool begin_exchange(struct client *c)
     return true;
 }
 
-/* Moves a head that was parsed in its receive buffer into the exchange's arena. */
-static bool keep_head(struct exchange *ex, const struct buf_slice *in)
-{
-    struct http_head *h = &ex->head;
-    if (h->base != (const char *)in->buf->data + in->off)
-        return true; /* it was collected there */
-    char *mem = arena_alloc(&ex->arena, h->head_bytes);
-    if (!mem)
-        return false;
-    memcpy(mem, h->base, h->head_bytes);
-    h->base = mem;
-    return true;
-}
-
-/* Of a refused head only the request line is kept, for the log, as far as it was understood. */
-static void keep_request_line(struct exchange *ex)
-{
-    struct http_head *h = &ex->head;
-    size_t n = h->target.len ? h->target.off + h->target.len : 0;
-    char *mem = n ? arena_alloc(&ex->arena, n) : NULL;
-    if (mem)
-        memcpy(mem, h->base, n);
-    else
-        h->method = h->target = (struct http_span){ 0, 0 };
-    h->base = mem ? mem : "";
-    h->fields_count = 0;
-    memset(h->first, 0, sizeof h->first);
-}
-
 static void read_head(struct client *c)
 {
     struct exchange *ex = c->ex;
@@ -316,13 +302,13 @@ static void read_head(struct client *c)
         return;
     }
     c->state = CLIENT_BUSY;
-    if (r == H1_DONE && !keep_head(ex, &c->in)) {
+    if (r == H1_DONE && !h1_keep_head(ex, &c->in)) {
         r = H1_ERROR;
         why = END_OVERLOADED;
     }
     if (r == H1_ERROR) {
         ex->bytes_in += offered;
-        keep_request_line(ex);
+        h1_keep_request_line(ex);
         exchange_refuse(ex, why);
         return;
     }
@@ -357,6 +343,8 @@ static void process(struct client *c)
     case CLIENT_HANDSHAKE:
         CHECK(false);
     case CLIENT_IDLE:
+        if (c->requests == 0 && !c->t.tls && h2_preface_expected(c))
+            return;
         if (!begin_exchange(c)) {
             client_close(c, true);
             return;
@@ -375,6 +363,7 @@ static void process(struct client *c)
     case CLIENT_LINGER:
         client_drop(c, c->in.len);
         return;
+    case CLIENT_HTTP2:
     case CLIENT_CLOSING:
         CHECK(false);
     }
@@ -426,7 +415,11 @@ static void on_ready(struct transport *t, int err)
     CHECK(c->state == CLIENT_HANDSHAKE);
     c->state = CLIENT_IDLE;
     c->since_ns = t->loop->now_ns;
-    if (err == 0) {
+    struct tls_facts tls;
+    if (err == 0 && transport_tls_facts(t, &tls) && str_eq(tls.protocol, STR("h2"))) {
+        if (!h2_client_begin(c, (struct buf_slice){ 0 }))
+            client_close(c, true);
+    } else if (err == 0) {
         transport_read(t);
         client_arm(c);
     } else if (err == -EPROTOTYPE && begin_exchange(c)) {
@@ -483,6 +476,7 @@ static void on_end(struct transport *t, int err)
             return;
         }
         break;
+    case CLIENT_HTTP2:
     case CLIENT_CLOSING:
         CHECK(false);
     }

@@ -15,6 +15,7 @@
 #include "core/ring/timer.h"
 #include "tls/transport.h"
 
+struct h2_client;
 struct listener;
 struct tunnel;
 struct worker;
@@ -27,6 +28,7 @@ enum client_state {
     CLIENT_SWITCHING, /* ex is EX_SWITCHING; the 101 is being sent, or a receive is taken back */
     CLIENT_LINGER,    /* ex == NULL; all is sent and our side shut; what comes is dropped until the
                          client closes, LINGER_BYTES_MAX, or the deadline */
+    CLIENT_HTTP2,     /* ex == NULL; h2 != NULL: what follows is its business (h2_client.h) */
     CLIENT_CLOSING,   /* transport_close() was called; ex may still be held for its memory */
 };
 
@@ -35,6 +37,7 @@ struct client {
     struct worker *w;
     struct listener *listener;
     struct exchange *ex;
+    struct h2_client *h2; /* NULL: it speaks HTTP/1 */
     struct list node;
     struct timer timer;
     struct buf_slice in; /* received, not consumed */
@@ -49,6 +52,7 @@ struct client {
     struct peer_addr peer;
     uint8_t state; /* enum client_state */
     uint8_t ip_text_len;
+    uint8_t preface_bytes; /* of HTTP/2's preface that were received so far */
     bool eof;
     bool limited;     /* over a limit of connections: its first request is told so */
     char ip_text[46]; /* INET6_ADDRSTRLEN */
@@ -86,8 +90,17 @@ void client_stop(struct client *c);
 /* After something changed that a deadline depends on. */
 void client_arm(struct client *c);
 
+/* on_closed() of every protocol: its memory goes. */
+void client_gone(struct client *c);
+
 /* Its exchanges' side towards the client (h1_downstream.c). */
 extern const struct downstream_ops h1_downstream_ops;
 void h1_downstream_init(struct exchange *ex);
+
+/* Moves a head that was parsed in its receive buffer into the exchange's arena. False: it is full.
+ */
+bool h1_keep_head(struct exchange *ex, const struct buf_slice *in);
+/* Of a refused head only the request line is kept, for the log, as far as it was understood. */
+void h1_keep_request_line(struct exchange *ex);
 
 #endif

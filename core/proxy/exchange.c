@@ -48,6 +48,7 @@ struct exchange *exchange_create(struct client *c, const struct downstream_ops *
     ex->start_ns = w->loop->now_ns;
     ex->start_wall_us = w->loop->wall_us;
     ex->head.method_id = METHOD_OTHER;
+    ex->head.version_major = 1;
     ex->head.version_minor = 1;
     ex->head.base = "";
     ex->head.method = ex->head.target = (struct http_span){ 0, 0 };

@@ -20,6 +20,7 @@
 #include "core/proxy/downstream.h"
 #include "core/proxy/h1_in.h"
 #include "core/proxy/h1_out.h"
+#include "core/proxy/h2_exchange.h"
 #include "core/proxy/route.h"
 
 struct auth_external;
@@ -93,6 +94,7 @@ struct exchange {
     union {                                               /* to the client */
         struct message_out out;
         struct h1_out h1_out;
+        struct h2_side h2;
     };
 
     uint64_t id_hi, id_lo;
@@ -121,6 +123,11 @@ void exchange_start(struct exchange *ex);
 /* Our own answer instead of a server's: the status and text of the reason, or what the route says
  * (END_REPLIED). No final head may have been queued. */
 void exchange_reply(struct exchange *ex, enum end_reason why);
+
+static inline bool exchange_is_http2(const struct exchange *ex)
+{
+    return ex->head.version_major == 2;
+}
 
 /* --- the client's stage says --- */
 

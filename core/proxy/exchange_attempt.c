@@ -62,6 +62,17 @@ void exchange_attempt(struct exchange *ex, enum end_reason none)
 
 /* --- the body, taken in before --- */
 
+/* Without memory for it the client does not get it, and sends its body when it has waited. */
+static void go_on(struct exchange *ex)
+{
+    char *mem = arena_alloc(&ex->arena, 32);
+    struct out o = out_into(mem, mem ? 32 : 0);
+    forward_status(&o, 100, (struct str){ 0 }, exchange_is_http2(ex));
+    out_lit(&o, "\r\n\r\n");
+    if (!o.full && ex->down->head(ex, (struct str){ mem, out_len(&o) }, NULL))
+        ex->down->flush(ex);
+}
+
 void exchange_buffer_request(struct exchange *ex)
 {
     uint64_t max = ex->handling->request_buffer_bytes;
@@ -75,9 +86,7 @@ void exchange_buffer_request(struct exchange *ex)
     ex->state = EX_BUFFERING;
     if (ex->framing.expect_continue) {
         ex->framing.expect_continue = false; /* the server is not to be asked any more */
-        bool queued = ex->down->head(ex, STR("HTTP/1.1 100 Continue\r\n\r\n"), NULL);
-        CHECK(queued);
-        ex->down->flush(ex);
+        go_on(ex);
     }
     ex->down->pump_body(ex);
 }

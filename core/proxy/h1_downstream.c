@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The client's side of an exchange (downstream.h) on an HTTP/1 connection. */
 #include "core/proxy/client.h"
+
+#include <string.h>
+
 #include "core/proxy/exchange.h"
 #include "core/proxy/h1_out.h"
 
@@ -19,6 +22,33 @@ static void answer_sent(struct h1_out *out, int err)
 void h1_downstream_init(struct exchange *ex)
 {
     out_init(&ex->h1_out, &ex->client->t, &ex->arena, answer_sent);
+}
+
+bool h1_keep_head(struct exchange *ex, const struct buf_slice *in)
+{
+    struct http_head *h = &ex->head;
+    if (h->base != (const char *)in->buf->data + in->off)
+        return true; /* it was collected there */
+    char *mem = arena_alloc(&ex->arena, h->head_bytes);
+    if (!mem)
+        return false;
+    memcpy(mem, h->base, h->head_bytes);
+    h->base = mem;
+    return true;
+}
+
+void h1_keep_request_line(struct exchange *ex)
+{
+    struct http_head *h = &ex->head;
+    size_t n = h->target.len ? h->target.off + h->target.len : 0;
+    char *mem = n ? arena_alloc(&ex->arena, n) : NULL;
+    if (mem)
+        memcpy(mem, h->base, n);
+    else
+        h->method = h->target = (struct http_span){ 0, 0 };
+    h->base = mem ? mem : "";
+    h->fields_count = 0;
+    memset(h->first, 0, sizeof h->first);
 }
 
 static void down_body_begins(struct exchange *ex)

@@ -87,6 +87,7 @@ static void put_record(struct exchange *ex, const struct log_config *log)
         .log = (uint16_t)(plan->log_first + (log - plan->config->logs)),
         .status = ex->status,
         .server_status = ex->server_status,
+        .version_major = h->version_major,
         .version_minor = h->version_minor,
         .tries = ex->tries,
         .reused = ex->attempt.reused,

@@ -220,10 +220,8 @@ static bool may_have_body(unsigned status)
 
 static void write_head(struct out *o, const struct reply *r, struct exchange *ex)
 {
-    out_lit(o, "HTTP/1.1 ");
-    out_u64(o, r->status);
-    out_char(o, ' ');
-    out_str(o, http_status_reason(r->status));
+    bool http2 = exchange_is_http2(ex);
+    forward_status(o, r->status, (struct str){ 0 }, http2);
     out_lit(o, "\r\nDate: ");
     out_str(o, worker_date(ex->w));
     if (r->status == 405 || (r->status == 204 && !ex->match.route))
@@ -243,7 +241,7 @@ static void write_head(struct out *o, const struct reply *r, struct exchange *ex
         out_lit(o, "\r\nContent-Length: ");
         out_u64(o, r->body.len);
     }
-    if (ex->close_after)
+    if (ex->close_after && !http2)
         out_lit(o, "\r\nConnection: close");
     else if (ex->head.version_minor == 0)
         out_lit(o, "\r\nConnection: keep-alive");

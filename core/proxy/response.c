@@ -39,11 +39,11 @@ enum end_reason exchange_interim(struct exchange *ex, const struct http_head *h)
     if (ex->head.version_minor == 0) /* RFC 9110 15.2: HTTP/1.0 knows none */
         return END_OK;
     struct out o = exchange_begin_head(ex, false);
-    forward_interim_head(&o, h, ex->handling->via);
+    forward_interim_head(&o, h, ex->handling->via, exchange_is_http2(ex));
     if (o.full) {
         o = exchange_begin_head(ex, true);
         if (!o.full)
-            forward_interim_head(&o, h, ex->handling->via);
+            forward_interim_head(&o, h, ex->handling->via, exchange_is_http2(ex));
     }
     if (o.full || !ex->down->head(ex, (struct str){ o.start, out_len(&o) }, NULL))
         return END_OVERLOADED;
@@ -117,7 +117,7 @@ static void write_response_head(struct exchange *ex, struct out *o, const struct
         .keep_alive_http10 = !ex->close_after && ex->head.version_minor == 0,
         .via = ex->handling->via,
         .date = worker_date(ex->w),
-        .server_minor = h->version_minor,
+        .http2 = exchange_is_http2(ex),
     };
     if (!apply_rules(ex, o, h, &r.edits)) {
         o->full = true;
@@ -134,7 +134,7 @@ void exchange_write_switch(struct exchange *ex, struct out *o, const struct http
         .upgrade = protocol,
         .via = ex->handling->via,
         .date = worker_date(ex->w),
-        .server_minor = h->version_minor,
+        .http2 = exchange_is_http2(ex),
     };
     if (!apply_rules(ex, o, h, &r.edits)) {
         o->full = true;

@@ -8,6 +8,7 @@
 #include "core/proxy/body_buffer.h"
 #include "core/proxy/client.h"
 #include "core/proxy/exchange.h"
+#include "core/proxy/h2_client.h"
 #include "core/proxy/intake.h"
 #include "core/proxy/listener.h"
 #include "core/proxy/plan.h"
@@ -33,6 +34,8 @@ bool worker_init(struct worker *w, struct loop *l, uint16_t index, struct counte
     slab_init(&w->tunnels, sizeof(struct tunnel), 0);
     slab_init(&w->intakes, sizeof(struct intake), 0);
     slab_init(&w->body_pieces, sizeof(struct body_piece), 0);
+    slab_init(&w->h2_clients, sizeof(struct h2_client), 0);
+    slab_init(&w->h2_batches, sizeof(struct h2_batch), 0);
     tls_worker_init(&w->tls, l);
     list_init(&w->client_list);
     list_init(&w->intake_list);
@@ -209,6 +212,8 @@ void worker_discard(struct worker *w)
     slab_destroy(&w->tunnels);
     slab_destroy(&w->intakes);
     slab_destroy(&w->body_pieces);
+    slab_destroy(&w->h2_clients);
+    slab_destroy(&w->h2_batches);
     route_scratch_destroy(w->scratch);
 }
 

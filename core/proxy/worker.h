@@ -50,7 +50,8 @@ struct worker {
 
     struct tls_worker tls;
 
-    struct slab clients, exchanges, upstreams, tunnels, intakes, body_pieces;
+    struct slab clients, exchanges, upstreams, tunnels, intakes, body_pieces, h2_clients,
+        h2_batches;
     struct list client_list;   /* every client that is not freed */
     struct list intake_list;   /* every one that is not freed */
     struct list tunnel_list;   /* every tunnel that is not freed */

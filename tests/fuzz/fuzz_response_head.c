@@ -56,7 +56,6 @@ static void forward(const struct http_head *h, enum http_method method, char *wr
         .close = body.kind == BODY_CLOSE,
         .via = h->status % 2,
         .date = STR("Sun, 06 Nov 1994 08:49:37 GMT"),
-        .server_minor = h->version_minor,
     };
     struct out o = out_into(written, WRITTEN_BYTES_MAX);
     forward_response_head(&o, h, &f);
@@ -91,7 +90,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
         forward(&h, METHOD_HEAD, written);
     } else {
         struct out o = out_into(written, WRITTEN_BYTES_MAX);
-        forward_interim_head(&o, &h, h.status % 2);
+        forward_interim_head(&o, &h, h.status % 2, false);
         CHECK(!o.full);
         struct str interim = { written, out_len(&o) };
         if (fits(&h, interim)) {

@@ -141,6 +141,16 @@ static void hear_run(struct conn *c, struct stream *s, uint64_t from, uint64_t b
     }
 }
 
+void stream_check(struct wire *w, uint64_t seed, const char *p, size_t n)
+{
+    struct stream s = stream_of(seed);
+    char *want = wire_alloc(w, n + 1);
+    stream_fill(&s, want, n);
+    for (size_t i = 0; i < n; i++)
+        if (p[i] != want[i])
+            wire_fail(w, "byte %zu of %zu is another", i, n);
+}
+
 void stream_hear(struct conn *c, uint64_t seed, uint64_t bytes, enum coding coding)
 {
     struct stream s = stream_of(seed);

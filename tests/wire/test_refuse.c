@@ -70,7 +70,6 @@ static void a_bad_request_line_is_refused(struct wire *w)
         REFUSE("GET /a b HTTP/1.1\r\nHost: a\r\n\r\n", 400, "bad_version"),
         REFUSE("GET / HTTP/0.9\r\nHost: a\r\n\r\n", 505, "version_unsupported"),
         REFUSE("GET / HTTP/2.0\r\nHost: a\r\n\r\n", 505, "version_unsupported"),
-        REFUSE("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505, "version_unsupported"),
         REFUSE("CONNECT example.com:443 HTTP/1.1\r\nHost: example.com:443\r\n\r\n", 501,
                "not_implemented"),
         REFUSE("TRACE / HTTP/1.1\r\nHost: a\r\n\r\n", 405, "method_not_allowed"),

@@ -124,7 +124,7 @@ static void what_cannot_be_agreed_on_is_refused_with_an_alert(struct wire *w)
     contains(w, shell(w, "openssl s_client -connect $SERVER -tls1_1 -cipher ALL:@SECLEVEL=0"),
              "alert protocol version");
     logged(w, "end=tls_handshake tls_failure=no_common_parameters broken_by=client status=");
-    contains(w, shell(w, "openssl s_client -connect $SERVER -alpn h2"),
+    contains(w, shell(w, "openssl s_client -connect $SERVER -alpn h3"),
              "alert no application protocol");
     logged(w, "end=tls_handshake tls_failure=no_common_protocol");
     contains(w,

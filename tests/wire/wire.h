@@ -242,6 +242,8 @@ struct conn *get_and_answer(struct conn *client, struct origin *o, struct conn *
 void stream_send(struct conn *c, uint64_t seed, uint64_t bytes, enum coding coding);
 /* Hears them, and the end of the coding. */
 void stream_hear(struct conn *c, uint64_t seed, uint64_t bytes, enum coding coding);
+/* These bytes are the first n of that seed's. */
+void stream_check(struct wire *w, uint64_t seed, const char *p, size_t n);
 /* The children have sent all. */
 void streams_sent(struct wire *w);
 /* None of them could: its connection went before. */

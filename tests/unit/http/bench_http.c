@@ -124,7 +124,7 @@ static void forward_back(struct str s)
     CHECK(h1_parse_response(s.ptr, s.len, 0, &h, &why) == H1_DONE);
     CHECK(framing_of_response(&h, METHOD_GET, &fr) == END_OK);
     struct out o = out_into(written, sizeof written);
-    struct forward_response f = { .framing = FRAME_LENGTH, .length = fr.length, .server_minor = 1 };
+    struct forward_response f = { .framing = FRAME_LENGTH, .length = fr.length };
     forward_response_head(&o, &h, &f);
     CHECK(!o.full);
     __asm__ volatile("" ::"r"(written) : "memory");

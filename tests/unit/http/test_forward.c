@@ -322,9 +322,7 @@ static void responses_are_written_anew(void **state)
 {
     (void)state;
     struct guard g = guard_new(4096);
-    struct forward_response f = {
-        .framing = FRAME_LENGTH, .length = 13, .date = STR("now"), .server_minor = 1
-    };
+    struct forward_response f = { .framing = FRAME_LENGTH, .length = 13, .date = STR("now") };
     assert_response(&g, "HTTP/1.1 200 Fine\r\nServer:  x \r\nA: b\r\nContent-Length: 013\r\n" END,
                     &f,
                     "HTTP/1.1 200 Fine\r\nServer: x\r\nA: b\r\n" DATE "Content-Length: 13\r\n" END);
@@ -361,8 +359,7 @@ static void responses_are_written_anew(void **state)
                                    .length = 99,
                                    .date = STR("now"),
                                    .keep_alive_http10 = true,
-                                   .via = true,
-                                   .server_minor = 0 };
+                                   .via = true };
     assert_response(&g, "HTTP/1.0 304 Not Modified\r\nVia: 1.1 x\r\nContent-Length: 99\r\n" END, &f,
                     "HTTP/1.1 304 Not Modified\r\n" DATE "Via: 1.1 x, 1.0 sluice\r\n"
                     "Content-Length: 99\r\nConnection: keep-alive\r\n" END);
@@ -388,11 +385,11 @@ static void interim_responses_are_written_anew(void **state)
     char out[512];
     parse_response(&g, text, &h);
     struct out o = out_into(out, sizeof out);
-    forward_interim_head(&o, &h, false);
+    forward_interim_head(&o, &h, false, false);
     *o.at = '\0';
     assert_string_equal(out, "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\nVia: 1.1 v\r\n" END);
     o = out_into(out, sizeof out);
-    forward_interim_head(&o, &h, true);
+    forward_interim_head(&o, &h, true, false);
     *o.at = '\0';
     assert_string_equal(out,
                         "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\nVia: 1.1 v, 1.1 sluice\r\n" END);

@@ -49,6 +49,7 @@ static struct record usual(void)
         .worker = 1,
         .status = 200,
         .server_status = 201,
+        .version_major = 1,
         .version_minor = 1,
         .tries = 1,
         .reused = true,
