@@ -22,7 +22,8 @@ DEPS_CFLAGS="-O3 -g1 -fPIC -fomit-frame-pointer -fno-plt -fstack-protector-stron
 BUILD_PACKAGES=(gcc libc6-dev make cmake ninja-build pkg-config libjemalloc-dev libxxhash-dev
     libyaml-dev libpcre2-dev libnghttp2-dev)
 TEST_PACKAGES=(libcmocka-dev openssl curl gnutls-bin python3 python3-yaml python3-jsonschema wrk nghttp2-client)
-TEST_ALL_PACKAGES=(nginx haproxy prometheus chromium clang-tidy python3-matplotlib)
+TEST_ALL_PACKAGES=(nginx haproxy prometheus chromium clang-tidy python3-matplotlib nodejs node-ws postgresql
+    postgresql-contrib)
 DEMO_PACKAGES=(curl)
 BENCH_PACKAGES=(python3 python3-matplotlib openssl wrk nghttp2-client nginx haproxy varnish apache2 caddy
     lighttpd lighttpd-mod-openssl squid hitch)

@@ -10,7 +10,7 @@ import time
 
 from . import machine, runner, store, tables
 from .processes import Failure
-from .verbs import compare, judge, replay, target
+from .verbs import compare, judge, relay, replay, target
 
 EXAMPLES = """\
 Examples
@@ -57,7 +57,7 @@ def read_options(arguments):
         prog="sluice-bench", formatter_class=argparse.RawDescriptionHelpFormatter, epilog=EXAMPLES,
         description="Performance testing that can be trusted, of sluice or of anything else.")
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
-    for module in (compare, target, replay, judge):
+    for module in (compare, relay, target, replay, judge):
         for name, text, add, action, measures in module.VERBS:
             sub = verbs.add_parser(name, help=text, description=text.replace("%%", "%"))
             add(sub)

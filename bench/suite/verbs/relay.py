@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""relay: what bodies cost by their size, against the null relay's strategies and HAProxy's splicing."""
+import dataclasses
+
+from .. import plots
+from ..processes import Failure
+from ..scenario import UNITS, Scenario, read_size, size_text
+from .compare import run_all
+
+SIZES = "1KiB,4KiB,16KiB,64KiB,256KiB,1MiB,10MiB"
+CONTENDERS = "sluice,null-relay,null-relay:splice,haproxy:splice"
+# Of CPU time a request: by whom, from which size on, at most.
+HAPROXY = {16 << 10: 0.85, 256 << 10: 0.60, 1 << 20: 0.60}
+NULL_RELAY = 1.15
+LAYER4 = (1 << 10, 256 << 10)
+
+
+def add_relay(parser):
+    parser.add_argument("--sizes", default=SIZES, metavar="A,B,...", help=f"default {SIZES}")
+    parser.add_argument("--contenders", default=CONTENDERS, metavar="A,B,...",
+                        help=f"the others are compared with the first; default {CONTENDERS}")
+    parser.add_argument("--pairs", type=int, default=4, metavar="N", help="for each size (4)")
+    parser.add_argument("--seconds", type=float, default=1.0, metavar="N", help="a run (1)")
+
+
+def scenario_of(size, options):
+    contenders = options.contenders.split(",")
+    claims = [{"against": name, "ratio_max": NULL_RELAY} for name in contenders
+              if name.startswith("null-relay")]
+    if size in HAPROXY and "haproxy:splice" in contenders:
+        claims.append({"against": "haproxy:splice", "ratio_max": HAPROXY[size]})
+    connections = 16 if size >= UNITS["MiB"] else 64
+    return Scenario(key=f"relay-{size}", title=f"{size_text(size)}, {connections} keep-alive "
+                    "connections", contenders=contenders, path=f"/size/{size}", bytes=size,
+                    connections=connections, pairs=options.pairs, seconds=options.seconds,
+                    claims=claims,
+                    notes=["Of the null relay's strategies the better one is the measure."])
+
+
+def layer4_of(size, options):
+    """The same through a listener that passes connections on."""
+    contenders = [name for name in options.contenders.split(",") if not name.startswith("haproxy")]
+    return dataclasses.replace(scenario_of(size, options), key=f"relay-tcp-{size}", tcp=True,
+                               title=f"layer 4, {size_text(size)}, 64 keep-alive connections",
+                               connections=64, contenders=contenders,
+                               claims=[{"against": name, "ratio_max": NULL_RELAY}
+                                       for name in contenders if name.startswith("null-relay")])
+
+
+def curve(sections, sizes):
+    """The medians of all sizes as one figure."""
+    series = {}
+    for size, section in zip(sizes, sections):
+        for result in section["results"]:
+            samples = result["samples"]
+            if not samples or result["broken"]:
+                continue
+            point = {name: plots.middle(samples, name)
+                     for name in ("cpu_us", "rate", "p50_ms", "p90_ms", "p99_ms", "p99_9_ms")}
+            point.update(x=size, errors=[], saturated="")
+            series.setdefault(result["name"], []).append(point)
+    return {"kind": "curve", "title": "CPU time of a request over the size of its body",
+            "series": [{"name": name, "points": points} for name, points in series.items()],
+            "load": "", "x": "bytes of the body", "notes": []}
+
+
+def relay(context):
+    options = context.options
+    sizes = [read_size(text) for text in options.sizes.split(",")]
+    if options.pairs < 2:
+        raise Failure("--pairs: at least 2, an interval needs more than one value")
+    status = run_all(context, [scenario_of(size, options) for size in sizes]
+                     + [layer4_of(size, options) for size in sizes if size in LAYER4])
+    measured = [s for s in context.run.data["sections"] if s["kind"] == "pairs"]
+    context.run.add(curve(measured, sizes))
+    return status
+
+
+VERBS = [("relay", "large and small bodies: splicing, copying, and what it costs", add_relay, relay,
+          True)]
