@@ -159,18 +159,31 @@ static struct parts split(const char *path)
     return p;
 }
 
-/* Whether the words asked for are the last of the path; NAME stands for any word. */
-static bool path_ends_with(const char *path, const struct parts *asked)
+/* How the words asked for are the last of the path: as they stand, where NAME may be left out
+ * ("listeners.tls"), or else with any word for NAME ("sites.edge.log"). */
+enum fit { FIT_NOT, FIT_NAMED, FIT_PLAIN };
+
+static enum fit path_fits(const char *path, const struct parts *asked)
 {
     struct parts p = split(path);
+    uint32_t left = asked->count, at = p.count;
+    while (left && at) {
+        struct str want = asked->part[left - 1], have = p.part[--at];
+        if (str_eq(want, have))
+            left--;
+        else if (!str_eq(have, STR("NAME")) || left == asked->count)
+            break;
+    }
+    if (!left)
+        return asked->count ? FIT_PLAIN : FIT_NOT;
     if (asked->count > p.count)
-        return false;
+        return FIT_NOT;
     for (uint32_t i = 1; i <= asked->count; i++) {
         struct str want = asked->part[asked->count - i], have = p.part[p.count - i];
         if (!str_eq(want, have) && (i == 1 || !str_eq(have, STR("NAME"))))
-            return false;
+            return FIT_NOT;
     }
-    return asked->count > 0;
+    return FIT_NAMED;
 }
 
 /* Keys that are the same row of the table, in all the places where it stands. */
@@ -182,6 +195,7 @@ struct found {
 
 struct search {
     const struct parts *asked;
+    enum fit fit; /* of what was found: the best one there is */
     struct found found[PLACES_MAX];
     uint32_t count;
     struct suggestion suggestion;
@@ -193,8 +207,14 @@ static void look(void *arg, const char *path, const struct schema_key *k,
     (void)in;
     struct search *s = arg;
     suggest_word(&s->suggestion, k->name);
-    if (!path_ends_with(path, s->asked))
+    enum fit fit = path_fits(path, s->asked);
+    if (fit == FIT_NOT || fit < s->fit)
         return;
+    if (fit > s->fit) {
+        memset(s->found, 0, sizeof s->found);
+        s->count = 0;
+        s->fit = fit;
+    }
     uint32_t i = 0;
     while (i < s->count && s->found[i].key != k)
         i++;

@@ -21,6 +21,20 @@ EXAMPLES = "deploy/examples"
 DEADLINE_S = 60
 
 
+def make_certificates(folder, names):
+    """NAME.pem and NAME.key of certs/ in the folder, for the hosts they are given with."""
+    os.makedirs(os.path.join(folder, "certs"), exist_ok=True)
+    for name, host in names.items():
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                        "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=" + host, "-days", "30",
+                        "-addext", "subjectAltName=DNS:" + host, "-keyout", f"certs/{name}.key",
+                        "-out", f"certs/{name}.pem"], cwd=folder, check=True, capture_output=True)
+
+
+# Those that examples name.
+CERTIFICATES = {"www": "www.example.com", "shop": "shop.example.com"}
+
+
 class Origin:
     """A server. It notes what it was asked, and says its name and the path; `answer` may be replaced:
     it gets the request's note and gives status, fields and body."""
@@ -126,6 +140,8 @@ class Example:
     def prepare(self):
         copy = os.path.join(self.folder, "etc")
         shutil.copytree(EXAMPLES, copy)
+        if self.name == "tls":
+            make_certificates(copy, CERTIFICATES)
         for name in ("log", "run"):
             os.mkdir(os.path.join(self.folder, name))
         self.path = os.path.join(copy, self.name + ".yaml")
@@ -138,6 +154,8 @@ class Example:
                 self.rewrite(os.path.join(folder, name), name.endswith(".yaml"))
 
     def rewrite(self, path, is_configuration):
+        if path.endswith((".pem", ".key")):
+            return
         with open(path, encoding="utf-8") as f:
             text = f.read()
         for old, new in self.replace.items():

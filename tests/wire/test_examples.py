@@ -12,6 +12,7 @@ import json
 import os
 import re
 import socket
+import ssl
 import sys
 import threading
 import traceback
@@ -86,6 +87,25 @@ def maintenance(x):
     equal((a.status, a.fields["Retry-After"]), (503, "600"))
     equal("<html" in a.body.lower(), True, "its own page")
     equal(x.ask("/", source="127.0.0.5").status, 200, "who works on it")
+
+
+@example()
+def tls(x):
+    a = x.ask("/a?b=c", host="www.example.com:80")
+    equal((a.status, a.fields["Location"]), (308, "https://www.example.com/a?b=c"))
+    certificates = os.path.join(x.folder, "etc/certs")
+    for name in ("www", "shop"):
+        context = ssl.create_default_context(cafile=f"{certificates}/{name}.pem")
+        host, port = x.addresses[1].split(":")
+        with socket.create_connection((host, int(port)), timeout=examples.DEADLINE_S) as plain, \
+                context.wrap_socket(plain, server_hostname=name + ".example.com") as s:
+            equal(s.version(), "TLSv1.3")
+            s.sendall(f"GET /x HTTP/1.1\r\nHost: {name}.example.com\r\nConnection: close\r\n\r\n".encode())
+            with s.makefile("rb") as f:
+                answer = f.read().decode()
+        equal((answer.split()[1], answer.endswith(f"{name}-1 /x")), ("200", True))
+        equal("Strict-Transport-Security: max-age=63072000" in answer, True, "HSTS")
+        equal(x.last(name)["headers"]["X-Forwarded-Proto"], "https")
 
 
 @example()

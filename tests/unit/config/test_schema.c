@@ -148,6 +148,7 @@ static void help_finds_a_key_by_its_last_parts(void **state)
         { "max_body", "  Form:    unlimited or 512B, 64KiB or 10MiB\n" },
         { "balance", "  Form:    a map, or the value of its 'policy'\n" },
         { "servers.address", "  Required\n" },
+        { "sites.edge.log", "sites.NAME.log\n" },
         { "format", "  Form:    json, human, combined or trace\n  Default: json\n" },
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -157,6 +158,17 @@ static void help_finds_a_key_by_its_last_parts(void **state)
             fail();
         }
     }
+}
+
+static void help_prefers_what_was_named(void **state)
+{
+    (void)state;
+    struct help h;
+    assert_true(help_for("listeners.tls", &h));
+    assert_int_equal(strncmp(h.text, "listeners.NAME.tls\n", 19), 0);
+    assert_null(strstr(h.text, "backends.NAME.tls\n"));
+    assert_true(help_for("backends.tls.verify", &h));
+    assert_int_equal(strncmp(h.text, "backends.NAME.tls.verify\n", 25), 0);
 }
 
 static void help_for_what_is_no_key_suggests(void **state)
@@ -187,6 +199,7 @@ int main(void)
         cmocka_unit_test(exact_paths_are_those_in_normal_form),
         cmocka_unit_test(known_keys_are_read_and_not_hinted_at),
         cmocka_unit_test(help_finds_a_key_by_its_last_parts),
+        cmocka_unit_test(help_prefers_what_was_named),
         cmocka_unit_test(help_for_what_is_no_key_suggests),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
