@@ -53,7 +53,7 @@ static void end_route_retries(struct loader *l, const struct node *n, void *out)
 #define RETRY_ROWS(type, in)                                                                       \
     { KEY("attempts"), VALUE(type, in attempts_max, value_number), DEFAULT(ATTEMPTS_DEFAULT),      \
       BOUNDS(1, ATTEMPTS_MAX), .doc = "How many servers a request may try, the first included." }, \
-        { KEY("on"), EXAMPLE("[connect, reset, 503]"), STRINGS(type, in words, value_token),       \
+        { KEY("on"), EXAMPLE("[connect, reset, 503]"), STRINGS(type, in words, value_retry_cause), \
           .otherwise = "connect and reset; with try_timeout also timeout",                         \
           .doc = "After what: connect (no connection could be made), reset (the connection broke " \
                  "before an answer), timeout (no answer in time), 5xx, or statuses. The answer "   \

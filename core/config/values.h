@@ -48,6 +48,7 @@ extern const struct value_type value_header;        /* struct str, as written */
 extern const struct value_type value_header_lower;  /* struct str, lower case */
 extern const struct value_type value_path_rule;     /* struct str: segments, some of them "*" */
 extern const struct value_type value_token;         /* struct str: cookie, query argument */
+extern const struct value_type value_retry_cause;   /* struct str: "503", "connect" */
 extern const struct value_type value_host_pattern;  /* struct text_match */
 extern const struct value_type value_path_pattern;  /* struct text_match */
 extern const struct value_type value_pattern;       /* struct text_match of a header or argument */

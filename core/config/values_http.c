@@ -480,6 +480,15 @@ const struct value_type value_token = {
     .read = read_token,
     .example = "token",
 };
+const struct value_type value_retry_cause = {
+    .name = "cause",
+    .form = "connect, reset, timeout, 5xx or a status",
+    .json = "\"enum\":[\"connect\",\"reset\",\"timeout\",\"5xx\"]},"
+            "{\"type\":\"integer\",\"minimum\":400,\"maximum\":599",
+    .bytes = sizeof(struct str),
+    .read = read_token,
+    .example = "503",
+};
 const struct value_type value_host_pattern = {
     .name = "host",
     .form = "www.example.com or \"*.example.com\"",

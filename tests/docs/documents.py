@@ -36,12 +36,26 @@ FILES = {
     "tickets.new": "n" * 48, "tickets.old": "o" * 48, "site.ocsp": "",
     "ca.conf": "[ca]\ndefault_ca = d\n[d]\ndatabase = index\ndefault_md = sha256\n"
                "default_crl_days = 30\n", "index": "",
-    "conf.d/empty.yaml": "", "pages/404.html": PAGE, "pages/5xx.html": PAGE, "pages/503.html": PAGE,
+    "conf.d/empty.yaml": "", "sticky.key": "0123456789abcdef" * 4 + "\n", "pages/404.html": PAGE, "pages/5xx.html": PAGE, "pages/503.html": PAGE,
 }
 
 
+class Loader(yaml.SafeLoader):
+    """As YAML 1.2 has it: on, off, yes and no are text (and keys)."""
+
+
+Loader.yaml_implicit_resolvers = {
+    first: [r for r in resolvers if r[0] != "tag:yaml.org,2002:bool"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()}
+Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("^(true|false)$"), list("tf"))
+
+
+def load(text):
+    return yaml.load(text, Loader)  # a SafeLoader
+
+
 def base():
-    return yaml.safe_load(BASE)
+    return load(BASE)
 
 
 def make_certificate(path):

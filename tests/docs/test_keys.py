@@ -60,7 +60,7 @@ def object_at(document, parts, keys):
                 here.setdefault(beside, value)
         for k in keys.get(path, []):
             if k["required"] and k["name"] not in here:
-                here.update(yaml.safe_load(k["example"]))
+                here.update(documents.load(k["example"]))
     return here
 
 
@@ -75,7 +75,7 @@ def document_for(key, keys):
     if key["path"].endswith("certificates[].directory"):
         here.clear()
     here.update(BESIDE.get(key["path"], {}))
-    here.update(yaml.safe_load(key["example"]))
+    here.update(documents.load(key["example"]))
     return document
 
 

@@ -36,7 +36,7 @@ def snippets(language):
 
 def whole(kind, text):
     """A configuration with the fragment in its place, as text."""
-    document, part = documents.base(), yaml.safe_load(text)
+    document, part = documents.base(), documents.load(text)
     if kind == "route":
         document["sites"]["www"]["routes"] = part if isinstance(part, list) else [part]
     elif kind == "site":
