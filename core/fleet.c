@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/base/check.h"
+#include "core/proxy/cache_hub.h"
 #include "core/proxy/gate.h"
 
 static void attach_all(struct fleet *f);
@@ -95,6 +96,7 @@ static void on_committed(struct worker_thread *t)
     f->plan = f->next;
     f->next = NULL;
     f->workers = f->next_workers;
+    cache_set_budget(f->cache->cache, f->plan->config->cache_bytes);
     listen_set_close_unused(&f->listen, f->plan->config);
     finish(f, true);
 }
@@ -216,6 +218,7 @@ static bool start_thread(struct fleet *f, uint32_t i, int cpu)
         t->log = f->log_port(f, t); /* without memory for it, it counts but does not log */
         t->gate = f->gate;
         t->tickets = f->tickets;
+        t->cache = f->cache;
     }
     t->buffers_max = f->next->config->buffers_max;
     t->cpu = cpu;
@@ -256,7 +259,9 @@ bool fleet_apply(struct fleet *f, struct plan *p)
     f->why[0] = '\0';
     if (!f->gate)
         f->gate = gate_create();
-    if (!f->gate || !gate_prepare(f->gate, p->config, f->next_workers)) {
+    if (!f->cache)
+        f->cache = cache_hub_create(p->config->cache_bytes, WORKERS_MAX);
+    if (!f->cache || !f->gate || !gate_prepare(f->gate, p->config, f->next_workers)) {
         fail(f, "out of memory");
         give_up_next(f);
         return true;
@@ -332,4 +337,5 @@ void fleet_destroy(struct fleet *f)
     for (uint32_t i = 0; i < WORKERS_MAX; i++)
         worker_thread_free(f->threads[i]);
     gate_destroy(f->gate);
+    cache_hub_destroy(f->cache);
 }

@@ -37,6 +37,7 @@ struct fleet {
     struct listen_set listen;
     const struct ticket_secret *tickets; /* of TLS sessions */
     struct gate *gate;                   /* made with the first plan */
+    struct cache_hub *cache;             /* likewise */
     struct plan *plan, *next;
     uint32_t workers;      /* that run the plan */
     uint32_t next_workers; /* that the next one wants */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/base/check.h"
+#include "core/proxy/cache_hub.h"
 #include "core/proxy/listener.h"
 #include "core/ring/sock.h"
 
@@ -220,6 +221,8 @@ static bool set_up(struct worker_thread *t)
         return false;
     }
     t->worker.gate = t->gate;
+    t->worker.cache = &t->cache->ports[t->index];
+    cache_port_open(t->worker.cache, &t->worker);
     t->loop->turn_times = &t->counters.turns;
     t->worker.on_plan_gone = on_plan_gone;
     t->worker.on_listener_gone = on_listener_gone;

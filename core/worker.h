@@ -38,6 +38,7 @@ struct worker_thread {
     void (*on_gone)(struct worker_thread *t); /* on the control thread; the thread is joined */
     struct log_port *log;
     struct gate *gate;
+    struct cache_hub *cache;
     uint32_t buffers_max;
     uint32_t index;
     int cpu; /* to be pinned to; -1: not */

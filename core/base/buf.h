@@ -37,6 +37,9 @@ struct buf_pool {
     uint32_t lent;         /* out of the stack */
     uint32_t buffer_bytes; /* each one's cap */
     struct buf_chunk *chunks;
+    /* NULL: the buffers are the pool's own. Else they stand for other memory, and whoever lends
+     * them takes them back here after the last release. */
+    void (*take_back)(struct buf *b);
 };
 
 /* Prepares a pool of at most count_max buffers of buffer_bytes each; memory is taken in chunks as
@@ -70,6 +73,10 @@ static inline void buf_unref(struct buf *b)
     CHECK(b->refs > 0);
     if (--b->refs == 0) {
         struct buf_pool *pool = b->pool;
+        if (__builtin_expect(pool->take_back != NULL, 0)) {
+            pool->take_back(b);
+            return;
+        }
         b->next = pool->free;
         pool->free = b;
         pool->lent--;

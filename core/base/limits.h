@@ -39,6 +39,9 @@
 #define EXCHANGE_ARENA_FIRST_BYTES (8 * 1024)
 #define EXCHANGE_ARENA_EXTRA_BYTES_MAX (256 * 1024)
 
+/* the cache */
+#define CACHE_BYTES (256 * 1024 * 1024)
+
 /* workers */
 #define WORKERS_MAX 256
 #define LISTENERS_MAX 64

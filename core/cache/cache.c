@@ -45,16 +45,27 @@ struct cache *cache_create(uint64_t budget_bytes, uint32_t readers_count, uint64
         return NULL;
     }
     reclaim_init(&c->reclaim, readers, readers_count);
-    uint64_t fixed = sizeof *c + 2 * tags_bytes + readers_count * sizeof *readers;
-    uint64_t each = budget_bytes > fixed ? (budget_bytes - fixed) / shards : 0;
     while (c->shards_count < shards) {
-        if (!shard_init(&c->shards[c->shards_count], &c->reclaim, each)) {
+        if (!shard_init(&c->shards[c->shards_count], &c->reclaim)) {
             cache_destroy(c);
             return NULL;
         }
         c->shards_count++;
     }
+    cache_set_budget(c, budget_bytes);
     return c;
+}
+
+void cache_set_budget(struct cache *c, uint64_t budget_bytes)
+{
+    uint64_t fixed = sizeof *c + 2 * CACHE_TAG_SLOTS * sizeof *c->purged_tags +
+                     c->reclaim.readers_count * sizeof *c->reclaim.readers;
+    uint64_t each = budget_bytes > fixed ? (budget_bytes - fixed) / c->shards_count : 0;
+    for (uint32_t i = 0; i < c->shards_count; i++) {
+        pthread_mutex_lock(&c->shards[i].lock);
+        c->shards[i].budget_bytes = each;
+        pthread_mutex_unlock(&c->shards[i].lock);
+    }
 }
 
 void cache_destroy(struct cache *c)
@@ -296,8 +307,7 @@ void cache_pass(struct cache *c, struct cache_maker *m, uint32_t pass_s, uint64_
     }
     shard_make_room(s);
     pthread_mutex_unlock(&s->lock);
-    atomic_store_explicit(&o->state, OBJECT_BROKEN, memory_order_release);
-    maker_end(m);
+    atomic_store_explicit(&o->passed_on, true, memory_order_release);
 }
 
 /* What the same requests were answered with until now. */

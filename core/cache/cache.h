@@ -44,6 +44,9 @@ struct cache *cache_create(uint64_t budget_bytes, uint32_t readers_count, uint64
 /* No object is held by anybody any more (CHECKed). c may be NULL. */
 void cache_destroy(struct cache *c);
 
+/* From now on it has another budget. What is too much goes with the next changes. */
+void cache_set_budget(struct cache *c, uint64_t budget_bytes);
+
 struct cache_key {
     struct str url, rest; /* together at most CACHE_KEY_BYTES_MAX */
     uint64_t hash;        /* cache_key_hash() */
@@ -82,11 +85,12 @@ enum cache_begun cache_begin(struct cache *c, const struct cache_key *key,
 /* The ends of making; each gives up the maker's reference.
  * finish: whole, and stored, in the place of what answered the same requests, and of `stale` (may
  *   be NULL). False: it was shorter than declared: broken.
- * break: readers see its end as a break; nobody new finds it.
- * pass: before its head: it will not be stored, and requests like it need not wait for each other
- *   for pass_s seconds (0: nothing is remembered). Waiters see OBJECT_BROKEN without a head. */
+ * break: readers see its end as a break; nobody new finds it. */
 bool cache_finish(struct cache *c, struct cache_maker *m, struct cache_object *stale);
 void cache_break(struct cache *c, struct cache_maker *m);
+
+/* Before its head: it will not be stored, and requests like it need not wait for each other for
+ * pass_s seconds (0: nothing is remembered). Who asked first reads on, others see passed_on. */
 void cache_pass(struct cache *c, struct cache_maker *m, uint32_t pass_s, uint64_t now_s);
 
 /* While it is made: nobody new finds it; its readers go on, and then maker_let_go() may follow. */

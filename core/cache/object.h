@@ -79,6 +79,8 @@ struct cache_object {
     _Atomic uint8_t hits;       /* since it was last looked at for eviction */
     _Atomic bool soft_purged;   /* stale, whatever its head says */
     _Atomic bool removed;       /* out of the table: nobody new finds it */
+    _Atomic bool passed_on;     /* not to be stored: for the one who asked first only */
+    _Atomic uint8_t why;        /* OBJECT_BROKEN: the maker's word for it */
     uint8_t queue;              /* enum object_queue */
     char key[];
 };

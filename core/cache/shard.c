@@ -286,9 +286,9 @@ void shard_admit(struct cache_shard *s, struct cache_object *o)
 
 /* --- life --- */
 
-bool shard_init(struct cache_shard *s, struct reclaim *reclaim, uint64_t budget_bytes)
+bool shard_init(struct cache_shard *s, struct reclaim *reclaim)
 {
-    *s = (struct cache_shard){ .reclaim = reclaim, .budget_bytes = budget_bytes };
+    *s = (struct cache_shard){ .reclaim = reclaim };
     struct cache_table *t = table_create(BUCKETS_FIRST);
     s->ghosts = calloc(BUCKETS_FIRST, sizeof *s->ghosts);
     if (!t || !s->ghosts) {

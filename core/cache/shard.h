@@ -50,8 +50,8 @@ struct cache_shard {
     _Alignas(64) _Atomic uint64_t used_bytes; /* all memory, tables included */
 };
 
-/* False without memory. */
-bool shard_init(struct cache_shard *s, struct reclaim *reclaim, uint64_t budget_bytes);
+/* Its budget is 0 until it is set. False without memory. */
+bool shard_init(struct cache_shard *s, struct reclaim *reclaim);
 
 /* Nobody uses it or its objects any more. CHECKs that no memory is left. */
 void shard_destroy(struct cache_shard *s);

@@ -344,6 +344,33 @@ struct connection_limit_config {
 /* Which switches to another protocol (RFC 9110 7.8) are passed on; never one to HTTP/2. */
 enum upgrade_rule { UPGRADE_ANY, UPGRADE_WEBSOCKET, UPGRADE_OFF };
 
+enum query_key {
+    QUERY_ALL,
+    QUERY_NONE,
+    QUERY_ONLY,   /* arguments of these names */
+    QUERY_EXCEPT, /* all others */
+};
+
+/* What is kept of a route's answers, for how long, under which keys. */
+struct cache_config {
+    struct str targeted;         /* a field that goes before Cache-Control; empty: none */
+    uint32_t heuristic_percent;  /* of the time since Last-Modified; 0: none */
+    uint32_t heuristic_max_s;    /* */
+    uint32_t default_s;          /* of answers that say nothing */
+    uint32_t override_s;         /* whatever they say; 0: what they say */
+    uint32_t grace_s;            /* stale answers, while they are validated and instead of errors */
+    uint32_t pass_s;             /* how long it is remembered that something is not kept */
+    bool ignore_request_control; /* of clients */
+    bool store_set_cookie;       /* */
+    bool status_field;           /* Cache-Status is added */
+    bool query_sorted;           /* arguments in any order are one key */
+    uint64_t object_bytes_max;   /* longer bodies are not kept */
+    enum query_key query_key;    /* */
+    struct strings query_names;  /* QUERY_ONLY, QUERY_EXCEPT */
+    struct strings key_headers, key_cookies;       /* whose values are part of the key */
+    struct strings bypass_headers, bypass_cookies; /* requests that have one go past the cache */
+};
+
 enum host_rule { HOST_PRESERVE, HOST_SERVER, HOST_TEXT };
 
 #define BODY_UNLIMITED UINT64_MAX
@@ -369,6 +396,7 @@ struct handling {
     struct rate_limit_config *rate_limits;            /* all are kept */
     uint32_t rate_limits_count;
     uint64_t request_buffer_bytes, response_buffer_bytes; /* 0: streaming */
+    const struct cache_config *cache;                     /* NULL: nothing is kept */
 };
 
 /* ---- Sites and routes ----------------------------------------------------------------------- */
@@ -538,6 +566,7 @@ struct config {
     uint32_t buffers_max;     /* per worker, BUFFER_BYTES each; 0: as memory allows */
     const char *user;         /* NULL: stays who it is */
     const char *admin_socket; /* path; NULL: none */
+    uint64_t cache_bytes;     /* memory of the cache, all of it */
     uint32_t lame_duck_ms;
     struct networks trusted_proxies;
     struct request_id_config request_id;

@@ -81,6 +81,17 @@ struct listener_tls_input {
     uint32_t ready_max;
 };
 
+struct cache_input {
+    bool enabled, client_control;
+    enum query_key query;
+    struct str *only;
+    uint32_t only_count;
+    struct str *except;
+    uint32_t except_count;
+    uint32_t heuristic_ppm;
+    struct cache_config cache;
+};
+
 struct basic_auth_input {
     struct str realm;
     const char *users;
@@ -104,6 +115,9 @@ extern take_fn take_retries;  /* const struct retry_config * */
 extern take_fn take_nothing;
 extern object_fn begin_defaults, begin_site, begin_route, end_route, begin_backend, end_backend,
     end_server, end_match, end_balance, end_listener, end_health, end_ejection;
+
+/* inputs_cache.c */
+extern take_fn take_cache; /* const struct cache_config * */
 
 /* upstream_tls.c */
 extern take_fn take_upstream_tls; /* const struct upstream_tls_config * */

@@ -102,6 +102,10 @@ static const struct schema_key root_keys[] = {
              "root opens them. When a reload names another one, a new process takes over." },
     { KEY("admin"), EXAMPLE("/run/sluice/admin.sock"), OBJECT_AT(0, admin),
       .otherwise = "no admin socket", .doc = "The admin interface: HTTP on a Unix socket." },
+    { KEY("cache_memory"), VALUE(config, cache_bytes, value_size), DEFAULT(CACHE_BYTES),
+      BOUNDS(1 << 20, UINT64_C(1) << 40),
+      .doc = "Memory for all that 'cache' keeps, for all workers together; what is needed to find "
+             "it again counts." },
     { KEY("lame_duck"), EXAMPLE("5s"), VALUE(config, lame_duck_ms, value_duration), DEFAULT(0),
       BOUNDS(0, 3600000),
       .doc = "Before listeners close for good, /readyz fails for so long, so that balancers in "

@@ -226,6 +226,10 @@ static const struct schema_key handling_keys[] = {
              "besides its site's; off ends both." },
     { KEY("buffers"), EXAMPLE("{ request: 64KiB }"), OBJECT_AT(0, buffers),
       .doc = "Bodies taken in on their way." },
+    { KEY("cache"), EXAMPLE("{ default_ttl: 10s }"), OBJECT(handling, cache, schema_cache),
+      .take = take_cache, .otherwise = "off",
+      .doc = "Answers are kept and given again as RFC 9111 says; equal requests at a time become "
+             "one." },
 };
 const struct schema_object schema_handling = {
     OBJECT_OF("handling", handling, handling_keys),

@@ -171,7 +171,7 @@ enum store_verdict freshness_may_store(const struct http_head *request,
     }
     if (cc.given & (CC_NO_STORE | CC_PRIVATE))
         return STORE_RESPONSE_NO;
-    if (head_field(request, FIELD_AUTHORIZATION) &&
+    if ((head_field(request, FIELD_AUTHORIZATION) || rules->authorized) &&
         !(cc.given & (CC_PUBLIC | CC_S_MAXAGE | CC_MUST_REVALIDATE)))
         return STORE_AUTHORIZATION;
     if (head_field(response, FIELD_SET_COOKIE) && !rules->store_set_cookie)

@@ -20,6 +20,7 @@ struct freshness_rules {
     uint32_t grace_s;            /* stale-while-revalidate and -if-error that say nothing */
     bool ignore_request_control; /* clients cannot force a fetch */
     bool store_set_cookie;       /* responses that set cookies are kept, too */
+    bool authorized;             /* the request was, by other means than Authorization */
 };
 
 /* A response's own account of its keeping, made when its head came. */

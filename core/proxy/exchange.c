@@ -9,7 +9,10 @@
 #include "core/proxy/auth_basic.h"
 #include "core/proxy/auth_external.h"
 #include "core/proxy/body_buffer.h"
+#include "core/proxy/cache_reader.h"
+#include "core/proxy/cache_stage.h"
 #include "core/proxy/client.h"
+#include "core/proxy/fetch.h"
 #include "core/proxy/listener.h"
 #include "core/proxy/log.h"
 #include "core/proxy/plan.h"
@@ -71,10 +74,15 @@ void exchange_unref(struct exchange *ex)
     if (--ex->refs)
         return;
     CHECK(ex->state == EX_ENDED && !ex->attempt.up);
+    struct fetch *fetch = ex->fetch;
+    if (ex->reader)
+        cache_reader_release(ex->reader);
     arena_reset(&ex->arena);
     server_unuse(ex->server);
     plan_use_unref(ex->use);
     slab_give(&ex->w->exchanges, ex);
+    if (fetch)
+        fetch_free(fetch);
 }
 
 static void request_resume(struct body_source *s)
@@ -92,7 +100,10 @@ void exchange_end(struct exchange *ex, enum end_reason why)
     ex->reason = (uint8_t)why;
     body_buffer_clear(ex->request_buffer);
     body_buffer_clear(ex->response_buffer);
-    log_exchange(ex);
+    if (ex->reader)
+        cache_reader_end(ex->reader);
+    if (!ex->fetch)
+        log_exchange(ex);
 }
 
 void exchange_abandon(struct exchange *ex, enum end_reason why)
@@ -126,6 +137,10 @@ bool exchange_may_keep(const struct exchange *ex)
 void exchange_reply(struct exchange *ex, enum end_reason why)
 {
     CHECK(!ex->attempt.up && ex->state < EX_RESPONDING);
+    if (ex->fetch) {
+        fetch_failed(ex, why);
+        return;
+    }
     const struct end_reason_info *info = end_reason_info(why);
     body_buffer_clear(ex->request_buffer);
     ex->body_in.sink = NULL; /* what is still to come of the request is read and dropped */
@@ -157,6 +172,8 @@ static void admit(struct exchange *ex)
         exchange_reply(ex, why);
     else if (ex->handling->request_buffer_bytes && ex->framing.kind != BODY_NONE)
         exchange_buffer_request(ex);
+    else if (ex->handling->cache)
+        cache_stage(ex);
     else
         exchange_attempt(ex, END_NO_SERVER);
 }

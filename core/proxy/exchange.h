@@ -26,7 +26,9 @@
 struct auth_external;
 struct backend;
 struct body_buffer;
+struct cache_reader;
 struct client;
+struct fetch;
 struct plan_use;
 struct worker;
 
@@ -34,6 +36,7 @@ enum exchange_state {
     EX_HEAD,       /* the request head is being collected; nothing else happened; up == NULL */
     EX_CHECKING,   /* a gate has yet to say whether it may go on: exchange_checked(); up == NULL */
     EX_BUFFERING,  /* the request's body is taken in before an attempt begins; up == NULL */
+    EX_FOLLOWING,  /* a fetch is awaited whose answer will be this one's; up == NULL */
     EX_CONNECTING, /* an attempt waits for its connection; up != NULL; no body byte has left */
     EX_WAITING,    /* the request is on its way; up != NULL; no final response head yet */
     EX_RESPONDING, /* the final head is queued to the client; up != NULL while more is to come */
@@ -75,6 +78,10 @@ struct exchange {
     struct str client_ip;                /* as text; empty: unknown */
     struct str user;                     /* who asks, as far as Basic authentication says */
     struct auth_external *auth_external; /* NULL: nobody was asked */
+    uint8_t cache_status;                /* enum cache_status */
+    struct cache_reader *reader;         /* NULL: the answer does not come from the cache */
+    struct fetch *fetch;                 /* that this exchange is; NULL: it is a client's */
+    struct str scheme;                   /* of a fetch */
     struct list check_node;              /* EX_CHECKING: in the check that it waits for */
     struct str host;                     /* lower case, without port */
     struct str path, query;              /* as forwarded */
@@ -189,6 +196,14 @@ enum end_reason exchange_interim(struct exchange *ex, const struct http_head *h)
  * is given up. */
 struct body_sink *exchange_respond(struct exchange *ex, const struct http_head *h,
                                    const struct framing *f, struct body_source *source);
+
+/* The two halves of it, for an answer that comes from elsewhere than a server. The first gives the
+ * framing; ex->state == EX_RESPONDING unless the exchange has replied. The second opens the body's
+ * way to the client, or into a buffer in front of it. */
+enum body_framing exchange_respond_head(struct exchange *ex, const struct http_head *h,
+                                        const struct framing *f);
+struct body_sink *exchange_open_body(struct exchange *ex, enum body_framing framing,
+                                     const struct framing *f, struct body_source *source);
 
 /* The response broke off after its head: the client sees a truncation, or an answer of our own if
  * nothing had left yet. The slot is given up. */

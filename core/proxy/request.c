@@ -12,6 +12,7 @@
 #include "core/proxy/client_addr.h"
 #include "core/proxy/edit.h"
 #include "core/proxy/exchange.h"
+#include "core/proxy/fetch.h"
 #include "core/proxy/gate.h"
 #include "core/proxy/listener.h"
 #include "core/proxy/plan.h"
@@ -110,6 +111,8 @@ struct str request_id(const struct exchange *ex, char id[32])
 
 struct str request_scheme(const struct exchange *ex)
 {
+    if (ex->fetch)
+        return ex->scheme;
     return ex->client->t.tls ? STR("https") : STR("http");
 }
 
@@ -284,6 +287,10 @@ void request_write_head(struct exchange *ex, struct out *o)
         .upgrade = ex->upgrade,
         .max_forwards = hops > 0 ? hops - 1 : -1,
     };
+    if (ex->fetch && !fetch_edit_request(ex, &f, o)) {
+        o->full = true;
+        return;
+    }
     if (handling->basic_auth) /* it was meant for us */
         edits_drop(&f.edits, &ex->head, STR("authorization"));
     if (ex->auth_external && !auth_external_add(ex, &f.edits, o)) {

@@ -10,6 +10,8 @@
 #include "core/proxy/auth_external.h"
 #include "core/proxy/backend.h"
 #include "core/proxy/body_buffer.h"
+#include "core/proxy/cache_answer.h"
+#include "core/proxy/cache_stage.h"
 #include "core/proxy/client.h"
 #include "core/proxy/edit.h"
 #include "core/proxy/exchange.h"
@@ -97,6 +99,8 @@ static bool apply_rules(struct exchange *ex, struct out *o, const struct http_he
         return false;
     if (!set_sticky_cookie(ex, o, edits))
         return false;
+    if (p->cache && !cache_edit_answer(ex, h, edits, o))
+        return false;
     if (p->response_edits.items_count == 0)
         return true;
     char id[32];
@@ -143,9 +147,8 @@ void exchange_write_switch(struct exchange *ex, struct out *o, const struct http
     forward_response_head(o, h, &r);
 }
 
-/* Where the body goes: to the client, or into a buffer in front of it. */
-static struct body_sink *open_body(struct exchange *ex, enum body_framing framing,
-                                   const struct framing *f, struct body_source *source)
+struct body_sink *exchange_open_body(struct exchange *ex, enum body_framing framing,
+                                     const struct framing *f, struct body_source *source)
 {
     uint64_t max = ex->handling->response_buffer_bytes;
     if (max && f->kind != BODY_NONE)
@@ -160,11 +163,10 @@ static struct body_sink *open_body(struct exchange *ex, enum body_framing framin
     return &b->sink;
 }
 
-struct body_sink *exchange_respond(struct exchange *ex, const struct http_head *h,
-                                   const struct framing *f, struct body_source *source)
+enum body_framing exchange_respond_head(struct exchange *ex, const struct http_head *h,
+                                        const struct framing *f)
 {
     CHECK(ex->state == EX_WAITING);
-    ex->server_status = h->status;
     log_capture_response(ex, h);
     enum body_framing framing = choose_framing(ex, f);
     /* A request that is still coming may never end: its connection does, after the answer. */
@@ -181,14 +183,27 @@ struct body_sink *exchange_respond(struct exchange *ex, const struct http_head *
     if (room > BODY_ROOM_BYTES)
         room = BODY_ROOM_BYTES;
     if (o.full || !ex->down->head(ex, (struct str){ o.start, out_len(&o) }, o.at + room)) {
-        upstream_abort(&ex->attempt);
+        if (ex->attempt.up)
+            upstream_abort(&ex->attempt);
         exchange_reply(ex, o.start ? END_RESPONSE_HEAD_TOO_LARGE : END_OVERLOADED);
-        return NULL;
+        return framing;
     }
     ex->arena.at = o.at + room;
     ex->status = h->status;
     ex->state = EX_RESPONDING;
-    struct body_sink *sink = open_body(ex, framing, f, source);
+    return framing;
+}
+
+struct body_sink *exchange_respond(struct exchange *ex, const struct http_head *h,
+                                   const struct framing *f, struct body_source *source)
+{
+    ex->server_status = h->status;
+    if (ex->handling->cache)
+        cache_invalidate(ex, h);
+    enum body_framing framing = exchange_respond_head(ex, h, f);
+    if (ex->state != EX_RESPONDING)
+        return NULL;
+    struct body_sink *sink = exchange_open_body(ex, framing, f, source);
     if (f->kind == BODY_NONE)
         ex->out.sink.ops->end(&ex->out.sink, NULL);
     return sink;

@@ -6,8 +6,10 @@
 #include "core/base/check.h"
 #include "core/proxy/auth_basic.h"
 #include "core/proxy/body_buffer.h"
+#include "core/proxy/cache_hub.h"
 #include "core/proxy/client.h"
 #include "core/proxy/exchange.h"
+#include "core/proxy/fetch.h"
 #include "core/proxy/h2_client.h"
 #include "core/proxy/intake.h"
 #include "core/proxy/listener.h"
@@ -151,6 +153,8 @@ void worker_stop(struct worker *w, void (*on_drained)(struct worker *w))
     FOR_EACH(&w->client_list, struct client, node, client_stop);
     FOR_EACH(&w->intake_list, struct intake, node, intake_stop);
     FOR_EACH(&w->tunnel_list, struct tunnel, node, tunnel_stop);
+    if (w->cache)
+        FOR_EACH(&w->cache->fetch_list, struct fetch, node, fetch_abandon);
     FOR_EACH(&w->upstream_list, struct upstream, node, close_if_idle);
     worker_object_gone(w);
 }
@@ -183,8 +187,11 @@ static void run_drained(struct task *t)
 {
     struct worker *w = container_of(t, struct worker, drained_task);
     if (w->state == WORKER_DRAINED || w->listeners_count || w->clients.live || w->upstreams.live ||
-        w->tunnels.live || w->intakes.live || auth_basic_pending(w))
+        w->tunnels.live || w->intakes.live || auth_basic_pending(w) ||
+        (w->cache && !cache_port_idle(w->cache)))
         return;
+    if (w->cache)
+        cache_port_close(w->cache);
     w->state = WORKER_DRAINED;
     timer_remove(&w->loop->timers, &w->drain_timer);
     struct plan_use *use = w->use;
@@ -205,6 +212,8 @@ void worker_discard(struct worker *w)
 {
     CHECK(w->listeners_count == 0 && w->exchanges.live == 0);
     auth_basic_destroy(w);
+    if (w->cache && atomic_load(&w->cache->loop))
+        cache_port_close(w->cache);
     tls_worker_destroy(&w->tls);
     slab_destroy(&w->clients);
     slab_destroy(&w->exchanges);

@@ -22,6 +22,7 @@
 struct auth_basic;
 struct gate;
 struct listener;
+struct cache_port;
 struct plan;
 struct plan_use;
 struct route_scratch;
@@ -43,8 +44,9 @@ struct worker {
     struct loop *loop;
     struct plan_use *use; /* the current plan; NULL: none yet, or drained */
     struct counters *counters;
-    struct log_port *log; /* NULL: no access log */
-    struct gate *gate;    /* set after worker_init(); NULL: no plan will ask for it */
+    struct log_port *log;     /* NULL: no access log */
+    struct gate *gate;        /* set after worker_init(); NULL: no plan will ask for it */
+    struct cache_port *cache; /* likewise */
     uint16_t index;
     enum worker_state state;
 

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* An exchange that is answered from the cache: from what is stored, or from what is being fetched,
+ * as it comes. */
+#ifndef SLUICE_PROXY_CACHE_READER_H
+#define SLUICE_PROXY_CACHE_READER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/base/list.h"
+#include "core/cache/cache.h"
+#include "core/http/condition.h"
+#include "core/proxy/body.h"
+
+struct cache_port;
+struct exchange;
+struct fetch;
+
+/* How it was answered: Cache-Status (RFC 9211) and the log say so. */
+enum cache_status {
+    CACHE_NONE,        /* the route keeps nothing */
+    CACHE_BYPASS,      /* the request goes past the cache */
+    CACHE_PASS,        /* it is known that such answers are not kept */
+    CACHE_MISS,        /* fetched for this exchange */
+    CACHE_COLLAPSED,   /* fetched for another that asked first */
+    CACHE_HIT,         /* */
+    CACHE_STALE,       /* a hit, stale by its own account */
+    CACHE_REVALIDATED, /* the server said that what is stored is still good, or sent anew */
+    CACHE_STATUS_COUNT
+};
+
+struct cache_reader {
+    struct exchange *ex;
+    struct cache_port *port;
+    struct cache_object *o;     /* one reference */
+    struct cache_object *stale; /* to be used if the fetch fails; one reference; NULL: none */
+    struct fetch *fetch;        /* that this exchange asked for, while it runs; NULL: none */
+    struct list node;           /* of the port's followers, while the object is being filled */
+    struct cache_cursor cursor;
+    struct body_source source;
+    struct body_sink *to;      /* NULL: the head has not been answered, or the end was given */
+    uint64_t skip, left;       /* bytes of the body before and of what is to be sent; left may be
+                                  CACHE_LENGTH_UNKNOWN */
+    struct byte_range *ranges; /* of a multipart answer, the next first; NULL: it is none */
+    uint32_t ranges_count;
+    struct str content_type; /* of its parts */
+    struct str lines;        /* that the answer's head gets in addition */
+    bool owner;              /* it is this exchange that the fetch was begun for */
+    bool failed;             /* no memory */
+    bool following;
+    bool begun; /* the cursor is in use */
+};
+
+/* Answers from o, of which it takes over a reference: at once, or when its head comes. stale: see
+ * above, the reference is taken over as well. Gives the reader, which the exchange has until it is
+ * gone; NULL: no memory, nothing is taken over. */
+struct cache_reader *cache_reader_create(struct exchange *ex, struct cache_object *o,
+                                         struct cache_object *stale);
+void cache_reader_begin(struct cache_reader *r);
+
+/* What a port's followers can have now. */
+void cache_readers_go_on(struct cache_port *p);
+
+/* The exchange has ended: nothing more is read. */
+void cache_reader_end(struct cache_reader *r);
+
+/* Its memory goes, and what was sent from goes with it. */
+void cache_reader_release(struct cache_reader *r);
+
+#endif
