@@ -29,6 +29,7 @@ struct record {
     uint8_t version_major;  /* the client's HTTP */
     uint8_t version_minor;  /* of HTTP/1.x */
     uint8_t tries;          /* attempts begun */
+    uint8_t cache;          /* enum cache_status */
     bool reused;            /* the last attempt's connection came from the pool */
     /* of TLS with the client */
     bool tls_resumed;

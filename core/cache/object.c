@@ -121,7 +121,7 @@ static void chunk_init(struct cache_chunk *c, struct cache_shard *s, size_t data
 /* The declared body begins in the head's block: a small one needs no other. */
 static uint32_t first_cap(const struct cache_head_parts *p)
 {
-    if (p->body_of || p->length == CACHE_LENGTH_UNKNOWN)
+    if (p->body_of || p->passes || p->length == CACHE_LENGTH_UNKNOWN)
         return 0;
     return p->length < CACHE_CHUNK_BYTES ? (uint32_t)p->length : CACHE_CHUNK_BYTES;
 }

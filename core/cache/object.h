@@ -169,6 +169,7 @@ struct cache_head_parts {
     uint32_t tags_count;
     struct freshness fresh;
     uint64_t length;
+    bool passes;                  /* maker_let_go() will follow, whatever the length */
     struct cache_object *body_of; /* validated: the body is that whole object's; NULL: own */
 };
 
@@ -179,8 +180,8 @@ bool maker_head(struct cache_maker *m, const struct cache_head_parts *parts);
  * declared. */
 bool maker_data(struct cache_maker *m, const void *bytes, uint32_t n);
 
-/* A body of unknown length will not be stored after all: chunks that every reader is past go from
- * now on. No new reader may come. */
+/* A body of unknown length, or one that passes, will not be stored after all: chunks that every
+ * reader is past go from now on. No new reader may come. */
 void maker_let_go(struct cache_maker *m);
 
 /* Bytes of the body that are held in memory: all, or after maker_let_go() those that some reader

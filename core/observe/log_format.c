@@ -3,6 +3,7 @@
 
 #include <time.h>
 
+#include "core/base/cache_status.h"
 #include "core/base/check.h"
 #include "core/base/end_reason.h"
 
@@ -261,6 +262,8 @@ static void json_line(struct out *o, const struct log_config *log, const struct 
     json_u64(o, bytes_out, r->bytes_out);
     json_str(o, server, r->server);
     json_u64(o, tries, r->tries);
+    if (r->cache)
+        json_str(o, cache, str_of(cache_status_word((enum cache_status)r->cache)));
     json_key(o, reused);
     out_str(o, r->reused ? STR("true") : STR("false"));
     json_phases(o, r);

@@ -20,18 +20,9 @@
 /* RFC 9211 2 */
 static void write_status(struct out *o, const struct exchange *ex)
 {
-    static const char *const words[CACHE_STATUS_COUNT] = {
-        [CACHE_BYPASS] = "fwd=bypass",
-        [CACHE_PASS] = "fwd=miss; detail=pass",
-        [CACHE_MISS] = "fwd=miss",
-        [CACHE_COLLAPSED] = "fwd=miss; collapsed",
-        [CACHE_HIT] = "hit",
-        [CACHE_STALE] = "hit; detail=stale",
-        [CACHE_REVALIDATED] = "fwd=stale",
-    };
     const struct cache_reader *r = ex->reader;
     out_lit(o, "sluice; ");
-    out_str(o, str_of(words[ex->cache_status]));
+    out_str(o, str_of(cache_status_member((enum cache_status)ex->cache_status)));
     if (!r)
         return;
     if (ex->cache_status == CACHE_MISS && !r->o->passed_on)

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "core/base/cache_status.h"
 #include "core/base/list.h"
 #include "core/cache/cache.h"
 #include "core/http/condition.h"
@@ -15,19 +16,6 @@
 struct cache_port;
 struct exchange;
 struct fetch;
-
-/* How it was answered: Cache-Status (RFC 9211) and the log say so. */
-enum cache_status {
-    CACHE_NONE,        /* the route keeps nothing */
-    CACHE_BYPASS,      /* the request goes past the cache */
-    CACHE_PASS,        /* it is known that such answers are not kept */
-    CACHE_MISS,        /* fetched for this exchange */
-    CACHE_COLLAPSED,   /* fetched for another that asked first */
-    CACHE_HIT,         /* */
-    CACHE_STALE,       /* a hit, stale by its own account */
-    CACHE_REVALIDATED, /* the server said that what is stored is still good, or sent anew */
-    CACHE_STATUS_COUNT
-};
 
 struct cache_reader {
     struct exchange *ex;

@@ -215,7 +215,12 @@ static bool publish(struct fetch *f, const struct http_head *h, uint64_t length,
     uint16_t tags[CACHE_TAGS_MAX];
     char vary[VARY_BYTES_MAX];
     struct out o = exchange_begin_head(f->ex, true), v = out_into(vary, sizeof vary);
-    struct cache_head_parts parts = { .fresh = *fresh, .length = length, .body_of = body_of };
+    struct cache_head_parts parts = {
+        .fresh = *fresh,
+        .length = length,
+        .passes = f->passing,
+        .body_of = body_of,
+    };
     if (o.full || !write_stored_head(f, &o, h))
         return false;
     if (!f->passing && !vary_write(&v, h, &f->ex->head, (struct str){ 0 }))

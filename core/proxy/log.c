@@ -90,6 +90,7 @@ static void put_record(struct exchange *ex, const struct log_config *log)
         .version_major = h->version_major,
         .version_minor = h->version_minor,
         .tries = ex->tries,
+        .cache = ex->cache_status,
         .reused = ex->attempt.reused,
         .end_reason = ex->reason,
         .bytes_in = ex->bytes_in + ex->body_in.taken_bytes,

@@ -218,7 +218,8 @@ static void write_config(struct wire *w, const char *yaml, va_list args)
     whole = replaced(w, whole, "$SERVERS", servers);
     FILE *f = fopen(wire_path(w, "sluice.yaml"), "w");
     assert_non_null(f);
-    fprintf(f, "workers: 1\nlogs: { access: { format: json, to: stdout } }\n%s", whole);
+    fprintf(f, "%slogs: { access: { format: json, to: stdout } }\n%s",
+            strncmp(whole, "workers:", 8) == 0 ? "" : "workers: 1\n", whole);
     assert_int_equal(fclose(f), 0);
     wire_note(w, "configuration:\n%s", whole);
 }
