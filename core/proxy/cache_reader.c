@@ -25,6 +25,13 @@ static uint64_t now_s(const struct cache_reader *r)
 static void source_resume(struct body_source *s);
 static const struct body_source_ops source_ops = { source_resume };
 
+static void begin_reading(struct cache_reader *r)
+{
+    if (!r->begun)
+        cursor_begin(&r->cursor, r->o);
+    r->begun = true;
+}
+
 struct cache_reader *cache_reader_create(struct exchange *ex, struct cache_object *o,
                                          struct cache_object *stale)
 {
@@ -40,6 +47,8 @@ struct cache_reader *cache_reader_create(struct exchange *ex, struct cache_objec
         .left = CACHE_LENGTH_UNKNOWN,
     };
     list_init(&r->node);
+    if (object_state(o) == OBJECT_FILLING)
+        begin_reading(r); /* from now on it lets go of nothing that is yet to be read */
     ex->reader = r;
     return r;
 }
@@ -186,24 +195,17 @@ static void source_resume(struct body_source *s)
 
 /* --- the head --- */
 
-static void begin_body(struct cache_reader *r)
-{
-    if (!r->to)
-        return; /* there is none, or it was given whole */
-    cursor_begin(&r->cursor, r->o);
-    r->begun = true;
-}
-
 static void answer(struct cache_reader *r)
 {
     struct exchange *ex = r->ex;
     if (!cache_answer(r))
         return;
-    begin_body(r);
-    if (r->to)
-        go_on_delivering(r);
-    else
+    if (!r->to) { /* there is no body, or it was given whole */
         ex->down->flush(ex);
+        return;
+    }
+    begin_reading(r);
+    go_on_delivering(r);
 }
 
 /* What was fetched cannot answer this exchange. */
