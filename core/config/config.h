@@ -17,6 +17,8 @@
 #include "core/base/arena.h"
 #include "core/base/limits.h"
 #include "core/base/str.h"
+#include "core/config/config_cache.h"
+#include "core/config/strings.h"
 
 /* ---- Values --------------------------------------------------------------------------------- */
 
@@ -28,11 +30,6 @@ struct network {
 
 struct networks {
     struct network *items; /* sorted, none inside another (networks.h) */
-    uint32_t items_count;
-};
-
-struct strings {
-    struct str *items;
     uint32_t items_count;
 };
 
@@ -343,33 +340,6 @@ struct connection_limit_config {
 
 /* Which switches to another protocol (RFC 9110 7.8) are passed on; never one to HTTP/2. */
 enum upgrade_rule { UPGRADE_ANY, UPGRADE_WEBSOCKET, UPGRADE_OFF };
-
-enum query_key {
-    QUERY_ALL,
-    QUERY_NONE,
-    QUERY_ONLY,   /* arguments of these names */
-    QUERY_EXCEPT, /* all others */
-};
-
-/* What is kept of a route's answers, for how long, under which keys. */
-struct cache_config {
-    struct str targeted;         /* a field that goes before Cache-Control; empty: none */
-    uint32_t heuristic_percent;  /* of the time since Last-Modified; 0: none */
-    uint32_t heuristic_max_s;    /* */
-    uint32_t default_s;          /* of answers that say nothing */
-    uint32_t override_s;         /* whatever they say; 0: what they say */
-    uint32_t grace_s;            /* stale answers, while they are validated and instead of errors */
-    uint32_t pass_s;             /* how long it is remembered that something is not kept */
-    bool ignore_request_control; /* of clients */
-    bool store_set_cookie;       /* */
-    bool status_field;           /* Cache-Status is added */
-    bool query_sorted;           /* arguments in any order are one key */
-    uint64_t object_bytes_max;   /* longer bodies are not kept */
-    enum query_key query_key;    /* */
-    struct strings query_names;  /* QUERY_ONLY, QUERY_EXCEPT */
-    struct strings key_headers, key_cookies;       /* whose values are part of the key */
-    struct strings bypass_headers, bypass_cookies; /* requests that have one go past the cache */
-};
 
 enum host_rule { HOST_PRESERVE, HOST_SERVER, HOST_TEXT };
 

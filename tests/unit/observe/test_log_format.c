@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "core/base/cache_status.h"
 #include "core/base/check.h"
 #include "core/base/end_reason.h"
 #include "core/base/rng.h"
@@ -446,6 +447,7 @@ static void every_field_of_the_table_is_written(void **state)
     r.tls_minor = 3;
     r.tls_failure = 1;
     r.end_reason = END_CONNECT_REFUSED;
+    r.cache = CACHE_HIT;
     const char *at = logged(&log, &r), *next;
     const struct log_field *f;
     for (uint32_t i = 0; (f = log_field_at(i)); i++) {
