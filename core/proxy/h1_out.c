@@ -158,6 +158,7 @@ static void pipe_piped(struct body_sink *s, struct splice_pipe *pipe)
 {
     struct h1_out *out = container_of(s, struct h1_out, m.sink);
     CHECK(out->state == OUT_OPEN && !out->pipe && pipe->bytes > 0);
+    out->m.body_bytes += pipe->bytes;
     out->pipe = pipe;
     out->pipe_at = out->count;
     out->pipe_headed = out->framing != FRAME_CHUNKED;

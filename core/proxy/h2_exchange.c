@@ -217,6 +217,7 @@ static void sink_data(struct body_sink *sink, struct buf_slice data)
     struct h2_side *s = container_of(sink, struct h2_side, m.sink);
     if (s->stream.queued_bytes == 0)
         s->room_ns = s->hc->c->t.loop->now_ns;
+    s->m.body_bytes += data.len;
     h2_send_data(&s->stream, data);
     update_room(s);
 }
@@ -296,6 +297,7 @@ static void down_body(struct exchange *ex, enum body_framing framing, struct bod
 static bool down_text(struct exchange *ex, struct str body)
 {
     ex->h2.room_ns = ex->w->loop->now_ns;
+    ex->h2.m.body_bytes += body.len;
     return h2_send_text(&ex->h2.stream, body);
 }
 
@@ -309,6 +311,7 @@ static bool down_take_back(struct exchange *ex)
     s->stream.ended = false;
     s->head = (struct str){ 0 };
     s->m.source = NULL;
+    s->m.body_bytes = 0;
     s->open = false;
     update_room(s);
     return true;

@@ -21,7 +21,7 @@ backends:
 class Sluice(Contender):
     title = "sluice"
     variants = {"again": "again", "log": "JSON log"}
-    can = frozenset({"http", "tls", "tcp", "log", "servers", "reload"})
+    can = frozenset({"http", "tls", "h2", "tcp", "log", "servers", "reload"})
     stop_signal = signal.SIGINT  # at once; TERM drains
 
     def __init__(self, build, words=(), spec=""):

@@ -40,8 +40,8 @@ static void wrong_numbers(void **state)
           "2:47: error: '0' is not a number from 1 to 1000000000\n" },
         { IN_BACKEND("servers: \"10.0.0.1:1\", retries: 4"),
           "2:33: error: 'retries' wants a map, not text\n" },
-        { IN_BACKEND("servers: \"10.0.0.1:1\", retries: { attempts: 4 }"),
-          "2:45: error: '4' is not a number from 1 to 3\n" },
+        { IN_BACKEND("servers: \"10.0.0.1:1\", retries: { attempts: 11 }"),
+          "2:45: error: '11' is not a number from 1 to 10\n" },
         { IN_SITE("limits: { fields: 101 }"),
           "2:19: error: '101' is not a number from 1 to 100\n" },
     };
