@@ -16,16 +16,16 @@ endfunction()
 
 # ---- Fuzz targets: with SLUICE_FUZZ real ones, else a replay of their corpus as a test ----------
 
-# sluice_fuzz(tests/fuzz/fuzz_NAME.c [LINK library...]): its corpus is tests/corpus/NAME/
+# sluice_fuzz(tests/fuzz/fuzz_NAME.c [SOURCES file...] [LINK library...]): its corpus is tests/corpus/NAME/
 function(sluice_fuzz file)
-    cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "LINK")
+    cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;LINK")
     cmake_path(GET file STEM name)
     string(REPLACE fuzz_ "" name ${name})
     if(SLUICE_FUZZ)
-        sluice_program(fuzz_${name} SOURCES ${file} LINK ${arg_LINK})
+        sluice_program(fuzz_${name} SOURCES ${file} ${arg_SOURCES} LINK ${arg_LINK})
         target_link_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
     else()
-        sluice_program(replay_${name} SOURCES ${file} tests/fuzz/replay_main.c LINK ${arg_LINK})
+        sluice_program(replay_${name} SOURCES ${file} ${arg_SOURCES} tests/fuzz/replay_main.c LINK ${arg_LINK})
         sluice_add_test(fuzz/${name} 60 replay_${name} tests/corpus/${name})
     endif()
 endfunction()
@@ -36,6 +36,10 @@ sluice_fuzz(tests/fuzz/fuzz_target.c LINK sluice_http)
 sluice_fuzz(tests/fuzz/fuzz_chunked.c LINK sluice_http)
 sluice_fuzz(tests/fuzz/fuzz_proxy_protocol.c LINK sluice_http)
 sluice_fuzz(tests/fuzz/fuzz_config.c LINK sluice_config)
+sluice_fuzz(tests/fuzz/fuzz_files.c LINK sluice_config)
+sluice_fuzz(tests/fuzz/fuzz_rules.c LINK sluice_proxy sluice_ring sluice_random)
+sluice_fuzz(tests/fuzz/fuzz_keeper.c LINK sluice_config sluice_ring SOURCES core/keeper_holds.c core/keeper_socket.c
+            core/listen.c)
 sluice_fuzz(tests/fuzz/fuzz_client_hello.c LINK sluice_tls sluice_random)
 sluice_fuzz(tests/fuzz/fuzz_load_response.c LINK sluice_bench_http)
 if(SLUICE_FUZZ)
@@ -202,6 +206,7 @@ sluice_program(sim LINK sluice_proxy sluice_ring_sim SOURCES
     tests/sim/client.c
     tests/sim/server.c
     tests/sim/judge.c
+    tests/sim/rules.c
     tests/sim/alloc_sim.c
 )
 if(TARGET sim)

@@ -64,32 +64,48 @@ static void keep(struct bundle_recorder *r, struct record_head head, const char 
     append(b, text, head.text_bytes);
 }
 
-/* Finds a record; *text (of head->text_bytes) points into the bytes. */
-static bool find(struct str bytes, enum record_kind kind, const char *name,
+/* The record at *at, which moves behind it: its name; *text (of head->text_bytes) points into the
+ * bytes. NULL: the end. */
+static const char *record_at(struct str bytes, size_t *at, struct record_head *head,
+                             const char **text)
+{
+    if (bytes.len - *at < sizeof *head)
+        return NULL;
+    memcpy(head, bytes.ptr + *at, sizeof *head);
+    size_t left = bytes.len - *at - sizeof *head;
+    const char *name = bytes.ptr + *at + sizeof *head;
+    if (head->name_bytes == 0 || head->name_bytes > left || name[head->name_bytes - 1] != '\0' ||
+        head->text_bytes > left - head->name_bytes)
+        return NULL;
+    *text = name + head->name_bytes;
+    *at += sizeof *head + head->name_bytes + head->text_bytes;
+    return name;
+}
+
+static bool find(struct bundle_search *s, enum record_kind kind, const char *name,
                  struct record_head *head, const char **text)
 {
-    size_t at = 0;
-    while (bytes.len - at >= sizeof *head) {
-        memcpy(head, bytes.ptr + at, sizeof *head);
-        at += sizeof *head;
-        if (head->name_bytes == 0 || head->name_bytes > bytes.len - at ||
-            head->text_bytes > bytes.len - at - head->name_bytes)
-            return false;
-        const char *its = bytes.ptr + at;
-        *text = its + head->name_bytes;
-        at += head->name_bytes + head->text_bytes;
-        if (head->kind == kind && its[head->name_bytes - 1] == '\0' && strcmp(its, name) == 0)
+    size_t end = s->bytes.len, at = s->next;
+    for (int round = 0; round < 2; round++) { /* to the end; from the start to where that began */
+        const char *its;
+        while (at < end && (its = record_at(s->bytes, &at, head, text))) {
+            if (head->kind != kind || strcmp(its, name) != 0)
+                continue;
+            s->next = at;
             return true;
+        }
+        end = s->next;
+        at = 0;
     }
     return false;
 }
 
-static struct file_read replay(struct str bytes, const char *path, size_t bytes_max)
+static struct file_read replay(struct bundle_search *s, const char *path, size_t bytes_max)
 {
     struct record_head head;
     const char *text;
     struct file_read f = { .err = ENOENT };
-    if (!find(bytes, RECORD_FILE, path, &head, &text))
+    if (!find(s, RECORD_FILE, path, &head, &text))
         return f;
     f = (struct file_read){
         .err = head.err, .len = head.text_bytes, .device = head.device, .inode = head.inode
@@ -119,10 +135,9 @@ void bundle_free(struct bundle *b)
 static struct file_read record_read(struct config_files *files, const char *path, size_t bytes_max)
 {
     struct bundle_recorder *r = container_of(files, struct bundle_recorder, files);
-    bool again = r->before && strcmp(path, "-") == 0;
+    bool again = r->before.bytes.len && strcmp(path, "-") == 0;
     struct file_read f =
-        again ? replay((struct str){ r->before->bytes, r->before->len }, path, bytes_max)
-              : r->disk.read(&r->disk, path, bytes_max);
+        again ? replay(&r->before, path, bytes_max) : r->disk.read(&r->disk, path, bytes_max);
     const struct record_head head = { .kind = RECORD_FILE,
                                       .err = f.err,
                                       .device = f.device,
@@ -161,16 +176,18 @@ static struct files_found record_find(struct config_files *files, const char *pa
 void bundle_record(struct bundle_recorder *r, struct bundle *to, const struct bundle *before)
 {
     CHECK(to->len == 0);
-    *r = (struct bundle_recorder){
-        .files = { record_read, record_find }, .disk = disk_files(), .before = before, .to = to
-    };
+    *r = (struct bundle_recorder){ .files = { record_read, record_find },
+                                   .disk = disk_files(),
+                                   .to = to };
+    if (before)
+        r->before.bytes = (struct str){ before->bytes, before->len };
 }
 
 /* ---- Playing -------------------------------------------------------------------------------- */
 
 static struct file_read play_read(struct config_files *files, const char *path, size_t bytes_max)
 {
-    return replay(container_of(files, struct bundle_player, files)->bytes, path, bytes_max);
+    return replay(&container_of(files, struct bundle_player, files)->in, path, bytes_max);
 }
 
 static struct files_found play_find(struct config_files *files, const char *pattern)
@@ -179,7 +196,7 @@ static struct files_found play_find(struct config_files *files, const char *patt
     struct files_found found = { .err = GLOB_NOMATCH };
     struct record_head head;
     const char *text;
-    if (!find(p->bytes, RECORD_PATTERN, pattern, &head, &text))
+    if (!find(&p->in, RECORD_PATTERN, pattern, &head, &text))
         return found;
     found.err = head.err;
     uint32_t count = 0;
@@ -201,5 +218,5 @@ static struct files_found play_find(struct config_files *files, const char *patt
 
 void bundle_play(struct bundle_player *p, struct str bytes)
 {
-    *p = (struct bundle_player){ .files = { play_read, play_find }, .bytes = bytes };
+    *p = (struct bundle_player){ .files = { play_read, play_find }, .in = { bytes, 0 } };
 }

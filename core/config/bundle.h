@@ -20,13 +20,20 @@ struct bundle {
 /* Its bytes are wiped: there are secrets among them. */
 void bundle_free(struct bundle *b);
 
+/* Where records are looked for: from behind the one that was found last, as they are mostly asked
+ * for in the order in which they were kept. */
+struct bundle_search {
+    struct str bytes;
+    size_t next;
+};
+
 /* Reads from the machine and keeps it in `to`, which is empty. before (may be NULL): where standard
  * input is taken from when it was read already. Both outlive the
  * recorder. */
 struct bundle_recorder {
     struct config_files files;
     struct config_files disk;
-    const struct bundle *before;
+    struct bundle_search before; /* no bytes: none */
     struct bundle *to;
     size_t room; /* bytes that `to` has place for */
 };
@@ -35,7 +42,7 @@ void bundle_record(struct bundle_recorder *r, struct bundle *to, const struct bu
 /* Reads from the bytes of a bundle. What is not in it does not exist. */
 struct bundle_player {
     struct config_files files;
-    struct str bytes;
+    struct bundle_search in;
 };
 void bundle_play(struct bundle_player *p, struct str bytes);
 

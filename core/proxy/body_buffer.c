@@ -13,16 +13,31 @@
 static const struct body_sink_ops sink_ops;
 static const struct body_source_ops source_ops;
 
+static struct body_piece *take_piece(struct body_buffer *b)
+{
+    if (b->own_used)
+        return slab_take(&b->w->body_pieces);
+    b->own_used = true;
+    return &b->own;
+}
+
+static void give_piece(struct body_buffer *b, struct body_piece *p)
+{
+    if (p == &b->own)
+        b->own_used = false;
+    else
+        slab_give(&b->w->body_pieces, p);
+}
+
 /* Room is said only with the memory for one more piece in hand: so taking it never fails. */
 static void update_room(struct body_buffer *b)
 {
-    struct slab *pieces = &b->w->body_pieces;
     const struct buf_pool *pool = &b->w->loop->bufs;
     uint64_t room = b->bytes < b->bytes_max ? b->bytes_max - b->bytes : 0;
     if (b->w->buffered >= pool->count_max / 2)
         room = b->at ? 0 : BUFFER_BYTES;
     if (room && !b->spare && !b->ended && !b->closed)
-        b->spare = slab_take(pieces);
+        b->spare = take_piece(b);
     if (b->ended || b->closed || !b->spare)
         room = 0;
     b->sink.room = room < UINT32_MAX ? (uint32_t)room : UINT32_MAX;
@@ -52,7 +67,7 @@ static void drop_first(struct body_buffer *b)
     b->bytes -= p->data.len;
     b->w->buffered--;
     buf_unref(p->data.buf);
-    slab_give(&b->w->body_pieces, p);
+    give_piece(b, p);
 }
 
 static void drop_given(struct body_buffer *b)
@@ -71,7 +86,7 @@ void body_buffer_clear(struct body_buffer *b)
     b->to = NULL;
     b->closed = true;
     if (b->spare)
-        slab_give(&b->w->body_pieces, b->spare);
+        give_piece(b, b->spare);
     b->spare = NULL;
     update_room(b);
 }
@@ -158,6 +173,8 @@ static void sink_end(struct body_sink *s, const struct http_head *trailers)
 
 void body_buffer_drain(struct body_buffer *b)
 {
+    if (!b->to)
+        return; /* full is full: who fills it has stopped, and begins with what there is */
     while (b->at && b->to && b->to->room > 0) {
         struct body_piece *p = b->at;
         b->at = p->next;

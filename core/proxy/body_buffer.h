@@ -30,10 +30,12 @@ struct body_buffer {
     struct arena *arena;                  /* of trailers */
     struct body_piece *first, *last, *at; /* at: the next to be given; NULL: none is left */
     struct body_piece *spare;             /* for the next piece, while there is room; or NULL */
-    const struct http_head *trailers;     /* NULL: none */
-    uint64_t bytes, bytes_max;            /* held */
-    bool keep;                            /* what was given stays */
-    bool given;                           /* it cannot be given from the beginning any more */
+    struct body_piece own;                /* so that an empty buffer takes a piece without memory */
+    bool own_used;
+    const struct http_head *trailers; /* NULL: none */
+    uint64_t bytes, bytes_max;        /* held */
+    bool keep;                        /* what was given stays */
+    bool given;                       /* it cannot be given from the beginning any more */
     bool ended, end_given;
     bool closed; /* it takes nothing more */
 };

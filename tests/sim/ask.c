@@ -5,6 +5,7 @@
 
 #include "core/base/check.h"
 #include "tests/sim/client.h"
+#include "tests/sim/rules.h"
 
 /* ---- what is asked ----------------------------------------------------------------------------
  */
@@ -124,6 +125,11 @@ static void write_target(struct ask *a, struct sim *s)
 {
     static const char *const queries[] = { "", "", "?a=1&b=%2f", "?" };
     const char *query = queries[sim_below(s, 4)];
+    if (a->rule != RULE_NONE) {
+        snprintf(a->target, sizeof a->target, "%s%u%s", rule_server_prefix(a->rule), a->id, query);
+        wire_format(&a->wire, "%s%u%s", rule_prefix(a->rule), a->id, query);
+        return;
+    }
     static const char *const paths[] = { "/r/%u",   "/r/%u",         "/a/../r/%u",
                                          "/r/./%u", "/%%72/x/../%u", "/r/a/%%2E%%2e/%u" };
     snprintf(a->target, sizeof a->target, "/r/%u%s", a->id, query);
@@ -223,6 +229,9 @@ struct ask *ask_make(struct world *w, struct sim_client *c, uint32_t position)
     choose_request(a, s, &w->plan);
     choose_answer(a, s, &w->plan);
     choose_fault(a, s, &w->plan);
+    rules_choose(a, s, &w->plan);
+    if (a->own_status && strcmp(a->method, "PUT") == 0)
+        a->method = "GET"; /* it is the one that may */
     write_request(a, s, &w->plan);
     return a;
 }

@@ -79,6 +79,8 @@ struct ask {
     unsigned tolerance; /* enum tolerance: the world's and the client's */
 
     /* as scripted */
+    int rule;            /* enum ask_rule (rules.h) */
+    uint16_t own_status; /* the proxy's, by that rule; 0: a server answers */
     const char *method;
     bool idempotent;
     uint8_t minor;

@@ -7,6 +7,7 @@
 
 #include "core/base/check.h"
 #include "tests/sim/client.h"
+#include "tests/sim/rules.h"
 
 static const char *reason_word(const struct ask *a)
 {
@@ -193,6 +194,9 @@ static bool reason_is_possible(const struct world *w, const struct ask *a)
     case END_SERVER_STALL:
         return r->fault == FAULT_STALL || tls_faults ||
                (a->tolerance & MAY_TIME_OUT & w->plan.tolerance);
+    case END_METHOD_NOT_ALLOWED:
+    case END_RATE_LIMITED:
+        return a->own_status == a->logged_status;
     default:
         return (a->bad && reason == a->bad->reason) ||
                (r->fault == FAULT_BAD && reason == r->bad->reason);
@@ -234,7 +238,7 @@ static void judge_record(struct world *w, const struct ask *a)
     if (a->forwarded && !a->bad && a->body != ASK_CHUNKED && !a->answer.early &&
         a->logged_bytes_in != a->wire.len)
         blame(w, a, "other bytes in are logged than were sent");
-    if (!a->forwarded && info->status != a->status)
+    if (!a->forwarded && info->status != a->status && a->reason != END_REPLIED)
         blame(w, a, "the reason that is logged has another status");
 }
 
@@ -249,6 +253,8 @@ static bool own_error(uint16_t status)
 static bool own_answer_allowed(const struct ask *a)
 {
     const struct answer_script *r = &a->answer;
+    if (rules_allow(a))
+        return true;
     if (own_error(a->status) && (a->tolerance & MAY_FAIL))
         return true;
     if (a->status == 431 && (a->tolerance & MAY_BE_SHED))
@@ -342,4 +348,5 @@ void judge_asks(struct world *w)
 {
     for (uint32_t i = 0; i < w->asks_count; i++)
         judge_ask(w, w->asks[i]);
+    rules_judge(w);
 }

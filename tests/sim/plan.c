@@ -6,6 +6,7 @@
 #include "balance/balance.h"
 
 #include "core/base/check.h"
+#include "tests/sim/rules.h"
 
 /* ---- what all worlds have in common -----------------------------------------------------------
  */
@@ -205,6 +206,33 @@ static void no_memory(struct world_plan *p, struct sim *s)
     p->tolerance = MAY_FAIL | MAY_BE_CUT | MAY_BE_IGNORED | MAY_BE_SHED;
 }
 
+/* Requests meet rules: they are changed, answered by the proxy itself, limited, buffered. */
+static void rules(struct world_plan *p, struct sim *s)
+{
+    p->rules = 600;
+    p->asks_per_client_max = 4 + sim_below(s, 12);
+    config_free(p->config);
+    p->config = rules_config(s);
+}
+
+static void rules_broken(struct world_plan *p, struct sim *s)
+{
+    rules(p, s);
+    broken_answers(p, s);
+}
+
+static void rules_rude(struct world_plan *p, struct sim *s)
+{
+    rules(p, s);
+    rude_clients(p, s);
+}
+
+static void rules_no_memory(struct world_plan *p, struct sim *s)
+{
+    rules(p, s);
+    no_memory(p, s);
+}
+
 /* The workers are told to end in the middle of it. */
 static void draining(struct world_plan *p, struct sim *s)
 {
@@ -262,6 +290,10 @@ static const struct {
     { "tls_faults", tls_faults },
     { "starved", starved },
     { "no_memory", no_memory },
+    { "rules", rules },
+    { "rules_broken", rules_broken },
+    { "rules_rude", rules_rude },
+    { "rules_no_memory", rules_no_memory },
     { "draining", draining },
     { "stopping", stopping },
     { "chaos", chaos },

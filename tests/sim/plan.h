@@ -38,6 +38,7 @@ struct world_plan {
     uint32_t slow_server;  /* a connection is read and written in dribs */
 
     /* requests */
+    uint32_t rules; /* the configuration has some (rules.h): requests that meet one of its own */
     uint32_t bad_request, http10, pipelining, expect, big_head, asks_close;
     /* answers */
     uint32_t bad_answer, cut_answer, reset_answer, stalled_answer, surplus;

@@ -7,6 +7,7 @@
 
 #include "core/base/check.h"
 #include "tests/sim/client.h"
+#include "tests/sim/rules.h"
 
 #define PIECE_MAX 16384
 
@@ -113,6 +114,8 @@ static void on_head(struct message *m, void *user)
     if (!a->bad)
         check_framing(k, a);
     check_fields(k, a);
+    if (w->plan.rules)
+        rules_check_request(s, a, m);
     k->ask = a;
     k->requests++;
     a->arrivals++;

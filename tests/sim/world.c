@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/base/check.h"
+#include "core/proxy/gate.h"
 #include "core/ring/sock.h"
 #include "tests/sim/alloc_sim.h"
 #include "tests/sim/client.h"
@@ -108,6 +109,7 @@ static void make_worker(struct world *w, uint16_t index)
     CHECK(made);
     ww->listen_fd = sock_listen(&w->listen_addr, (int)w->plan.backlog, SOCK_LISTEN_REUSEPORT, NULL);
     CHECK(ww->listen_fd >= 0);
+    ww->worker.gate = w->gate;
     ww->worker.on_plan_gone = on_plan_gone;
     ww->worker.on_listener_gone = on_listener_gone;
     struct plan_use *use = plan_use_create(w->run_plan, index);
@@ -211,6 +213,8 @@ static void build(struct world *w)
     }
     w->registry = registry_create();
     CHECK(w->registry);
+    w->gate = gate_create();
+    CHECK(w->gate && gate_prepare(w->gate, config, p->workers));
     w->run_plan = plan_create(config, w->registry, 0);
     CHECK(w->run_plan);
     for (uint16_t i = 0; i < p->workers; i++)
@@ -315,6 +319,7 @@ bool world_run(uint64_t seed, const char *profile, bool trace, struct world_resu
         sim_fail(&w->sim, "somebody still uses the plan");
     plan_unuse(w->run_plan);
     registry_destroy(w->registry);
+    gate_destroy(w->gate);
     out->trace_hash = w->sim.trace_hash;
     memcpy(out->covered, w->sim.covered, sizeof out->covered);
     out->events = w->sim.events;

@@ -39,6 +39,7 @@ struct world {
     struct server_config server_configs[WORLD_SERVERS_MAX];
     struct log_config log_config;
     struct registry *registry;
+    struct gate *gate;
     struct plan *run_plan; /* made of plan.config */
     struct sim_server *servers[WORLD_SERVERS_MAX];
     struct world_worker workers[WORLD_WORKERS_MAX];
