@@ -41,6 +41,7 @@ sluice_fuzz(tests/fuzz/fuzz_rules.c LINK sluice_proxy sluice_ring sluice_random)
 sluice_fuzz(tests/fuzz/fuzz_keeper.c LINK sluice_config sluice_ring SOURCES core/keeper_holds.c core/keeper_socket.c
             core/listen.c)
 sluice_fuzz(tests/fuzz/fuzz_client_hello.c LINK sluice_tls sluice_random)
+sluice_fuzz(tests/fuzz/fuzz_sticky.c LINK sluice_proxy sluice_ring sluice_random)
 sluice_fuzz(tests/fuzz/fuzz_load_response.c LINK sluice_bench_http)
 if(SLUICE_FUZZ)
     return()
