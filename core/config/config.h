@@ -19,6 +19,7 @@
 #include "core/base/str.h"
 #include "core/config/config_cache.h"
 #include "core/config/strings.h"
+#include "core/config/upstream_tls.h"
 
 /* ---- Values --------------------------------------------------------------------------------- */
 
@@ -128,27 +129,6 @@ struct log_config {
 };
 
 /* ---- Backends ------------------------------------------------------------------------------- */
-
-/* A file in PEM form, as it was when the configuration was read. */
-struct pem_file {
-    const char *path;
-    struct str text;       /* may be a key: config_free() overwrites it */
-    struct pem_file *next; /* of config.pem_files */
-};
-
-/* TLS with a backend's servers. */
-struct upstream_tls_config {
-    /* The name that is asked for and that the certificate is to be for. Empty: the server's own, if
-     * it was given by name, else the request's host; "$host": always that. */
-    struct str sni;
-    bool verify;
-    bool tls13_only;
-    const struct pem_file *ca;                      /* NULL without verify */
-    const struct pem_file *cert, *key, *passphrase; /* our own; NULL: none */
-    uint64_t id;                                    /* of all of this, contents of files included */
-    const char *file; /* where it is written; NULL: on the command line */
-    uint32_t line;
-};
 
 struct server_config {
     struct addr addr;  /* len 0: its name did not resolve; never picked */
@@ -488,11 +468,13 @@ struct listener_config {
     const char *name;
     const struct site_config *site;   /* NULL: layer 4 */
     const struct backend_config *tcp; /* NULL: HTTP */
-    const struct log_config *log;     /* of layer 4; NULL: none */
-    struct networks proxy_protocol;   /* peers that begin with its header */
-    struct listener_tls *tls;         /* NULL: plain HTTP */
-    uint32_t https_port;              /* requests are sent there by redirect; 0: they are not */
-    bool http2;                       /* by ALPN, and by its preface in clear */
+    struct sni_route *sni;            /* those go before `tcp` */
+    uint32_t sni_count;
+    const struct log_config *log;   /* of layer 4; NULL: none */
+    struct networks proxy_protocol; /* peers that begin with its header */
+    struct listener_tls *tls;       /* NULL: plain HTTP */
+    uint32_t https_port;            /* requests are sent there by redirect; 0: they are not */
+    bool http2;                     /* by ALPN, and by its preface in clear */
 };
 
 /* An address to listen on. */

@@ -401,6 +401,12 @@ void end_listener(struct loader *l, const struct node *n, void *out)
     const struct listener_config *c = out;
     if (c->site && c->tcp)
         report_error(l->report, n->place, "listener '%s' has both 'site' and 'tcp'", c->name);
+    const struct node *sni = node_get(n, STR("sni"));
+    if (sni && !c->tcp)
+        report_error(l->report, sni->key->place,
+                     "'sni' needs 'tcp' beside it: the backend for all other names");
+    if (sni && c->tls)
+        report_error(l->report, sni->key->place, "'sni' passes TLS on unopened; 'tls' opens it");
     else if (!node_get(n, STR("site")) && !node_get(n, STR("tcp")))
         report_error(l->report, n->place,
                      "listener '%s' needs 'site' (HTTP), or 'tcp' (connections passed on)",

@@ -134,6 +134,13 @@ static const struct schema_key listener_keys[] = {
       .otherwise = "nobody",
       .doc = "The balancers in front that begin each connection with the PROXY protocol's header "
              "(v1 or v2), which says who the client is. They have to; nobody else is believed." },
+    { KEY("sni"), EXAMPLE("{ api.example.com: api, \"*.example.com\": app }"),
+      PAIRS_IN(listener_config, sni, value_sni, sni_route, backend, value_backend),
+      .otherwise = "all go to 'tcp'",
+      .doc =
+          "TLS that is passed on without being opened: by the name that clients ask for, the "
+          "exact one before *.example.com (one label). What asks for another name, or is no TLS, "
+          "goes to 'tcp'." },
     { KEY("log"), EXAMPLE("access"), VALUE(listener_config, log, value_log), .otherwise = "off",
       .doc = "The log of connections that are passed on ('tcp'): one line when a tunnel opens, one "
              "when it closes. Requests are logged as their site says." },

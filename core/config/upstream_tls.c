@@ -39,6 +39,31 @@ static void read_server_name(struct loader *l, const struct schema_key *k, const
     *(struct str *)out = s;
 }
 
+static void read_sni(struct loader *l, const struct schema_key *k, const struct node *n, void *out)
+{
+    (void)k;
+    struct str rest = n->text;
+    if (rest.len > 2 && rest.ptr[0] == '*' && rest.ptr[1] == '.')
+        rest = (struct str){ rest.ptr + 2, rest.len - 2 };
+    if (!is_dns_name(rest)) {
+        report_error(l->report, n->place, "'%s' is no name like a.example.com or *.example.com",
+                     quote(n->text).text);
+        return;
+    }
+    struct str s = load_str(l, n->text);
+    for (size_t i = 0; i < s.len; i++)
+        ((char *)s.ptr)[i] = ascii_lower(s.ptr[i]);
+    *(struct str *)out = s;
+}
+
+const struct value_type value_sni = {
+    .name = "name asked for",
+    .form = "a name like a.example.com or *.example.com",
+    .example = "a.example.com",
+    .json = "\"type\":\"string\"",
+    .bytes = sizeof(struct str),
+    .read = read_sni,
+};
 const struct value_type value_server_name = {
     .name = "server name",
     .form = "a host name, or $host",

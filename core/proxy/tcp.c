@@ -2,6 +2,7 @@
 #include "core/proxy/tcp.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "core/base/check.h"
 #include "core/proxy/backend.h"
@@ -11,6 +12,7 @@
 #include "core/proxy/preamble.h"
 #include "core/proxy/worker.h"
 #include "core/ring/sock.h"
+#include "tls/client_hello.h"
 
 static const struct timeouts *timeouts_of(const struct tunnel *t)
 {
@@ -128,6 +130,13 @@ void tcp_ready(struct tunnel *t, unsigned side, int err)
         connect_next(t, END_NO_SERVER);
 }
 
+static void set_backend(struct tunnel *t, struct backend *b)
+{
+    t->backend = b;
+    t->idle_ms = b->config->timeouts.tunnel_idle_ms;
+    t->server_write_ms = b->config->timeouts.stall_ms;
+}
+
 static void fill_in(struct tunnel *t, struct listener *l, struct backend *b,
                     const struct peer_addr *peer)
 {
@@ -137,17 +146,74 @@ static void fill_in(struct tunnel *t, struct listener *l, struct backend *b,
     l->refs++;
     t->use = l->use;
     plan_use_ref(t->use);
-    t->backend = b;
+    set_backend(t, b);
     t->log = l->bind->listener->log;
     t->id_hi = rng_next(&w->loop->rng);
     t->id_lo = rng_next(&w->loop->rng);
     t->connection = ++w->connections;
     t->start_wall_us = w->loop->wall_us;
     t->start_ns = t->since_ns = w->loop->now_ns;
-    t->idle_ms = b->config->timeouts.tunnel_idle_ms;
-    t->server_write_ms = b->config->timeouts.stall_ms;
     t->client_write_ms = config->timeouts.client_write_ms;
     t->peer = t->client = *peer;
+}
+
+/* --- the name that the client asks for --- */
+
+/* The exact name, then "*." in place of its first label; NULL: none. */
+static const struct backend_config *find_sni(const struct listener_config *l, struct str name)
+{
+    const struct backend_config *wild = NULL;
+    const char *dot = name.len ? memchr(name.ptr, '.', name.len) : NULL;
+    struct str rest = { dot, dot ? (size_t)(name.ptr + name.len - dot) : 0 };
+    for (uint32_t i = 0; i < l->sni_count; i++) {
+        struct str own = l->sni[i].name;
+        if (str_eq(own, name))
+            return l->sni[i].backend;
+        if (dot && own.ptr[0] == '*' && str_eq((struct str){ own.ptr + 1, own.len - 1 }, rest))
+            wild = l->sni[i].backend;
+    }
+    return wild;
+}
+
+void tcp_hello(struct tunnel *t, struct buf_slice data)
+{
+    struct buf_slice *all = &t->way[TUNNEL_CLIENT].waiting;
+    struct client_hello hello = { 0 };
+    if (!all->buf) {
+        *all = data;
+    } else {
+        bool fits = data.len <= BUFFER_BYTES - all->off - all->len;
+        if (fits)
+            memcpy(all->buf->data + all->off + all->len, data.buf->data + data.off, data.len);
+        all->len += fits ? data.len : 0;
+        buf_unref(data.buf);
+        if (!fits) { /* no ClientHello is so long */
+            tunnel_close(t, END_TLS_HANDSHAKE);
+            return;
+        }
+    }
+    enum hello_result r = client_hello_parse(all->buf->data + all->off, all->len, &hello);
+    if (r == HELLO_PARTIAL) {
+        transport_read(&t->t[TUNNEL_CLIENT]);
+        return;
+    }
+    const struct backend_config *b =
+        r == HELLO_OK
+            ? find_sni(t->listener->bind->listener, (struct str){ hello.name, hello.name_len })
+            : NULL;
+    if (b)
+        set_backend(t, plan_backend(t->use, b));
+    connect_next(t, END_NO_SERVER);
+}
+
+static void await_hello(struct tunnel *t, struct buf_slice first)
+{
+    t->state = TUNNEL_HANDSHAKE;
+    tunnel_arm(t);
+    if (first.buf)
+        tcp_hello(t, first);
+    else
+        transport_read(&t->t[TUNNEL_CLIENT]);
 }
 
 void tcp_begin(struct listener *l, int fd, const struct peer_addr *peer, struct backend *b,
@@ -164,8 +230,13 @@ void tcp_begin(struct listener *l, int fd, const struct peer_addr *peer, struct 
     counter_add(&w->counters->clients_accepted, 1);
     counter_add(&l->counters->accepted, 1);
     fill_in(t, l, b, peer);
-    t->way[TUNNEL_CLIENT].waiting = first;
     struct transport *client = &t->t[TUNNEL_CLIENT];
+    if (l->bind->listener->sni_count) {
+        transport_init_plain(client, w->loop, &tunnel_client_user, fd);
+        await_hello(t, first);
+        return;
+    }
+    t->way[TUNNEL_CLIENT].waiting = first;
     struct tls_context *context = tls ? plan_tls(l->use, l->bind->listener) : NULL;
     if (context && transport_init_tls_server(client, &w->tls, &tunnel_client_user, context, fd)) {
         t->state = TUNNEL_HANDSHAKE;

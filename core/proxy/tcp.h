@@ -24,6 +24,8 @@ void tcp_begin(struct listener *l, int fd, const struct peer_addr *peer, struct 
 uint64_t tcp_deadline(const struct tunnel *t, enum end_reason *why);
 void tcp_too_late(struct tunnel *t, enum end_reason why);
 void tcp_ready(struct tunnel *t, unsigned side, int err);
+/* More of the ClientHello by which the backend is chosen. */
+void tcp_hello(struct tunnel *t, struct buf_slice data);
 /* The connection to a server that could not be reached is gone. */
 void tcp_server_gone(struct tunnel *t);
 

@@ -210,6 +210,10 @@ static void note(struct tunnel *t, unsigned from, uint32_t bytes, uint32_t most)
 static void on_data(struct tunnel *t, unsigned from, struct buf_slice data)
 {
     struct tunnel_way *way = &t->way[from];
+    if (t->state == TUNNEL_HANDSHAKE) {
+        tcp_hello(t, data);
+        return;
+    }
     CHECK(!way->waiting.buf && !way->pipe);
     note(t, from, data.len, data.buf->cap - data.off);
     way->waiting = data;
@@ -250,6 +254,10 @@ static void on_sent(struct tunnel *t, unsigned to, int err, uint64_t sent_bytes)
 
 static void on_end(struct tunnel *t, unsigned from, int err)
 {
+    if (t->state == TUNNEL_HANDSHAKE) { /* in the middle of a ClientHello */
+        tunnel_close(t, END_TLS_HANDSHAKE);
+        return;
+    }
     if (err) {
         tunnel_close(t, from == TUNNEL_CLIENT ? END_CLIENT_RESET : END_TUNNEL_SERVER_RESET);
         return;

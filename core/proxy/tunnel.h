@@ -31,7 +31,8 @@ struct site_config;
 struct worker;
 
 enum tunnel_state {
-    TUNNEL_HANDSHAKE,  /* tcp.c: TLS is being agreed with the client */
+    TUNNEL_HANDSHAKE,  /* tcp.c: TLS is being agreed with the client, or its ClientHello is awaited
+                        */
     TUNNEL_CONNECTING, /* tcp.c: a server's connection is being opened; the client is not read */
     TUNNEL_OPEN,       /* bytes pass both ways */
     TUNNEL_CLOSING,    /* transport_close() was called for each side that there was */

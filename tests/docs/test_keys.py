@@ -26,7 +26,7 @@ NEEDS = {
 
 
 # What a key has to have beside it.
-BESIDE = {"listeners.NAME.log": {"tcp": "app"}}
+BESIDE = {"listeners.NAME.log": {"tcp": "app"}, "listeners.NAME.sni": {"tcp": "app"}}
 
 # Keys that take the place of another.
 INSTEAD = {
@@ -34,6 +34,7 @@ INSTEAD = {
     "sites.NAME.routes[].respond": "to",
     "listeners.NAME.tcp": "site",
     "listeners.NAME.log": "site",
+    "listeners.NAME.sni": "site",
 }
 
 

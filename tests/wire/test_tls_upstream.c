@@ -447,6 +447,119 @@ static void the_command_line_takes_urls(struct wire *w)
     }
 }
 
+/* --- passed on without being opened --- */
+
+static void sni_config(struct wire *w, const char *a, const char *wild, const char *other)
+{
+    sluice_run_config(w,
+                      "listeners: { web: { bind: \"$LISTEN\", tcp: other, log: access,\n"
+                      "  sni: { a.test: a, \"*.Wild.test\": wild } } }\n"
+                      "backends: { a: { servers: [\"%s\"] }, wild: { servers: [\"%s\"] },\n"
+                      "  other: { servers: [\"%s\"] } }\n",
+                      a, wild, other);
+}
+
+/* Who shows a certificate to who asks for that name. */
+static const char *shown_to(struct wire *w, const char *options)
+{
+    const char *file = wire_path(w, "shown");
+    char *line =
+        wire_text(w,
+                  "timeout 10 openssl s_client -connect %s %s </dev/null 2>/dev/null | grep "
+                  "subject= > %s",
+                  sluice_address(w, 0), options, file);
+    wire_note(w, "%s", line);
+    if (system(line) != 0)
+        return "nobody";
+    return wire_read_file(w, file);
+}
+
+static void tls_is_passed_on_by_name(struct wire *w)
+{
+    struct origin *a = tls_origin(w, "good"), *wild = tls_origin(w, "named");
+    struct origin *other = tls_origin(w, "strange");
+    sni_config(w, a->name, wild->name, other->name);
+    static const struct {
+        const char *options, *subject, *backend;
+    } cases[] = {
+        { "-servername a.test", "CN = good", "a" },
+        { "-servername A.TEST", "CN = good", "a" },
+        { "-servername x.wild.test", "CN = named", "wild" },
+        { "-servername y.x.wild.test", "CN = strange", "other" },
+        { "-servername wild.test", "CN = strange", "other" },
+        { "-servername unknown.test", "CN = strange", "other" },
+        { "-noservername", "CN = strange", "other" },
+        { "-servername a.test -tls1_2", "CN = good", "a" },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const char *shown = shown_to(w, cases[i].options);
+        if (!strstr(shown, cases[i].subject))
+            wire_fail(w, "'%s' was shown %s", cases[i].options, shown);
+        logged(w, "end=tunnel_opened backend=%s", cases[i].backend);
+        logged(w, "backend=%s", cases[i].backend);
+    }
+}
+
+static void a_client_hello_may_come_in_pieces(struct wire *w)
+{
+    struct origin *a = origin_open(w), *other = origin_open(w);
+    sni_config(w, a->name, other->name, other->name);
+    const char *file = wire_path(w, "hello");
+    char *line = wire_text(w,
+                           "python3 -c 'import ssl; o = ssl.MemoryBIO(); "
+                           "s = ssl.create_default_context().wrap_bio(ssl.MemoryBIO(), o, "
+                           "server_hostname=\"a.test\")\n"
+                           "try: s.do_handshake()\n"
+                           "except ssl.SSLWantReadError: pass\n"
+                           "open(\"%s\", \"wb\").write(o.read())'",
+                           file);
+    if (system(line) != 0)
+        wire_fail(w, "no ClientHello");
+    FILE *f = fopen(file, "rb");
+    assert_non_null(f);
+    char hello[4096];
+    size_t n = fread(hello, 1, sizeof hello, f);
+    fclose(f);
+    assert_true(n > 100);
+    struct conn *c = client_dial(w);
+    for (size_t i = 0; i < n; i += 37) {
+        say_bytes(c, hello + i, n - i < 37 ? n - i : 37);
+        wait_taken(c);
+    }
+    struct conn *s = origin_accept(a);
+    if (memcmp(hear_bytes(s, n), hello, n) != 0)
+        wire_fail(w, "the ClientHello was changed");
+    say(s, "welcome");
+    hear(c, "welcome");
+    say(c, "thanks");
+    hear(s, "thanks");
+    hang_up(c);
+    hear_end(s);
+    /* no TLS: to the others */
+    c = client_dial(w);
+    say(c, "EHLO there\r\n");
+    s = origin_accept(other);
+    hear(s, "EHLO there\r\n");
+}
+
+static void who_never_says_a_name_is_closed(struct wire *w)
+{
+    struct origin *o = origin_open(w);
+    sluice_run_config(w,
+                      "defaults: { timeouts: { client_head: 200ms } }\n"
+                      "listeners: { web: { bind: \"$LISTEN\", tcp: a, log: access,\n"
+                      "  sni: { a.test: a } } }\n"
+                      "backends: { a: { servers: [\"%s\"] } }\n",
+                      o->name);
+    struct conn *silent = client_dial(w), *half = client_dial(w), *gone = client_dial(w);
+    say_bytes(half, "\x16\x03\x01\x02\x00\x01\x00", 7);
+    say_bytes(gone, "\x16\x03\x01", 3);
+    hang_up(gone);
+    hear_gone(silent);
+    hear_gone(half);
+    origin_untouched(o);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -468,6 +581,9 @@ int main(void)
         TEST(a_reload_changes_how_servers_are_reached),
         TEST(mistakes_are_told_with_their_place),
         TEST(the_command_line_takes_urls),
+        TEST(tls_is_passed_on_by_name),
+        TEST(a_client_hello_may_come_in_pieces),
+        TEST(who_never_says_a_name_is_closed),
     };
     return cmocka_run_group_tests_name("tls_upstream", tests, NULL, NULL);
 }
