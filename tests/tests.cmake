@@ -283,7 +283,7 @@ sluice_add_test(wire/examples 240 python3 tests/wire/test_examples.py $<TARGET_F
 
 # Only `./build.sh test-all` runs what is called all/: it needs bigger tools.
 if(NOT SLUICE_SANITIZE)
-    foreach(name metrics browser websocket postgres)
+    foreach(name metrics browser websocket postgres idle_tunnels)
         sluice_add_test(all/${name} 240 python3 tests/wire/test_${name}.py $<TARGET_FILE:sluice>)
         set_tests_properties(all/${name} PROPERTIES SKIP_RETURN_CODE 77)
     endforeach()

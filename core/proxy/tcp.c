@@ -37,7 +37,7 @@ static void connect_next(struct tunnel *t, enum end_reason none)
 {
     struct worker *w = t->w;
     const struct backend_config *config = t->backend->config;
-    struct server *s = t->tries < config->retry.attempts_max && t->tries < ATTEMPTS_MAX
+    struct server *s = t->tries < config->retry.attempts_max && t->tries < TUNNEL_ATTEMPTS_MAX
                            ? backend_pick_tcp(t->backend, w, &t->client, t->tried, t->tries)
                            : NULL;
     if (!s) {
