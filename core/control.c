@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "core/banner.h"
@@ -27,6 +28,9 @@
 
 /* What is logged last is written within this time, or lost. */
 #define LOG_STOP_MS 2000
+
+/* How often files of certificates are looked at, at most. */
+#define RENEW_INTERVAL_MS 2000
 
 struct control {
     const char *path; /* of the configuration; NULL: the command line */
@@ -49,6 +53,7 @@ struct control {
     struct admin *admin;
     struct admin_user admin_user;
     struct timer lame_duck;
+    struct timer renew;           /* the next look at the files of certificates */
     struct config_report *report; /* of the reload that is under way; NULL: none is */
     uint64_t reloads_good, reloads_bad;
     bool reload_good;
@@ -239,18 +244,34 @@ static struct config_report *new_report(void)
     return report;
 }
 
+/* Takes up what was loaded into c->report, which ends. */
+static void take_up(struct control *c, struct config *config)
+{
+    char why[512];
+    struct plan *p = prepare(c, config, why, sizeof why);
+    if (p)
+        fleet_apply(&c->fleet, p);
+    else
+        fail_reload(c, why);
+}
+
+static bool can_reload(const struct control *c)
+{
+    return c->path && c->up && !c->draining && !c->report && c->fleet.state == FLEET_STEADY;
+}
+
 /* False, and nothing happens: not now. Else it ends with end_reload(). */
 static bool reload(struct control *c)
 {
     char why[512];
     bool other_user;
-    if (!c->path || !c->up || c->draining || c->report || c->fleet.state != FLEET_STEADY)
+    if (!can_reload(c))
         return false;
     c->report = new_report();
     if (!c->report)
         return false;
     int fd = keeper_read(c->fleet.listen.keeper, &other_user);
-    struct config *config = reading_load(fd, c->path, c->fleet.plan->config, c->report);
+    struct config *config = reading_load(fd, c->path, c->fleet.plan->config, false, c->report);
     config_report_print(c->report, stderr, options_colour());
     if (!config) {
         fputs("sluice: not reloaded: everything stays as it was\n", stderr);
@@ -263,12 +284,54 @@ static bool reload(struct control *c)
         config_free(config);
         return true;
     }
-    struct plan *p = prepare(c, config, why, sizeof why);
-    if (p)
-        fleet_apply(&c->fleet, p);
-    else
-        fail_reload(c, why);
+    take_up(c, config);
     return true;
+}
+
+/* --- certificates that change --- */
+
+/* A look takes the keeper some microseconds for each file: it may have a hundredth of a core. */
+static void look_again_later(struct control *c, uint64_t took_ns)
+{
+    uint64_t wait_ns = ms_to_ns(RENEW_INTERVAL_MS);
+    if (wait_ns < 100 * took_ns)
+        wait_ns = 100 * took_ns;
+    loop_timer_set(c->loop, &c->renew, c->loop->now_ns + wait_ns);
+}
+
+static uint64_t clock_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+static void on_renew(struct timer *t, uint64_t now_ns)
+{
+    (void)now_ns;
+    struct control *c = container_of(t, struct control, renew);
+    const struct plan *p = c->fleet.plan;
+    if (c->draining || c->ending)
+        return;
+    uint64_t start_ns = clock_ns();
+    bool any = p && (p->config->renewable.paths.items_count ||
+                     p->config->renewable.directories.items_count);
+    int fd = any && can_reload(c) ? keeper_renew(c->fleet.listen.keeper) : -EAGAIN;
+    look_again_later(c, clock_ns() - start_ns);
+    if (fd == -EAGAIN || !(c->report = new_report())) {
+        if (fd >= 0)
+            close(fd);
+        return;
+    }
+    fputs("sluice: files of certificates have changed\n", stderr);
+    struct config *config = reading_load(fd, c->path, p->config, true, c->report);
+    config_report_print(c->report, stderr, options_colour());
+    if (config) {
+        take_up(c, config);
+    } else {
+        fputs("sluice: not taken up: everything stays as it was\n", stderr);
+        end_reload(c, 422, "not taken up: everything stays as it was");
+    }
 }
 
 /* --- what the admin socket asks --- */
@@ -488,6 +551,9 @@ static bool set_up(struct control *c, char *why, uint32_t why_bytes)
                                        .keeper = c->fleet.listen.keeper,
                                        .on_ready = on_successor_ready,
                                        .on_failed = on_successor_failed };
+    timer_init(&c->renew, on_renew);
+    if (c->path)
+        look_again_later(c, 0);
     c->reload_good = true;
     c->start_ns = c->loop->now_ns;
     c->start_wall_us = c->loop->wall_us;
@@ -517,7 +583,7 @@ static struct config *load_first(struct control *c)
     if (!report)
         return NULL;
     struct config *config =
-        reading_load(keeper_config(c->fleet.listen.keeper), c->path, NULL, report);
+        reading_load(keeper_config(c->fleet.listen.keeper), c->path, NULL, false, report);
     config_report_print(report, stderr, options_colour());
     config_report_free(report);
     free(report);

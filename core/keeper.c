@@ -17,6 +17,7 @@
 
 #include "core/base/check.h"
 #include "core/control.h"
+#include "core/file_stamp.h"
 #include "core/keeper_holds.h"
 #include "core/keeper_socket.h"
 #include "core/observe/log_file.h"
@@ -54,6 +55,8 @@ struct server {
     struct server *heir;  /* OLD: waits until this one accepts nobody any more; NULL: no more */
     struct reading *now;  /* what it begins with, or has adopted since */
     struct reading *next; /* what it had read last; NULL: nothing */
+    uint64_t stamp_taken; /* of the renewable files when it had them last ... */
+    uint64_t stamp_seen;  /* ... and when they were looked at last */
     char why[sizeof((struct keeper_outcome *)0)->why]; /* it could not begin */
 };
 
@@ -83,13 +86,14 @@ static unsigned slot_of(const struct keeper *k, const struct server *s)
 }
 
 /* What the messages are is the server process's business, which reads the same. */
-static struct reading *read_again(const struct keeper *k, const struct reading *before)
+static struct reading *read_again(const struct keeper *k, const struct reading *before, bool renew)
 {
     struct config_report *report = malloc(sizeof *report);
     if (!report)
         return NULL;
     config_report_init(report);
-    struct reading *r = reading_make(k->path, before, report);
+    struct reading *r =
+        renew ? reading_renew(k->path, before, report) : reading_make(k->path, before, report);
     config_report_free(report);
     free(report);
     return r;
@@ -143,6 +147,7 @@ static bool start_server(struct keeper *k, struct server *s)
         return false;
     }
     s->socket = pair[0];
+    s->stamp_taken = s->now->stamp;
     return true;
 }
 
@@ -285,9 +290,33 @@ static bool same_user(const char *a, const char *b)
 static void read_for(struct keeper *k, struct server *s)
 {
     reading_free(s->next);
-    s->next = s->role == SERVER_CURRENT ? read_again(k, s->now) : NULL;
+    s->next = s->role == SERVER_CURRENT ? read_again(k, s->now, false) : NULL;
     const struct config *c = s->next ? s->next->config : NULL;
     reply_files(s, s->next, c && geteuid() == 0 && !same_user(c->user, s->now->config->user));
+}
+
+/* Only when two looks in a row saw the same: who writes files may be in the middle of it. */
+static bool have_changed(struct server *s)
+{
+    uint64_t stamp = file_stamp(&s->now->config->renewable);
+    bool settled = stamp == s->stamp_seen;
+    s->stamp_seen = stamp;
+    return settled && stamp != s->stamp_taken;
+}
+
+static void renew_for(struct keeper *k, struct server *s)
+{
+    if (s->role != SERVER_CURRENT || !have_changed(s)) {
+        const struct keeper_answer a = { .err = -EAGAIN };
+        keeper_reply(s->socket, &a, -1);
+        return;
+    }
+    s->stamp_taken = s->stamp_seen;
+    reading_free(s->next);
+    s->next = read_again(k, s->now, true);
+    if (s->next)
+        s->next->stamp = s->stamp_seen; /* what changed since then is seen as a change */
+    reply_files(s, s->next, false);
 }
 
 static void ready(struct keeper *k, struct server *s)
@@ -316,6 +345,7 @@ static void adopted(struct server *s)
     reading_free(s->now);
     s->now = s->next;
     s->next = NULL;
+    s->stamp_taken = s->now->stamp;
 }
 
 /* Gives the other end of the new process's outcome, or -errno. */
@@ -407,6 +437,9 @@ static void answer(struct keeper *k, struct server *s, const struct keeper_quest
     case KEEPER_READ:
         read_for(k, s);
         break;
+    case KEEPER_RENEW:
+        renew_for(k, s);
+        break;
     case KEEPER_ADOPTED:
         adopted(s);
         acknowledge(s);
@@ -462,7 +495,7 @@ static void bury(struct keeper *k)
 /* While there is nobody to read it, what the next one begins with changes. */
 static void reload_waiting(struct keeper *k)
 {
-    struct reading *r = read_again(k, k->current->now);
+    struct reading *r = read_again(k, k->current->now, false);
     if (r && r->config) {
         reading_free(k->current->now);
         k->current->now = r;

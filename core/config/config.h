@@ -68,6 +68,14 @@ enum variable {
     VAR_COOKIE,          /* request cookie `text` */
     VAR_ARGUMENT,        /* query argument `text` */
     VAR_RESPONSE_HEADER, /* responses only: header `text` (lower case) */
+    VAR_TLS_VERSION,     /* with the client; empty: none, as the following */
+    VAR_TLS_CIPHER,
+    VAR_TLS_SERVER_NAME,
+    VAR_TLS_CLIENT_SUBJECT, /* of the client's certificate, as the following */
+    VAR_TLS_CLIENT_ISSUER,
+    VAR_TLS_CLIENT_SERIAL,
+    VAR_TLS_CLIENT_FINGERPRINT,
+    VAR_TLS_CLIENT_CERTIFICATE,
 };
 
 struct template_part {
@@ -328,6 +336,7 @@ enum host_rule { HOST_PRESERVE, HOST_SERVER, HOST_TEXT };
 struct handling {
     struct timeouts timeouts;     /* of a route: without those of its backend, see struct target */
     const struct log_config *log; /* NULL: none */
+    struct str hsts;              /* Strict-Transport-Security of answers over TLS; len 0: none */
     bool via;
     bool forwarded;
     bool underscores; /* field names with '_' are kept */
@@ -507,6 +516,12 @@ struct relay_config {
     uint64_t pipe_bytes;
 };
 
+/* Files that are read anew when they change, without the configuration: those of listeners' TLS. */
+struct renewable {
+    struct strings paths;
+    struct strings directories;
+};
+
 struct config_source {
     const char *name;
     struct str text;
@@ -521,6 +536,9 @@ struct config {
     uint64_t cache_bytes;     /* memory of the cache, all of it */
     uint32_t lame_duck_ms;
     struct networks trusted_proxies;
+    struct renewable renewable;
+    struct strings
+        identity_headers; /* of all listeners' client_certificates: nobody else sets them */
     struct request_id_config request_id;
     struct relay_config relay;
     struct timeouts timeouts; /* `defaults`, with drain_ms */
