@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <time.h>
 #include <unistd.h>
@@ -21,16 +20,16 @@
 #include "core/observe/metrics.h"
 #include "core/options.h"
 #include "core/plans.h"
+#include "core/privileges.h"
 #include "core/reading.h"
+#include "core/reload_answer.h"
+#include "core/renewal.h"
 #include "core/ring/loop.h"
 #include "core/successor.h"
 #include "core/watch.h"
 
 /* What is logged last is written within this time, or lost. */
 #define LOG_STOP_MS 2000
-
-/* How often files of certificates are looked at, at most. */
-#define RENEW_INTERVAL_MS 2000
 
 struct control {
     const char *path; /* of the configuration; NULL: the command line */
@@ -53,7 +52,7 @@ struct control {
     struct admin *admin;
     struct admin_user admin_user;
     struct timer lame_duck;
-    struct timer renew;           /* the next look at the files of certificates */
+    struct renewal renewal;
     struct config_report *report; /* of the reload that is under way; NULL: none is */
     uint64_t reloads_good, reloads_bad;
     bool reload_good;
@@ -111,8 +110,7 @@ static void on_no_plans(struct plans *p)
 
 static void on_empty(struct fleet *f)
 {
-    struct control *c = control_of(f);
-    end(c);
+    end(control_of(f));
 }
 
 /* --- reloads --- */
@@ -120,26 +118,10 @@ static void on_empty(struct fleet *f)
 /* status: of the answer to who asked for it by HTTP. summary: its first line. */
 static void end_reload(struct control *c, int status, const char *summary)
 {
-    char *text = NULL, *json = NULL;
-    size_t text_bytes = 0, json_bytes = 0;
-    FILE *to_text = open_memstream(&text, &text_bytes);
-    FILE *to_json = open_memstream(&json, &json_bytes);
     c->reload_good = status == 200;
     c->reloads_good += c->reload_good;
     c->reloads_bad += !c->reload_good;
-    if (to_text) {
-        fprintf(to_text, "%s\n", summary);
-        config_report_print(c->report, to_text, false);
-        fclose(to_text);
-    }
-    if (to_json) {
-        config_report_print_json(c->report, to_json);
-        fclose(to_json);
-    }
-    admin_reloaded(c->admin, status, (struct str){ text, text ? text_bytes : 0 },
-                   (struct str){ json, json ? json_bytes : 0 });
-    free(text);
-    free(json);
+    reload_answer(c->admin, status, summary, c->report);
     config_report_free(c->report);
     free(c->report);
     c->report = NULL;
@@ -290,48 +272,26 @@ static bool reload(struct control *c)
 
 /* --- certificates that change --- */
 
-/* A look takes the keeper some microseconds for each file: it may have a hundredth of a core. */
-static void look_again_later(struct control *c, uint64_t took_ns)
+static const struct config *renewal_config(struct renewal *r)
 {
-    uint64_t wait_ns = ms_to_ns(RENEW_INTERVAL_MS);
-    if (wait_ns < 100 * took_ns)
-        wait_ns = 100 * took_ns;
-    loop_timer_set(c->loop, &c->renew, c->loop->now_ns + wait_ns);
+    struct control *c = container_of(r, struct control, renewal);
+    return can_reload(c) ? c->fleet.plan->config : NULL;
 }
 
-static uint64_t clock_ns(void)
+static void on_files_changed(struct renewal *r, int fd)
 {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
-}
-
-static void on_renew(struct timer *t, uint64_t now_ns)
-{
-    (void)now_ns;
-    struct control *c = container_of(t, struct control, renew);
-    const struct plan *p = c->fleet.plan;
-    if (c->draining || c->ending)
-        return;
-    uint64_t start_ns = clock_ns();
-    bool any = p && (p->config->renewable.paths.items_count ||
-                     p->config->renewable.directories.items_count);
-    int fd = any && can_reload(c) ? keeper_renew(c->fleet.listen.keeper) : -EAGAIN;
-    look_again_later(c, clock_ns() - start_ns);
-    if (fd == -EAGAIN || !(c->report = new_report())) {
-        if (fd >= 0)
-            close(fd);
+    struct control *c = container_of(r, struct control, renewal);
+    if (!(c->report = new_report())) {
+        close(fd);
         return;
     }
     fputs("sluice: files of certificates have changed\n", stderr);
-    struct config *config = reading_load(fd, c->path, p->config, true, c->report);
+    struct config *config = reading_load(fd, c->path, c->fleet.plan->config, true, c->report);
     config_report_print(c->report, stderr, options_colour());
-    if (config) {
+    if (!config)
+        fail_reload(c, "the files of certificates cannot be used");
+    else
         take_up(c, config);
-    } else {
-        fputs("sluice: not taken up: everything stays as it was\n", stderr);
-        end_reload(c, 422, "not taken up: everything stays as it was");
-    }
 }
 
 /* --- what the admin socket asks --- */
@@ -508,16 +468,6 @@ static bool take_signals(struct control *c)
     return true;
 }
 
-/* Every client and every server takes one: as many as we may have. */
-static void raise_descriptor_limit(void)
-{
-    struct rlimit r;
-    if (getrlimit(RLIMIT_NOFILE, &r) == 0 && r.rlim_cur < r.rlim_max) {
-        r.rlim_cur = r.rlim_max;
-        (void)setrlimit(RLIMIT_NOFILE, &r);
-    }
-}
-
 static bool set_up(struct control *c, char *why, uint32_t why_bytes)
 {
     struct loop_config lc = { .sq_entries = 64, .cq_entries = 256, .ring_buffers = 8 };
@@ -551,9 +501,9 @@ static bool set_up(struct control *c, char *why, uint32_t why_bytes)
                                        .keeper = c->fleet.listen.keeper,
                                        .on_ready = on_successor_ready,
                                        .on_failed = on_successor_failed };
-    timer_init(&c->renew, on_renew);
     if (c->path)
-        look_again_later(c, 0);
+        renewal_start(&c->renewal, c->loop, c->fleet.listen.keeper, renewal_config,
+                      on_files_changed);
     c->reload_good = true;
     c->start_ns = c->loop->now_ns;
     c->start_wall_us = c->loop->wall_us;

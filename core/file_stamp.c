@@ -49,3 +49,14 @@ uint64_t file_stamp(const struct renewable *files)
         stamp = add_directory(files->directories.items[i].ptr, stamp);
     return stamp;
 }
+
+bool file_watch_changed(struct file_watch *w, const struct renewable *files)
+{
+    uint64_t stamp = file_stamp(files);
+    bool settled = stamp == w->seen;
+    w->seen = stamp;
+    if (!settled || stamp == w->taken)
+        return false;
+    w->taken = stamp;
+    return true;
+}

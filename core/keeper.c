@@ -50,13 +50,12 @@ enum server_role {
 struct server {
     enum server_role role;
     pid_t pid;
-    int socket;           /* our end of the pair; -1: none */
-    int outcome;          /* COMING: to whom it takes over from; -1: none */
-    struct server *heir;  /* OLD: waits until this one accepts nobody any more; NULL: no more */
-    struct reading *now;  /* what it begins with, or has adopted since */
-    struct reading *next; /* what it had read last; NULL: nothing */
-    uint64_t stamp_taken; /* of the renewable files when it had them last ... */
-    uint64_t stamp_seen;  /* ... and when they were looked at last */
+    int socket;              /* our end of the pair; -1: none */
+    int outcome;             /* COMING: to whom it takes over from; -1: none */
+    struct server *heir;     /* OLD: waits until this one accepts nobody any more; NULL: no more */
+    struct reading *now;     /* what it begins with, or has adopted since */
+    struct reading *next;    /* what it had read last; NULL: nothing */
+    struct file_watch watch; /* of its renewable files */
     char why[sizeof((struct keeper_outcome *)0)->why]; /* it could not begin */
 };
 
@@ -147,7 +146,7 @@ static bool start_server(struct keeper *k, struct server *s)
         return false;
     }
     s->socket = pair[0];
-    s->stamp_taken = s->now->stamp;
+    s->watch.taken = s->now->stamp;
     return true;
 }
 
@@ -295,27 +294,17 @@ static void read_for(struct keeper *k, struct server *s)
     reply_files(s, s->next, c && geteuid() == 0 && !same_user(c->user, s->now->config->user));
 }
 
-/* Only when two looks in a row saw the same: who writes files may be in the middle of it. */
-static bool have_changed(struct server *s)
-{
-    uint64_t stamp = file_stamp(&s->now->config->renewable);
-    bool settled = stamp == s->stamp_seen;
-    s->stamp_seen = stamp;
-    return settled && stamp != s->stamp_taken;
-}
-
 static void renew_for(struct keeper *k, struct server *s)
 {
-    if (s->role != SERVER_CURRENT || !have_changed(s)) {
+    if (s->role != SERVER_CURRENT || !file_watch_changed(&s->watch, &s->now->config->renewable)) {
         const struct keeper_answer a = { .err = -EAGAIN };
         keeper_reply(s->socket, &a, -1);
         return;
     }
-    s->stamp_taken = s->stamp_seen;
     reading_free(s->next);
     s->next = read_again(k, s->now, true);
     if (s->next)
-        s->next->stamp = s->stamp_seen; /* what changed since then is seen as a change */
+        s->next->stamp = s->watch.taken; /* what changed since then is seen as a change */
     reply_files(s, s->next, false);
 }
 
@@ -345,7 +334,7 @@ static void adopted(struct server *s)
     reading_free(s->now);
     s->now = s->next;
     s->next = NULL;
-    s->stamp_taken = s->now->stamp;
+    s->watch.taken = s->now->stamp;
 }
 
 /* Gives the other end of the new process's outcome, or -errno. */
