@@ -144,7 +144,7 @@ static void make_clients(struct wire *w)
              "openssl ca -config ca.conf -keyfile ca.key -cert ca.pem -gencrl -out crl.pem");
 }
 
-#define CURL "curl -sk --resolve open.test:$PORT:127.0.0.1 --resolve closed.test:$PORT:127.0.0.1 "
+#define CURL "curl --http1.1 -sk --resolve open.test:$PORT:127.0.0.1 --resolve closed.test:$PORT:127.0.0.1 "
 #define JOE "--cert joe.pem --key joe.key "
 #define EVE "--cert eve.pem --key eve.key "
 
@@ -231,7 +231,7 @@ static void plain_requests_are_sent_to_https_but_acme(struct wire *w)
     hear_answered(c, 200, "here");
     say(c, "GET / HTTP/1.0\r\n\r\n");
     hear_status(c, 400);
-    contains(w, shell(w, wire_text(w, "curl -ski https://%s/", sluice_address(w, 1))),
+    contains(w, shell(w, wire_text(w, "curl --http1.1 -ski https://%s/", sluice_address(w, 1))),
              "Strict-Transport-Security: max-age=31536000; includeSubDomains\r\n");
 }
 
