@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "core/banner.h"
@@ -20,7 +20,10 @@
 #include "core/observe/metrics.h"
 #include "core/options.h"
 #include "core/plans.h"
+#include "core/privileges.h"
 #include "core/reading.h"
+#include "core/reload_answer.h"
+#include "core/renewal.h"
 #include "core/ring/loop.h"
 #include "core/successor.h"
 #include "core/watch.h"
@@ -49,6 +52,7 @@ struct control {
     struct admin *admin;
     struct admin_user admin_user;
     struct timer lame_duck;
+    struct renewal renewal;
     struct config_report *report; /* of the reload that is under way; NULL: none is */
     uint64_t reloads_good, reloads_bad;
     bool reload_good;
@@ -106,8 +110,7 @@ static void on_no_plans(struct plans *p)
 
 static void on_empty(struct fleet *f)
 {
-    struct control *c = control_of(f);
-    end(c);
+    end(control_of(f));
 }
 
 /* --- reloads --- */
@@ -115,26 +118,10 @@ static void on_empty(struct fleet *f)
 /* status: of the answer to who asked for it by HTTP. summary: its first line. */
 static void end_reload(struct control *c, int status, const char *summary)
 {
-    char *text = NULL, *json = NULL;
-    size_t text_bytes = 0, json_bytes = 0;
-    FILE *to_text = open_memstream(&text, &text_bytes);
-    FILE *to_json = open_memstream(&json, &json_bytes);
     c->reload_good = status == 200;
     c->reloads_good += c->reload_good;
     c->reloads_bad += !c->reload_good;
-    if (to_text) {
-        fprintf(to_text, "%s\n", summary);
-        config_report_print(c->report, to_text, false);
-        fclose(to_text);
-    }
-    if (to_json) {
-        config_report_print_json(c->report, to_json);
-        fclose(to_json);
-    }
-    admin_reloaded(c->admin, status, (struct str){ text, text ? text_bytes : 0 },
-                   (struct str){ json, json ? json_bytes : 0 });
-    free(text);
-    free(json);
+    reload_answer(c->admin, status, summary, c->report);
     config_report_free(c->report);
     free(c->report);
     c->report = NULL;
@@ -239,18 +226,34 @@ static struct config_report *new_report(void)
     return report;
 }
 
+/* Takes up what was loaded into c->report, which ends. */
+static void take_up(struct control *c, struct config *config)
+{
+    char why[512];
+    struct plan *p = prepare(c, config, why, sizeof why);
+    if (p)
+        fleet_apply(&c->fleet, p);
+    else
+        fail_reload(c, why);
+}
+
+static bool can_reload(const struct control *c)
+{
+    return c->path && c->up && !c->draining && !c->report && c->fleet.state == FLEET_STEADY;
+}
+
 /* False, and nothing happens: not now. Else it ends with end_reload(). */
 static bool reload(struct control *c)
 {
     char why[512];
     bool other_user;
-    if (!c->path || !c->up || c->draining || c->report || c->fleet.state != FLEET_STEADY)
+    if (!can_reload(c))
         return false;
     c->report = new_report();
     if (!c->report)
         return false;
     int fd = keeper_read(c->fleet.listen.keeper, &other_user);
-    struct config *config = reading_load(fd, c->path, c->fleet.plan->config, c->report);
+    struct config *config = reading_load(fd, c->path, c->fleet.plan->config, false, c->report);
     config_report_print(c->report, stderr, options_colour());
     if (!config) {
         fputs("sluice: not reloaded: everything stays as it was\n", stderr);
@@ -263,12 +266,32 @@ static bool reload(struct control *c)
         config_free(config);
         return true;
     }
-    struct plan *p = prepare(c, config, why, sizeof why);
-    if (p)
-        fleet_apply(&c->fleet, p);
-    else
-        fail_reload(c, why);
+    take_up(c, config);
     return true;
+}
+
+/* --- certificates that change --- */
+
+static const struct config *renewal_config(struct renewal *r)
+{
+    struct control *c = container_of(r, struct control, renewal);
+    return can_reload(c) ? c->fleet.plan->config : NULL;
+}
+
+static void on_files_changed(struct renewal *r, int fd)
+{
+    struct control *c = container_of(r, struct control, renewal);
+    if (!(c->report = new_report())) {
+        close(fd);
+        return;
+    }
+    fputs("sluice: files of certificates have changed\n", stderr);
+    struct config *config = reading_load(fd, c->path, c->fleet.plan->config, true, c->report);
+    config_report_print(c->report, stderr, options_colour());
+    if (!config)
+        fail_reload(c, "the files of certificates cannot be used");
+    else
+        take_up(c, config);
 }
 
 /* --- what the admin socket asks --- */
@@ -445,16 +468,6 @@ static bool take_signals(struct control *c)
     return true;
 }
 
-/* Every client and every server takes one: as many as we may have. */
-static void raise_descriptor_limit(void)
-{
-    struct rlimit r;
-    if (getrlimit(RLIMIT_NOFILE, &r) == 0 && r.rlim_cur < r.rlim_max) {
-        r.rlim_cur = r.rlim_max;
-        (void)setrlimit(RLIMIT_NOFILE, &r);
-    }
-}
-
 static bool set_up(struct control *c, char *why, uint32_t why_bytes)
 {
     struct loop_config lc = { .sq_entries = 64, .cq_entries = 256, .ring_buffers = 8 };
@@ -488,6 +501,9 @@ static bool set_up(struct control *c, char *why, uint32_t why_bytes)
                                        .keeper = c->fleet.listen.keeper,
                                        .on_ready = on_successor_ready,
                                        .on_failed = on_successor_failed };
+    if (c->path)
+        renewal_start(&c->renewal, c->loop, c->fleet.listen.keeper, renewal_config,
+                      on_files_changed);
     c->reload_good = true;
     c->start_ns = c->loop->now_ns;
     c->start_wall_us = c->loop->wall_us;
@@ -517,7 +533,7 @@ static struct config *load_first(struct control *c)
     if (!report)
         return NULL;
     struct config *config =
-        reading_load(keeper_config(c->fleet.listen.keeper), c->path, NULL, report);
+        reading_load(keeper_config(c->fleet.listen.keeper), c->path, NULL, false, report);
     config_report_print(report, stderr, options_colour());
     config_report_free(report);
     free(report);

@@ -17,6 +17,7 @@
 
 #include "core/base/check.h"
 #include "core/control.h"
+#include "core/file_stamp.h"
 #include "core/keeper_holds.h"
 #include "core/keeper_socket.h"
 #include "core/observe/log_file.h"
@@ -49,11 +50,12 @@ enum server_role {
 struct server {
     enum server_role role;
     pid_t pid;
-    int socket;           /* our end of the pair; -1: none */
-    int outcome;          /* COMING: to whom it takes over from; -1: none */
-    struct server *heir;  /* OLD: waits until this one accepts nobody any more; NULL: no more */
-    struct reading *now;  /* what it begins with, or has adopted since */
-    struct reading *next; /* what it had read last; NULL: nothing */
+    int socket;              /* our end of the pair; -1: none */
+    int outcome;             /* COMING: to whom it takes over from; -1: none */
+    struct server *heir;     /* OLD: waits until this one accepts nobody any more; NULL: no more */
+    struct reading *now;     /* what it begins with, or has adopted since */
+    struct reading *next;    /* what it had read last; NULL: nothing */
+    struct file_watch watch; /* of its renewable files */
     char why[sizeof((struct keeper_outcome *)0)->why]; /* it could not begin */
 };
 
@@ -83,13 +85,14 @@ static unsigned slot_of(const struct keeper *k, const struct server *s)
 }
 
 /* What the messages are is the server process's business, which reads the same. */
-static struct reading *read_again(const struct keeper *k, const struct reading *before)
+static struct reading *read_again(const struct keeper *k, const struct reading *before, bool renew)
 {
     struct config_report *report = malloc(sizeof *report);
     if (!report)
         return NULL;
     config_report_init(report);
-    struct reading *r = reading_make(k->path, before, report);
+    struct reading *r =
+        renew ? reading_renew(k->path, before, report) : reading_make(k->path, before, report);
     config_report_free(report);
     free(report);
     return r;
@@ -143,6 +146,7 @@ static bool start_server(struct keeper *k, struct server *s)
         return false;
     }
     s->socket = pair[0];
+    s->watch.taken = s->now->stamp;
     return true;
 }
 
@@ -285,9 +289,23 @@ static bool same_user(const char *a, const char *b)
 static void read_for(struct keeper *k, struct server *s)
 {
     reading_free(s->next);
-    s->next = s->role == SERVER_CURRENT ? read_again(k, s->now) : NULL;
+    s->next = s->role == SERVER_CURRENT ? read_again(k, s->now, false) : NULL;
     const struct config *c = s->next ? s->next->config : NULL;
     reply_files(s, s->next, c && geteuid() == 0 && !same_user(c->user, s->now->config->user));
+}
+
+static void renew_for(struct keeper *k, struct server *s)
+{
+    if (s->role != SERVER_CURRENT || !file_watch_changed(&s->watch, &s->now->config->renewable)) {
+        const struct keeper_answer a = { .err = -EAGAIN };
+        keeper_reply(s->socket, &a, -1);
+        return;
+    }
+    reading_free(s->next);
+    s->next = read_again(k, s->now, true);
+    if (s->next)
+        s->next->stamp = s->watch.taken; /* what changed since then is seen as a change */
+    reply_files(s, s->next, false);
 }
 
 static void ready(struct keeper *k, struct server *s)
@@ -316,6 +334,7 @@ static void adopted(struct server *s)
     reading_free(s->now);
     s->now = s->next;
     s->next = NULL;
+    s->watch.taken = s->now->stamp;
 }
 
 /* Gives the other end of the new process's outcome, or -errno. */
@@ -407,6 +426,9 @@ static void answer(struct keeper *k, struct server *s, const struct keeper_quest
     case KEEPER_READ:
         read_for(k, s);
         break;
+    case KEEPER_RENEW:
+        renew_for(k, s);
+        break;
     case KEEPER_ADOPTED:
         adopted(s);
         acknowledge(s);
@@ -462,7 +484,7 @@ static void bury(struct keeper *k)
 /* While there is nobody to read it, what the next one begins with changes. */
 static void reload_waiting(struct keeper *k)
 {
-    struct reading *r = read_again(k, k->current->now);
+    struct reading *r = read_again(k, k->current->now, false);
     if (r && r->config) {
         reading_free(k->current->now);
         k->current->now = r;

@@ -57,6 +57,12 @@ int keeper_read(int socket, bool *other_user)
     return fd;
 }
 
+int keeper_renew(int socket)
+{
+    struct keeper_answer a;
+    return ask_fd(socket, KEEPER_RENEW, 0, "", &a);
+}
+
 int keeper_replace(int socket)
 {
     struct keeper_answer a;

@@ -11,8 +11,11 @@
 #include "core/base/addr.h"
 
 enum keeper_verb {
-    KEEPER_CONFIG,  /* gives the files of the configuration to begin with, as a memory file */
-    KEEPER_READ,    /* the same, of the configuration as it stands there now */
+    KEEPER_CONFIG, /* gives the files of the configuration to begin with, as a memory file */
+    KEEPER_READ,   /* the same, of the configuration as it stands there now */
+    KEEPER_RENEW,  /* the same as READ, but of the configuration that is in force, with the files of
+                      listeners' certificates as they are now; without a descriptor and -EAGAIN:
+                      they have not changed, or still do */
     KEEPER_ADOPTED, /* that configuration is in force: the next process begins with it */
     KEEPER_READY,   /* this process is about to accept; answered when the one that it takes over
                        from (REPLACE) accepts nobody any more, so that no connection wakes that */
@@ -52,6 +55,7 @@ struct keeper_outcome {
 /* The server's side: a descriptor, the caller's, or -errno. */
 int keeper_config(int socket);
 int keeper_read(int socket, bool *other_user);
+int keeper_renew(int socket);
 int keeper_replace(int socket);
 int keeper_listen(int socket, const char *text, uint32_t number, struct addr *bound,
                   uint32_t *group);

@@ -11,4 +11,7 @@ bool privileges_user_exists(const char *user);
 /* For good: no more privileges, none to be had by executing something. False after a message. */
 bool privileges_drop(const char *user);
 
+/* Every client and every server takes a descriptor: as many as we may have. */
+void raise_descriptor_limit(void);
+
 #endif

@@ -6,27 +6,44 @@
 #include <unistd.h>
 
 #include "core/certificates.h"
+#include "core/file_stamp.h"
 #include "core/ring/memory_file.h"
 #include "core/tls_check.h"
 
-struct reading *reading_make(const char *path, const struct reading *before,
-                             struct config_report *report)
+static struct reading *make(const char *path, const struct reading *before, bool renew,
+                            struct config_report *report)
 {
     struct reading *r = calloc(1, sizeof *r);
     if (!r)
         return NULL;
     struct bundle_recorder recorder;
-    bundle_record(&recorder, &r->bundle, before ? &before->bundle : NULL);
+    bundle_record(&recorder, &r->bundle, before ? &before->bundle : NULL,
+                  renew ? &before->config->renewable : NULL);
     struct certificates certificates;
     certificates_init(&certificates, before ? before->config : NULL);
+    certificates.keep_before = renew;
     const struct config_input in = {
         .path = path, .files = &recorder.files, .keep_names = true, .maker = &certificates.maker
     };
     r->config = tls_checked(config_load_input(&in, report), report);
+    if (r->config)
+        r->stamp = file_stamp(&r->config->renewable);
     if (!r->bundle.failed)
         return r;
     reading_free(r);
     return NULL;
+}
+
+struct reading *reading_make(const char *path, const struct reading *before,
+                             struct config_report *report)
+{
+    return make(path, before, false, report);
+}
+
+struct reading *reading_renew(const char *path, const struct reading *before,
+                              struct config_report *report)
+{
+    return make(path, before, true, report);
 }
 
 void reading_free(struct reading *r)
@@ -38,7 +55,7 @@ void reading_free(struct reading *r)
     free(r);
 }
 
-struct config *reading_load(int fd, const char *path, const struct config *before,
+struct config *reading_load(int fd, const char *path, const struct config *before, bool renew,
                             struct config_report *report)
 {
     const struct place nowhere = { 0 };
@@ -55,6 +72,7 @@ struct config *reading_load(int fd, const char *path, const struct config *befor
     bundle_play(&player, bytes);
     struct certificates certificates;
     certificates_init(&certificates, before);
+    certificates.keep_before = renew;
     const struct config_input in = { .path = path,
                                      .files = &player.files,
                                      .maker = &certificates.maker };

@@ -226,6 +226,7 @@ sluice_library(wire_support LINK sluice_base cmocka SOURCES
     tests/wire/crew.c
     tests/wire/stream.c
     tests/wire/message.c
+    tests/wire/tools.c
 )
 
 sluice_library(wire_h2_support LINK wire_support PkgConfig::NGHTTP2 SOURCES
@@ -246,6 +247,8 @@ endfunction()
 sluice_wire_test(tests/wire/test_start.c)
 sluice_wire_test(tests/wire/test_config.c)
 sluice_wire_test(tests/wire/test_tls.c)
+sluice_wire_test(tests/wire/test_tls_edge.c)
+sluice_wire_test(tests/wire/test_tls_hostile.c)
 sluice_wire_test(tests/wire/test_tls_upstream.c)
 sluice_wire_test(tests/wire/test_fields.c)
 sluice_wire_test(tests/wire/test_bodies.c)

@@ -181,11 +181,13 @@ enum hello_result client_hello_parse(const uint8_t *bytes, uint32_t len, struct 
         uint32_t left = len - at;
         if ((left > 0 && record[0] != RECORD_HANDSHAKE) || (left > 1 && record[1] != 3))
             return HELLO_BAD;
-        if (left <= RECORD_HEADER_BYTES)
+        if (left < RECORD_HEADER_BYTES)
             return HELLO_PARTIAL;
         uint32_t n = (uint32_t)record[3] << 8 | record[4];
         if (n == 0 || n > RECORD_BYTES_MAX)
             return HELLO_BAD;
+        if (left == RECORD_HEADER_BYTES)
+            return HELLO_PARTIAL;
         bool whole = n <= left - RECORD_HEADER_BYTES;
         uint32_t here = whole ? n : left - RECORD_HEADER_BYTES;
         if (here > sizeof joined - have)

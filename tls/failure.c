@@ -64,6 +64,13 @@ enum tls_failure tls_failure_of(int wolfssl_error)
         return TLS_UNTRUSTED;
     case NO_PEER_CERT:
     case CRL_CERT_REVOKED:
+    case CRL_MISSING:
+    case CRL_CERT_DATE_ERR:
+    case ASN_CRL_CONFIRM_E:
+    case ASN_CRL_NO_SIGNER_E:
+    case ASN_VERSION_E:
+    case KEYUSE_SIGNATURE_E:
+    case EXTKEYUSE_AUTH_E:
     case ASN_PARSE_E:
         return TLS_CERTIFICATE;
     default:

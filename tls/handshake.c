@@ -59,6 +59,8 @@ static void drive(struct tls_session *s)
     }
     int error = wolfSSL_get_error(s->ssl, rc);
     if (error == WOLFSSL_ERROR_WANT_READ) {
+        if (!s->client)
+            tls_context_renumber_tickets(s->ssl);
         tls_wait(s);
     } else if (error == WOLFSSL_ERROR_WANT_WRITE && !s->no_room) {
         s->handshake_blocked = true;
@@ -236,6 +238,12 @@ bool transport_init_tls_client(struct transport *t, struct tls_worker *w,
 }
 
 /* --- what is known --- */
+
+bool transport_tls_silent(const struct transport *t)
+{
+    const struct tls_session *s = t->tls;
+    return s && !s->ssl && s->in.len == 0;
+}
 
 bool transport_tls_same_clients(const struct transport *t, struct str host)
 {

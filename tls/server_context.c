@@ -4,6 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <wolfssl/wolfcrypt/settings.h>
+
+#include <wolfssl/internal.h>
+
 #include "core/base/check.h"
 #include "core/base/list.h"
 #include "tls/context_inside.h"
@@ -76,7 +80,9 @@ static int ticket_callback(WOLFSSL *ssl, unsigned char name[WOLFSSL_TICKET_NAME_
     case TICKET_OPENED:
         return WOLFSSL_TICKET_RET_OK;
     case TICKET_OPENED_OLD:
-        return WOLFSSL_TICKET_RET_CREATE;
+        /* In TLS 1.3 wolfSSL makes a new one in any case, and refuses what is to be renewed. */
+        return wolfSSL_version(ssl) == TLS1_3_VERSION ? WOLFSSL_TICKET_RET_OK
+                                                      : WOLFSSL_TICKET_RET_CREATE;
     case TICKET_REFUSED:
         break;
     }
@@ -292,6 +298,11 @@ enum tls_failure tls_context_accept(struct tls_session *s, const struct client_h
     if (*out)
         wolfSSL_SetCertCbCtx(*out, s);
     return *out ? TLS_FINE : TLS_MEMORY;
+}
+
+void tls_context_renumber_tickets(WOLFSSL *ssl)
+{
+    ssl->session->ticketNonce.len = 0;
 }
 
 bool tls_context_same_clients(const struct tls_session *s, struct str host)

@@ -79,6 +79,9 @@ struct tls_facts {
 /* Of an open connection; valid while it is. False: it is a plain one, or not open. */
 bool transport_tls_facts(const struct transport *t, struct tls_facts *out);
 
+/* The client has sent nothing at all, as probes of a port do. */
+bool transport_tls_silent(const struct transport *t);
+
 /* A server's connection: whether it may ask for another host than the name it was let in by; false:
  * other clients' certificates are wanted there. host: lower case. */
 bool transport_tls_same_clients(const struct transport *t, struct str host);

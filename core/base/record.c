@@ -32,13 +32,14 @@ struct record_ring {
 };
 
 static const size_t string_offsets[] = {
-    offsetof(struct record, method),     offsetof(struct record, authority),
-    offsetof(struct record, path),       offsetof(struct record, server),
-    offsetof(struct record, referer),    offsetof(struct record, user_agent),
-    offsetof(struct record, request_id), offsetof(struct record, listener),
-    offsetof(struct record, site),       offsetof(struct record, route),
-    offsetof(struct record, backend),    offsetof(struct record, captured),
-    offsetof(struct record, user),       offsetof(struct record, server_name),
+    offsetof(struct record, method),         offsetof(struct record, authority),
+    offsetof(struct record, path),           offsetof(struct record, server),
+    offsetof(struct record, referer),        offsetof(struct record, user_agent),
+    offsetof(struct record, request_id),     offsetof(struct record, listener),
+    offsetof(struct record, site),           offsetof(struct record, route),
+    offsetof(struct record, backend),        offsetof(struct record, captured),
+    offsetof(struct record, user),           offsetof(struct record, server_name),
+    offsetof(struct record, client_subject),
 };
 
 #define FRAME_BYTES_MAX                                                                            \

@@ -40,13 +40,14 @@ struct record {
     uint64_t bytes_in, bytes_out; /* of this exchange on the client's connection, heads included */
     uint64_t body_in, body_out;   /* of request and response, without heads and framing */
     /* microseconds since start; UINT32_MAX: did not happen */
-    uint32_t queue_us;      /* head complete -> an attempt began */
-    uint32_t connect_us;    /* that attempt -> connection usable (0 when reused) */
-    uint32_t first_byte_us; /* request begun to be sent -> first byte of the response */
-    uint32_t total_us;      /* first byte of the request -> last byte handed to the kernel */
-    uint32_t accept_us;     /* connection accepted -> first byte of its first request; later
-                               requests: UINT32_MAX */
-    struct str server_name; /* asked for in TLS */
+    uint32_t queue_us;         /* head complete -> an attempt began */
+    uint32_t connect_us;       /* that attempt -> connection usable (0 when reused) */
+    uint32_t first_byte_us;    /* request begun to be sent -> first byte of the response */
+    uint32_t total_us;         /* first byte of the request -> last byte handed to the kernel */
+    uint32_t accept_us;        /* connection accepted -> first byte of its first request; later
+                                  requests: UINT32_MAX */
+    struct str server_name;    /* asked for in TLS */
+    struct str client_subject; /* of the client's certificate; empty: none */
     struct str method, authority, path, server; /* path as received, with the query */
     struct str referer, user_agent;             /* for `combined` */
     struct str request_id;                      /* a trusted one; empty: those numbers */

@@ -132,10 +132,50 @@ void bundle_free(struct bundle *b)
 
 /* ---- Recording ------------------------------------------------------------------------------ */
 
+static struct files_found replay_find(struct bundle_search *s, const char *pattern)
+{
+    struct files_found found = { .err = GLOB_NOMATCH };
+    struct record_head head;
+    const char *text;
+    if (!find(s, RECORD_PATTERN, pattern, &head, &text))
+        return found;
+    found.err = head.err;
+    uint32_t count = 0;
+    for (size_t i = 0; i < head.text_bytes; i++)
+        count += text[i] == '\0';
+    if (found.err || count == 0)
+        return found;
+    found.names = calloc(count, sizeof *found.names);
+    for (size_t at = 0; found.names && found.count < count;
+         at += strlen(text + at) + 1, found.count++)
+        if (!(found.names[found.count] = strdup(text + at)))
+            break;
+    if (found.count < count) {
+        files_found_free(&found);
+        found.err = GLOB_NOSPACE;
+    }
+    return found;
+}
+
+/* Whether the file, or pattern, is among those that are read anew. */
+static bool is_fresh(const struct bundle_recorder *r, const char *path)
+{
+    for (uint32_t i = 0; i < r->fresh->directories.items_count; i++) {
+        struct str d = r->fresh->directories.items[i];
+        if (strncmp(path, d.ptr, d.len) == 0 && path[d.len] == '/')
+            return true;
+    }
+    for (uint32_t i = 0; i < r->fresh->paths.items_count; i++)
+        if (strcmp(path, r->fresh->paths.items[i].ptr) == 0)
+            return true;
+    return false;
+}
+
 static struct file_read record_read(struct config_files *files, const char *path, size_t bytes_max)
 {
     struct bundle_recorder *r = container_of(files, struct bundle_recorder, files);
-    bool again = r->before.bytes.len && strcmp(path, "-") == 0;
+    bool again =
+        r->before.bytes.len && (strcmp(path, "-") == 0 || (r->fresh && !is_fresh(r, path)));
     struct file_read f =
         again ? replay(&r->before, path, bytes_max) : r->disk.read(&r->disk, path, bytes_max);
     const struct record_head head = { .kind = RECORD_FILE,
@@ -150,7 +190,9 @@ static struct file_read record_read(struct config_files *files, const char *path
 static struct files_found record_find(struct config_files *files, const char *pattern)
 {
     struct bundle_recorder *r = container_of(files, struct bundle_recorder, files);
-    struct files_found found = r->disk.find(&r->disk, pattern);
+    bool again = r->before.bytes.len && r->fresh && !is_fresh(r, pattern);
+    struct files_found found =
+        again ? replay_find(&r->before, pattern) : r->disk.find(&r->disk, pattern);
     size_t bytes = 0;
     for (uint32_t i = 0; i < found.count; i++)
         bytes += strlen(found.names[i]) + 1;
@@ -173,12 +215,13 @@ static struct files_found record_find(struct config_files *files, const char *pa
     return found;
 }
 
-void bundle_record(struct bundle_recorder *r, struct bundle *to, const struct bundle *before)
+void bundle_record(struct bundle_recorder *r, struct bundle *to, const struct bundle *before,
+                   const struct renewable *fresh)
 {
     CHECK(to->len == 0);
-    *r = (struct bundle_recorder){ .files = { record_read, record_find },
-                                   .disk = disk_files(),
-                                   .to = to };
+    *r = (struct bundle_recorder){
+        .files = { record_read, record_find }, .disk = disk_files(), .fresh = fresh, .to = to
+    };
     if (before)
         r->before.bytes = (struct str){ before->bytes, before->len };
 }
@@ -192,28 +235,7 @@ static struct file_read play_read(struct config_files *files, const char *path, 
 
 static struct files_found play_find(struct config_files *files, const char *pattern)
 {
-    struct bundle_player *p = container_of(files, struct bundle_player, files);
-    struct files_found found = { .err = GLOB_NOMATCH };
-    struct record_head head;
-    const char *text;
-    if (!find(&p->in, RECORD_PATTERN, pattern, &head, &text))
-        return found;
-    found.err = head.err;
-    uint32_t count = 0;
-    for (size_t i = 0; i < head.text_bytes; i++)
-        count += text[i] == '\0';
-    if (found.err || count == 0)
-        return found;
-    found.names = calloc(count, sizeof *found.names);
-    for (size_t at = 0; found.names && found.count < count;
-         at += strlen(text + at) + 1, found.count++)
-        if (!(found.names[found.count] = strdup(text + at)))
-            break;
-    if (found.count < count) {
-        files_found_free(&found);
-        found.err = GLOB_NOSPACE;
-    }
-    return found;
+    return replay_find(&container_of(files, struct bundle_player, files)->in, pattern);
 }
 
 void bundle_play(struct bundle_player *p, struct str bytes)

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 
 #include "core/base/str.h"
+#include "core/config/config.h"
 #include "core/config/disk.h"
 
 /* One record after the other; only a process of the same program reads them. */
@@ -34,10 +35,13 @@ struct bundle_recorder {
     struct config_files files;
     struct config_files disk;
     struct bundle_search before; /* no bytes: none */
+    const struct renewable
+        *fresh; /* only these are read, others are taken from before; NULL: all */
     struct bundle *to;
     size_t room; /* bytes that `to` has place for */
 };
-void bundle_record(struct bundle_recorder *r, struct bundle *to, const struct bundle *before);
+void bundle_record(struct bundle_recorder *r, struct bundle *to, const struct bundle *before,
+                   const struct renewable *fresh);
 
 /* Reads from the bytes of a bundle. What is not in it does not exist. */
 struct bundle_player {

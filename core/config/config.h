@@ -18,75 +18,9 @@
 #include "core/base/limits.h"
 #include "core/base/str.h"
 #include "core/config/config_cache.h"
+#include "core/config/config_values.h"
 #include "core/config/strings.h"
 #include "core/config/upstream_tls.h"
-
-/* ---- Values --------------------------------------------------------------------------------- */
-
-struct network {
-    unsigned char ip[16]; /* IPv4 in the first four; bits past `bits` are zero */
-    unsigned char family; /* AF_INET, AF_INET6 */
-    unsigned char bits;
-};
-
-struct networks {
-    struct network *items; /* sorted, none inside another (networks.h) */
-    uint32_t items_count;
-};
-
-/* A compiled PCRE2 pattern (UTF off, matched against bytes), to be matched with limits. */
-struct regex {
-    struct str text;
-    struct pcre2_real_code_8 *code; /* NULL: none */
-    uint32_t captures;
-    struct regex *next; /* of config.regexes */
-};
-
-/* What a text with variables is made of. */
-enum variable {
-    VAR_TEXT,            /* no variable: `text` itself */
-    VAR_CAPTURE,         /* group `capture` of the regular expression that the path met */
-    VAR_CLIENT_IP,       /* after the trust list */
-    VAR_PEER_IP,         /* of the connection */
-    VAR_HOST,            /* without port, lower case */
-    VAR_PORT,            /* the listener's */
-    VAR_METHOD,          /* of the request, as the following */
-    VAR_SCHEME,          /* http */
-    VAR_PATH,            /* normal form, as the client asked */
-    VAR_QUERY,           /* without '?' */
-    VAR_SEARCH,          /* with it; empty: there is no query */
-    VAR_URI,             /* path and query */
-    VAR_REQUEST_ID,      /* */
-    VAR_LISTENER,        /* names of configuration */
-    VAR_SITE,            /* */
-    VAR_ROUTE,           /* */
-    VAR_BACKEND,         /* empty: none */
-    VAR_SERVER,          /* empty: none */
-    VAR_USER,            /* of Basic authentication; empty: none */
-    VAR_STATUS,          /* responses only */
-    VAR_HEADER,          /* request header `text` (lower case) */
-    VAR_COOKIE,          /* request cookie `text` */
-    VAR_ARGUMENT,        /* query argument `text` */
-    VAR_RESPONSE_HEADER, /* responses only: header `text` (lower case) */
-};
-
-struct template_part {
-    enum variable what;
-    uint32_t capture;
-    struct str text;
-};
-
-struct template
-{
-    struct template_part *parts;
-    uint32_t parts_count; /* 0: the empty text */
-};
-
-/* So many in such a time. */
-struct rate {
-    uint32_t count; /* never 0 where a rate was given */
-    uint32_t per_ms;
-};
 
 /* ---- Timeouts and limits -------------------------------------------------------------------- */
 
@@ -328,6 +262,7 @@ enum host_rule { HOST_PRESERVE, HOST_SERVER, HOST_TEXT };
 struct handling {
     struct timeouts timeouts;     /* of a route: without those of its backend, see struct target */
     const struct log_config *log; /* NULL: none */
+    struct str hsts;              /* Strict-Transport-Security of answers over TLS; len 0: none */
     bool via;
     bool forwarded;
     bool underscores; /* field names with '_' are kept */
@@ -507,6 +442,12 @@ struct relay_config {
     uint64_t pipe_bytes;
 };
 
+/* Files that are read anew when they change, without the configuration: those of listeners' TLS. */
+struct renewable {
+    struct strings paths;
+    struct strings directories;
+};
+
 struct config_source {
     const char *name;
     struct str text;
@@ -521,6 +462,9 @@ struct config {
     uint64_t cache_bytes;     /* memory of the cache, all of it */
     uint32_t lame_duck_ms;
     struct networks trusted_proxies;
+    struct renewable renewable;
+    struct strings
+        identity_headers; /* of all listeners' client_certificates: nobody else sets them */
     struct request_id_config request_id;
     struct relay_config relay;
     struct timeouts timeouts; /* `defaults`, with drain_ms */

@@ -92,6 +92,11 @@ struct cache_input {
     struct cache_config cache;
 };
 
+struct hsts_input {
+    uint32_t max_age_s;
+    bool subdomains, preload;
+};
+
 struct basic_auth_input {
     struct str realm;
     const char *users;
@@ -123,7 +128,9 @@ extern take_fn take_cache; /* const struct cache_config * */
 extern take_fn take_upstream_tls; /* const struct upstream_tls_config * */
 
 /* listener_tls.c */
-extern take_fn take_listener_tls; /* struct listener_tls * */
+extern const char *const certificate_patterns[]; /* of files in a directory; ends with NULL */
+extern take_fn take_listener_tls;                /* struct listener_tls * */
+extern take_fn take_hsts;                        /* struct handling */
 
 /* files.c: what other files hold */
 extern take_fn take_basic_auth;  /* const struct basic_auth_config * */

@@ -54,6 +54,16 @@ static void complain(struct making *m, struct place at, bool lenient, const char
         report_error(m->l->report, at, "cannot read '%s': %s", path, why);
 }
 
+static void keep_name(struct loader *l, struct strings *names, const char *name)
+{
+    struct str *more = load_extend(l, names->items, names->items_count, 1, sizeof *more);
+    struct str copy = load_str(l, str_of(name));
+    if (!more || !copy.ptr)
+        return;
+    more[names->items_count] = copy;
+    *names = (struct strings){ more, names->items_count + 1 };
+}
+
 /* False: reported. Without a path there is nothing to read, which is well. */
 static bool read_file(struct making *m, struct place at, bool lenient, const char *path,
                       size_t bytes_max, struct file_read *f)
@@ -66,6 +76,8 @@ static bool read_file(struct making *m, struct place at, bool lenient, const cha
         report_error(m->l->report, at, "'%s': files are not read here", path);
         return false;
     }
+    if (!lenient) /* else it is of a directory */
+        keep_name(m->l, &m->l->config->renewable.paths, path);
     *f = files->read(files, path, bytes_max);
     if (f->err)
         complain(m, at, lenient, path, f->err, bytes_max);
@@ -100,6 +112,26 @@ static void add(struct making *m, struct place at, bool lenient, const struct ce
 }
 
 /* ---- A directory ---------------------------------------------------------------------------- */
+
+enum directory_pattern {
+    IN_PEM,
+    IN_CRT,
+    IN_KEY,
+    IN_OCSP,
+    IN_CHAIN,
+    IN_CHAIN_KEY,
+    DIRECTORY_PATTERNS
+};
+
+const char *const certificate_patterns[] = {
+    [IN_PEM] = "*.pem",
+    [IN_CRT] = "*.crt",
+    [IN_KEY] = "*.key",
+    [IN_OCSP] = "*.ocsp",
+    [IN_CHAIN] = "*/fullchain.pem",
+    [IN_CHAIN_KEY] = "*/privkey.pem",
+    [DIRECTORY_PATTERNS] = NULL,
+};
 
 /* Names by a pattern in a directory. */
 static bool find(struct making *m, struct place at, const char *directory, const char *pattern,
@@ -165,32 +197,47 @@ static uint32_t add_nested(struct making *m, struct place at, const struct files
 
 static void add_directory(struct making *m, struct place at, const char *directory)
 {
-    struct files_found pem, crt, keys, staples, nested;
-    uint32_t count = 0;
-    if (!find(m, at, directory, "*.pem", &pem))
-        return;
-    bool good = find(m, at, directory, "*.crt", &crt);
-    good = good && find(m, at, directory, "*.key", &keys);
-    good = good && find(m, at, directory, "*.ocsp", &staples);
-    good = good && find(m, at, directory, "*/fullchain.pem", &nested);
+    struct files_found found[DIRECTORY_PATTERNS] = { 0 };
+    bool good = true;
+    keep_name(m->l, &m->l->config->renewable.directories, directory);
+    for (uint32_t i = 0; good && i < DIRECTORY_PATTERNS; i++)
+        good = find(m, at, directory, certificate_patterns[i], &found[i]);
     if (good) {
-        count = add_flat(m, at, &pem, &keys, &staples);
-        count += add_flat(m, at, &crt, &keys, &staples);
-        count += add_nested(m, at, &nested);
+        const struct files_found *keys = &found[IN_KEY], *staples = &found[IN_OCSP];
+        uint32_t count = add_flat(m, at, &found[IN_PEM], keys, staples);
+        count += add_flat(m, at, &found[IN_CRT], keys, staples);
+        count += add_nested(m, at, &found[IN_CHAIN]);
         if (count == 0)
             report_warning(m->l->report, at,
                            "'%s' holds no certificate: neither NAME.pem, NAME.crt nor "
                            "NAME/fullchain.pem",
                            directory);
     }
-    files_found_free(&pem);
-    files_found_free(&crt);
-    files_found_free(&keys);
-    files_found_free(&staples);
-    files_found_free(&nested);
+    for (uint32_t i = 0; i < DIRECTORY_PATTERNS; i++)
+        files_found_free(&found[i]);
 }
 
 /* ---- Clients -------------------------------------------------------------------------------- */
+
+/* From now on the header is ours alone; in the form with '_', too, which servers may take for it.
+ */
+static void keep_identity_header(struct loader *l, struct str header)
+{
+    struct strings *all = &l->config->identity_headers;
+    for (uint32_t i = 0; i < all->items_count; i++)
+        if (str_eq_fold(all->items[i], header))
+            return;
+    struct str *more = load_extend(l, all->items, all->items_count, 2, sizeof *more);
+    struct str other = load_str(l, header);
+    if (!more || !other.ptr)
+        return;
+    for (size_t i = 0; i < other.len; i++)
+        if (other.ptr[i] == '-')
+            ((char *)other.ptr)[i] = '_';
+    more[all->items_count] = header;
+    more[all->items_count + 1] = other;
+    *all = (struct strings){ more, all->items_count + 2 };
+}
 
 static void add_rule(struct making *m, const struct node *n, const struct client_rule_input *in,
                      struct client_rule_config *to)
@@ -200,6 +247,7 @@ static void add_rule(struct making *m, const struct node *n, const struct client
     if (in->mode == CLIENT_CERTIFICATES_OFF)
         return;
     to->header = in->header.len ? in->header : STR("Client-Cert");
+    keep_identity_header(m->l, to->header);
     if (!in->ca) {
         report_error(m->l->report, map && map->key ? map->key->place : n->place,
                      "'client_certificates' needs 'ca': the file with the certificates of those "
@@ -334,4 +382,18 @@ void take_listener_tls(struct loader *l, const struct node *n, void *read, uint3
     add_rules(&m, in, to);
     if (m.service)
         maker->end(maker, m.service, l->report, n->key ? n->key->place : n->place);
+}
+
+/* RFC 6797 6.1 */
+void take_hsts(struct loader *l, const struct node *n, void *read, uint32_t count, void *out)
+{
+    (void)n;
+    const struct hsts_input *in = read;
+    char text[80];
+    int len = 0;
+    if (count)
+        len = snprintf(text, sizeof text, "max-age=%u%s%s", in->max_age_s,
+                       in->subdomains ? "; includeSubDomains" : "", in->preload ? "; preload" : "");
+    ((struct handling *)out)->hsts =
+        count ? load_str(l, (struct str){ text, (size_t)len }) : (struct str){ 0 };
 }

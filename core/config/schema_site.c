@@ -161,7 +161,25 @@ static const struct word upgrade_words[] = {
     { NULL, 0 },
 };
 
+static const struct schema_key hsts_keys[] = {
+    { KEY("max_age"), EXAMPLE("365d"), VALUE(hsts_input, max_age_s, value_seconds),
+      .required = true, BOUNDS(0, 315360000),
+      .doc = "For how long browsers ask for nothing but https. 0s: they forget it." },
+    { KEY("include_subdomains"), EXAMPLE("true"), VALUE(hsts_input, subdomains, value_bool),
+      DEFAULT(false), .doc = "Also for all names below." },
+    { KEY("preload"), EXAMPLE("true"), VALUE(hsts_input, preload, value_bool), DEFAULT(false),
+      .doc = "Browsers may ship with it; hard to undo." },
+};
+static const struct schema_object hsts = {
+    OBJECT_OF("hsts", hsts_input, hsts_keys),
+    .shorthand = "max_age",
+    .off = true,
+};
+
 static const struct schema_key handling_keys[] = {
+    { KEY("hsts"), EXAMPLE("{ max_age: 730d, include_subdomains: true }"), OBJECT_AT(0, hsts),
+      .take = take_hsts, .otherwise = "off",
+      .doc = "Strict-Transport-Security in answers over TLS, in place of a server's." },
     { KEY("log"), EXAMPLE("access"), VALUE(handling, log, value_log), .otherwise = "off",
       .doc = "The access log, by its name in 'logs'; off: none." },
     { KEY("via"), VALUE(handling, via, value_bool), DEFAULT(false),

@@ -238,6 +238,8 @@ static void json_line(struct out *o, const struct log_config *log, const struct 
         json_str(o, tls, r->tls_minor == 3 ? STR("TLSv1.3") : STR("TLSv1.2"));
         json_str(o, cipher, cipher_name(r->tls_cipher));
         json_str(o, server_name, r->server_name);
+        if (r->client_subject.len)
+            json_str(o, client_subject, r->client_subject);
         json_key(o, resumed);
         out_str(o, r->tls_resumed ? STR("true") : STR("false"));
     }

@@ -425,7 +425,7 @@ static void on_ready(struct transport *t, int err)
     } else if (err == -EPROTOTYPE && begin_exchange(c)) {
         c->state = CLIENT_BUSY;
         exchange_refuse(c->ex, END_TLS_PLAIN_HTTP);
-    } else if (transport_tls_failure(t) == TLS_TRUNCATED) {
+    } else if (transport_tls_failure(t) == TLS_TRUNCATED && transport_tls_silent(t)) {
         client_close(c, false); /* it went before it said anything, as probes of a port do */
     } else {
         handshake_failed(c, END_TLS_HANDSHAKE);
@@ -444,6 +444,13 @@ static void on_data(struct transport *t, struct buf_slice data)
     process(c);
 }
 
+/* What came was no end of a connection, but not TLS either. */
+static bool broke_tls(const struct transport *t)
+{
+    enum tls_failure f = transport_tls_failure(t);
+    return f == TLS_BAD_RECORD || f == TLS_BAD_HANDSHAKE || f == TLS_ALERT;
+}
+
 static void on_end(struct transport *t, int err)
 {
     struct client *c = container_of(t, struct client, t);
@@ -452,6 +459,12 @@ static void on_end(struct transport *t, int err)
     case CLIENT_HANDSHAKE:
         CHECK(false);
     case CLIENT_IDLE:
+        if (broke_tls(t)) {
+            handshake_failed(c, END_TLS_BROKEN);
+            return;
+        }
+        client_close(c, false);
+        return;
     case CLIENT_LINGER:
         client_close(c, false);
         return;
@@ -480,7 +493,9 @@ static void on_end(struct transport *t, int err)
     case CLIENT_CLOSING:
         CHECK(false);
     }
-    exchange_abandon(c->ex, err == -ENOMEM ? END_OVERLOADED : END_CLIENT_RESET);
+    exchange_abandon(c->ex, err == -ENOMEM ? END_OVERLOADED
+                            : broke_tls(t) ? END_TLS_BROKEN
+                                           : END_CLIENT_RESET);
     client_close(c, true);
 }
 

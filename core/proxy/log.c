@@ -121,6 +121,7 @@ static void put_record(struct exchange *ex, const struct log_config *log)
         r.tls_cipher = tls.suite;
         r.tls_resumed = tls.resumed;
         r.server_name = tls.server_name;
+        r.client_subject = tls.peer ? tls.peer->subject : (struct str){ 0 };
     }
     r.tls_failure = (uint8_t)transport_tls_failure(&c->t);
     if (ex->tries && ex->server)
@@ -186,6 +187,7 @@ void log_tunnel(const struct tunnel *t, enum end_reason why)
         r.tls_cipher = tls.suite;
         r.tls_resumed = tls.resumed;
         r.server_name = tls.server_name;
+        r.client_subject = tls.peer ? tls.peer->subject : (struct str){ 0 };
     }
     if (t->t[TUNNEL_CLIENT].ops)
         r.tls_failure = (uint8_t)transport_tls_failure(&t->t[TUNNEL_CLIENT]);

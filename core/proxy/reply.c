@@ -3,6 +3,7 @@
 
 #include "core/base/out.h"
 #include "core/http/forward.h"
+#include "core/proxy/client_tls.h"
 #include "core/proxy/exchange.h"
 #include "core/proxy/request.h"
 #include "core/proxy/worker.h"
@@ -20,6 +21,7 @@ struct reply {
     const struct header_edits *headers; /* NULL: none */
     uint32_t retry_after_s;             /* 0: not said */
     const struct strings *allow;        /* of 405; NULL: ours */
+    bool to_https;                      /* Location: the same over https */
     struct str realm;                   /* of 401 */
 };
 
@@ -123,6 +125,7 @@ static bool error_reply(struct exchange *ex, struct reply *r, enum end_reason wh
     r->status = ex->status = (uint16_t)end_reason_info(why)->status;
     const struct error_page *page = find_page(ex->handling, r->status);
     r->retry_after_s = ex->retry_after_s;
+    r->to_https = why == END_HTTPS_REDIRECT;
     if (why == END_MAINTENANCE) {
         const struct maintenance_config *m = &ex->site->maintenance;
         r->retry_after_s = m->retry_after_s;
@@ -229,6 +232,15 @@ static void write_head(struct out *o, const struct reply *r, struct exchange *ex
     if (r->realm.len)
         write_challenge(o, r->realm);
     write_rule_headers(o, r, ex);
+    if (r->to_https) {
+        out_lit(o, "\r\nLocation: ");
+        client_tls_write_location(ex, o);
+    }
+    struct str hsts = client_tls_hsts(ex);
+    if (hsts.len) {
+        out_lit(o, "\r\nStrict-Transport-Security: ");
+        out_str(o, hsts);
+    }
     if (r->retry_after_s) {
         out_lit(o, "\r\nRetry-After: ");
         out_u64(o, r->retry_after_s);

@@ -10,6 +10,7 @@
 #include "core/proxy/auth_external.h"
 #include "core/proxy/client.h"
 #include "core/proxy/client_addr.h"
+#include "core/proxy/client_tls.h"
 #include "core/proxy/edit.h"
 #include "core/proxy/exchange.h"
 #include "core/proxy/fetch.h"
@@ -130,6 +131,7 @@ struct template_ctx request_template_ctx(struct exchange *ex, char id[32])
         .head = &ex->head,
         .target = &ex->target,
         .match = &ex->match,
+        .client = &c->t,
         .client_ip = ex->client_ip,
         .peer_ip = { c->ip_text, c->ip_text_len },
         .host = ex->host,
@@ -204,6 +206,9 @@ enum end_reason request_route(struct exchange *ex)
     find_client(ex);
     if (!find_host(ex))
         return END_OVERLOADED;
+    enum end_reason why = client_tls_check(ex);
+    if (why != END_OK)
+        return why;
     struct route_request q = { &ex->head, &ex->target, ex->host, ex->client_addr };
     route_find(plan_routes(ex->use->plan, ex->site), ex->w->scratch, &q, &ex->match);
     if (ex->match.exploded)
@@ -294,6 +299,10 @@ void request_write_head(struct exchange *ex, struct out *o)
     if (handling->basic_auth) /* it was meant for us */
         edits_drop(&f.edits, &ex->head, STR("authorization"));
     if (ex->auth_external && !auth_external_add(ex, &f.edits, o)) {
+        o->full = true;
+        return;
+    }
+    if (!client_tls_edit(ex, &f.edits, o)) {
         o->full = true;
         return;
     }

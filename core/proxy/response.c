@@ -13,6 +13,7 @@
 #include "core/proxy/cache_answer.h"
 #include "core/proxy/cache_stage.h"
 #include "core/proxy/client.h"
+#include "core/proxy/client_tls.h"
 #include "core/proxy/edit.h"
 #include "core/proxy/exchange.h"
 #include "core/proxy/log.h"
@@ -101,6 +102,12 @@ static bool apply_rules(struct exchange *ex, struct out *o, const struct http_he
         return false;
     if (p->cache && !cache_edit_answer(ex, h, edits, o))
         return false;
+    struct str hsts = client_tls_hsts(ex);
+    if (hsts.len) {
+        edits_drop(edits, h, STR("strict-transport-security"));
+        if (!edits_add_line(edits, STR("Strict-Transport-Security"), hsts, o))
+            return false;
+    }
     if (p->response_edits.items_count == 0)
         return true;
     char id[32];

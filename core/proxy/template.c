@@ -2,6 +2,7 @@
 #include "core/proxy/template.h"
 
 #include "core/http/cookie.h"
+#include "core/proxy/client_tls.h"
 
 static struct str header_value(const struct http_head *h, struct str name)
 {
@@ -100,6 +101,16 @@ static void write_part(struct out *o, const struct template_part *p, const struc
         return;
     case VAR_ARGUMENT:
         out_str(o, argument(c, p->text));
+        return;
+    case VAR_TLS_VERSION:
+    case VAR_TLS_CIPHER:
+    case VAR_TLS_SERVER_NAME:
+    case VAR_TLS_CLIENT_SUBJECT:
+    case VAR_TLS_CLIENT_ISSUER:
+    case VAR_TLS_CLIENT_SERIAL:
+    case VAR_TLS_CLIENT_FINGERPRINT:
+    case VAR_TLS_CLIENT_CERTIFICATE:
+        client_tls_variable(o, p->what, c->client);
         return;
     case VAR_RESPONSE_HEADER:
         out_str(o, header_value(c->response, p->text));

@@ -11,12 +11,15 @@
 #include "core/http/target.h"
 #include "core/proxy/route.h"
 
+struct transport;
+
 /* What variables stand for; what is not known is empty. */
 struct template_ctx {
     const struct http_head *head;
     const struct target *target;
     const struct route_match *match;
     const struct http_head *response; /* NULL: there is none (yet) */
+    const struct transport *client;   /* its TLS; NULL: nothing is known of it */
     struct str client_ip, peer_ip, host, scheme, request_id;
     struct str listener, site, route, backend, server, user;
     uint32_t port, status; /* 0: none */

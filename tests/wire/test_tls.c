@@ -1,55 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* TLS with clients, as curl, OpenSSL and GnuTLS speak it. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "tests/wire/wire.h"
-
-static const char *folder(struct wire *w)
-{
-    wire_path(w, ""); /* makes it */
-    return w->dir;
-}
-
-/* What a shell command prints, errors included; it runs in the test's directory, for 10 s at
- * most. $SERVER is sluice's address. */
-static const char *shell(struct wire *w, const char *command)
-{
-    struct text out = { 0 };
-    char chunk[4096];
-    size_t n;
-    const char *server = w->sluice.pid ? sluice_address(w, 0) : "";
-    char *line =
-        wire_text(w, "cd %s && export SERVER=%s && ( timeout 10 sh -c '%s' ) 2>&1 </dev/null",
-                  folder(w), server, command);
-    wire_note(w, "$ %s", command);
-    FILE *f = popen(line, "r");
-    assert_non_null(f);
-    while ((n = fread(chunk, 1, sizeof chunk, f)) > 0)
-        text_add(&out, chunk, n);
-    pclose(f);
-    char *text = wire_text(w, "%.*s", (int)out.len, out.p ? out.p : "");
-    free(out.p);
-    wire_note(w, "%s", text);
-    return text;
-}
-
-static void contains(struct wire *w, const char *text, const char *part)
-{
-    if (!strstr(text, part))
-        wire_fail(w, "'%s' is not in:\n%s", part, text);
-}
-
-static void make_pair(struct wire *w, const char *name, const char *kind, const char *hosts)
-{
-    shell(w, wire_text(w,
-                       "openssl req -x509 -newkey %s -nodes -keyout %s.key -out %s.pem -days 30 "
-                       "-subj /CN=%s -addext subjectAltName=%s",
-                       kind, name, name, name, hosts));
-}
-
-#define EC "ec -pkeyopt ec_paramgen_curve:prime256v1"
+#include "tests/wire/tools.h"
 
 static void start(struct wire *w, const char *tls)
 {

@@ -40,7 +40,7 @@ static char *report_text(const struct loaded *l)
 static struct loaded *record(struct folder *f, struct bundle *b)
 {
     struct bundle_recorder r;
-    bundle_record(&r, b, NULL);
+    bundle_record(&r, b, NULL, NULL);
     struct loaded *l = load_from(f, &r.files);
     assert_false(b->failed);
     return l;
@@ -140,11 +140,11 @@ static void standard_input_is_taken_from_the_one_before(void **state)
     struct bundle_recorder r;
     int before = dup(STDIN_FILENO);
     assert_non_null(freopen(folder_file(&f, "in"), "r", stdin));
-    bundle_record(&r, &first, NULL);
+    bundle_record(&r, &first, NULL, NULL);
     free(r.files.read(&r.files, "-", 100).text);
     struct file_read again = { 0 };
     for (int i = 0; i < 2; i++) { /* of the one that took it from there as well */
-        bundle_record(&r, i ? &third : &second, i ? &second : &first);
+        bundle_record(&r, i ? &third : &second, i ? &second : &first, NULL);
         again = r.files.read(&r.files, "-", 100);
         assert_int_equal(again.len, 5);
         assert_memory_equal(again.text, "a: 1\n", 5);
