@@ -144,7 +144,9 @@ static void make_clients(struct wire *w)
              "openssl ca -config ca.conf -keyfile ca.key -cert ca.pem -gencrl -out crl.pem");
 }
 
-#define CURL "curl --http1.1 -sk --resolve open.test:$PORT:127.0.0.1 --resolve closed.test:$PORT:127.0.0.1 "
+#define CURL                                                                                       \
+    "curl --http1.1 -sk --resolve open.test:$PORT:127.0.0.1 --resolve "                            \
+    "closed.test:$PORT:127.0.0.1 "
 #define JOE "--cert joe.pem --key joe.key "
 #define EVE "--cert eve.pem --key eve.key "
 

@@ -443,7 +443,8 @@ static void every_field_of_the_table_is_written(void **state)
     record_capture(&o, STR("b"));
     struct record r = usual();
     r.captured = (struct str){ mem, out_len(&o) };
-    r.listener = r.site = r.route = r.backend = r.user = r.server_name = STR("x");
+    r.listener = r.site = r.route = r.backend = r.user = r.server_name = r.client_subject =
+        STR("x");
     r.tls_minor = 3;
     r.tls_failure = 1;
     r.end_reason = END_CONNECT_REFUSED;

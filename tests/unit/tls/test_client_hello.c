@@ -236,8 +236,8 @@ static void records_that_are_none(void **state)
         struct str bytes;
         enum hello_result expected;
     } cases[] = {
-        { STR("\x16\x03\x01\x00\x00"), HELLO_PARTIAL },
-        { STR("\x16\x03\x01\x00\x00\x00"), HELLO_BAD },             /* an empty record */
+        { STR("\x16\x03\x01\x00\x05"), HELLO_PARTIAL },
+        { STR("\x16\x03\x01\x00\x00"), HELLO_BAD },                 /* an empty record */
         { STR("\x16\x03\x01\x40\x01\x01"), HELLO_BAD },             /* too long */
         { STR("\x16\x03\x01\x00\x05\x02"), HELLO_BAD },             /* a ServerHello */
         { STR("\x16\x03\x01\x00\x09\x01\x00\xff\xff"), HELLO_BAD }, /* a message of 65535 bytes */
