@@ -128,7 +128,7 @@ struct load_worker {
 
     /* what came of it */
     uint64_t cut; /* requests that the end of it all left without one */
-    uint64_t done, received_bytes, retries, opened, resumed, last_done_ns, cpu_ns;
+    uint64_t done, received_bytes, retries, opened, resumed, last_done_ns, busy_ns;
     uint64_t errors[LOAD_ERRORS];
     struct hdr latency, lateness; /* lateness: of taking a request from the schedule */
     struct interval *intervals;   /* a ring of interval_count, from interval_first on */

@@ -89,7 +89,7 @@ static void on_committed(struct worker_thread *t)
         snprintf(f->why, sizeof f->why, "worker %u has no memory for %u listeners", t->index,
                  t->listeners_failed);
     if (t->index >= f->next_workers)
-        worker_thread_drain(t);
+        worker_thread_drain(t, LEAVER_IDLE_MS);
     if (--f->pending)
         return;
     plan_unuse(f->plan);
@@ -293,7 +293,7 @@ static void leave(struct fleet *f)
         if (t && stop && (t->state == THREAD_UP || t->state == THREAD_LEAVING))
             worker_thread_stop(t);
         else if (t && !again && t->state == THREAD_UP)
-            worker_thread_drain(t);
+            worker_thread_drain(t, 0);
     }
     empty_if_alone(f);
 }

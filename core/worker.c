@@ -153,7 +153,7 @@ static void run_drain(struct msg *m, struct loop *at)
     (void)at;
     struct worker_thread *t = container_of(m, struct worker_thread, drain);
     if (t->worker.state == WORKER_RUNNING)
-        worker_drain(&t->worker, on_drained);
+        worker_drain(&t->worker, t->idle_ms, on_drained);
 }
 
 static void run_stop(struct msg *m, struct loop *at)
@@ -294,9 +294,10 @@ int worker_thread_start(struct worker_thread *t)
     return err;
 }
 
-void worker_thread_drain(struct worker_thread *t)
+void worker_thread_drain(struct worker_thread *t, uint32_t idle_ms)
 {
     CHECK(t->state == THREAD_UP);
+    t->idle_ms = idle_ms;
     t->state = THREAD_LEAVING;
     loop_post(t->loop, &t->drain);
 }

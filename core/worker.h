@@ -47,6 +47,7 @@ struct worker_thread {
     pthread_t thread;
     enum thread_state state;
     bool stop_told;
+    uint32_t idle_ms; /* set before it is told to drain */
 
     /* the thread's; `failed` and `why` are read after `up` came */
     struct loop *loop;
@@ -84,8 +85,9 @@ void worker_thread_commit(struct worker_thread *t, void (*on_answer)(struct work
 void worker_thread_discard(struct worker_thread *t, void (*on_answer)(struct worker_thread *t));
 void worker_thread_deafen(struct worker_thread *t, void (*on_answer)(struct worker_thread *t));
 
-/* From the control thread, in state THREAD_UP or (stop, which may be repeated) THREAD_LEAVING. */
-void worker_thread_drain(struct worker_thread *t);
+/* idle_ms: see worker_drain(). From the control thread, in state THREAD_UP or (stop, which may be
+ * repeated) THREAD_LEAVING. */
+void worker_thread_drain(struct worker_thread *t, uint32_t idle_ms);
 void worker_thread_stop(struct worker_thread *t);
 
 #endif

@@ -103,6 +103,7 @@
 #define UPSTREAM_IDLE_TIMEOUT_MS 4000
 #define TUNNEL_IDLE_TIMEOUT_MS 3600000
 #define DRAIN_TIMEOUT_MS 30000
+#define LEAVER_IDLE_MS 2000 /* of the clients of a worker that a reload made one too many */
 
 /* balancing */
 #define BALANCE_BOUND 125      /* percent of the fair share: ring_hash */

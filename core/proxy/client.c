@@ -41,8 +41,10 @@ static uint64_t deadline(const struct client *c, enum end_reason *why)
         *why = END_TLS_TIMEOUT;
         return c->since_ns + ms_to_ns(t->client_head_ms);
     case CLIENT_IDLE:
-        return c->since_ns +
-               ms_to_ns(c->limited || c->preface_bytes ? t->client_head_ms : t->client_idle_ms);
+        at = c->since_ns +
+             ms_to_ns(c->limited || c->preface_bytes ? t->client_head_ms : t->client_idle_ms);
+        return c->requests && c->w->idle_until_ns && c->w->idle_until_ns < at ? c->w->idle_until_ns
+                                                                              : at;
     case CLIENT_HEAD:
         *why = END_CLIENT_HEAD_TIMEOUT;
         return c->ex->start_ns + ms_to_ns(t->client_head_ms);
@@ -207,8 +209,10 @@ void client_drain(struct client *c)
 {
     if (c->state == CLIENT_HTTP2)
         h2_client_drain(c->h2);
-    else if (c->state == CLIENT_IDLE && c->requests)
+    else if (c->state == CLIENT_IDLE && c->requests && c->w->idle_until_ns <= c->w->loop->now_ns)
         client_close(c, false);
+    else
+        client_arm(c);
 }
 
 void client_stop(struct client *c)

@@ -129,10 +129,11 @@ void worker_deafen(struct worker *w)
     close_listeners(w);
 }
 
-void worker_drain(struct worker *w, void (*on_drained)(struct worker *w))
+void worker_drain(struct worker *w, uint32_t idle_ms, void (*on_drained)(struct worker *w))
 {
     CHECK(w->state == WORKER_RUNNING);
     w->state = WORKER_DRAINING;
+    w->idle_until_ns = w->loop->now_ns + ms_to_ns(idle_ms);
     w->on_drained = on_drained;
     close_listeners(w);
     FOR_EACH(&w->client_list, struct client, node, client_drain);

@@ -73,6 +73,7 @@ struct worker {
     struct relay_config relay; /* of the current plan */
 
     struct timer drain_timer;
+    uint64_t idle_until_ns; /* draining: for so long clients between two requests stay */
     struct task drained_task;
     void (*on_drained)(struct worker *w);
     void (*on_plan_gone)(struct worker *w, const struct plan *p); /* NULL: nobody asks */
@@ -107,9 +108,10 @@ uint32_t worker_commit(struct worker *w, struct plan_use *use, const struct list
 /* Accepts nobody from now on, but leaves the sockets and who is queued to another process. */
 void worker_deafen(struct worker *w);
 
-/* Stops accepting, lets what runs end until the deadline of the configuration, then stops;
+/* Stops accepting, lets what runs end until the deadline of the configuration, then stops. Clients
+ * that wait between two requests may send one more for idle_ms: it is answered, with "close";
  * on_drained (may be NULL) is called from the loop when all is gone. */
-void worker_drain(struct worker *w, void (*on_drained)(struct worker *w));
+void worker_drain(struct worker *w, uint32_t idle_ms, void (*on_drained)(struct worker *w));
 
 /* Closes everything now; as above. */
 void worker_stop(struct worker *w, void (*on_drained)(struct worker *w));

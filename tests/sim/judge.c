@@ -196,7 +196,7 @@ static bool reason_is_possible(const struct world *w, const struct ask *a)
                (a->tolerance & MAY_TIME_OUT & w->plan.tolerance);
     case END_METHOD_NOT_ALLOWED:
     case END_RATE_LIMITED:
-        return a->own_status == a->logged_status;
+        return a->own_status == a->logged_status || (a->bad && reason == a->bad->reason);
     default:
         return (a->bad && reason == a->bad->reason) ||
                (r->fault == FAULT_BAD && reason == r->bad->reason);

@@ -75,7 +75,7 @@ static void drain_worker(struct msg *m, struct loop *at)
     if (ww->world->plan.stops && ww->world->draining)
         worker_stop(&ww->worker, on_drained);
     else
-        worker_drain(&ww->worker, on_drained);
+        worker_drain(&ww->worker, 0, on_drained);
 }
 
 static void on_plan_gone(struct worker *worker, const struct plan *p)
