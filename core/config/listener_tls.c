@@ -163,7 +163,9 @@ static const char *beside(const char *path, const char *ending, const struct fil
 {
     const char *dot = strrchr(path, '.');
     snprintf(into, 4096, "%.*s%s", (int)(dot - path), path, ending);
-    return bsearch(&into, there->names, there->count, sizeof *there->names, by_text) ? into : NULL;
+    bool is = there->count &&
+              bsearch(&into, there->names, there->count, sizeof *there->names, by_text) != NULL;
+    return is ? into : NULL;
 }
 
 /* NAME.pem and NAME.crt, with the key in NAME.key or in the same file. */
