@@ -330,16 +330,6 @@ void h2_destroy(struct h2 *h)
     h->session = NULL;
 }
 
-bool h2_upgraded(struct h2 *h, struct str settings, bool head_request, struct h2_stream *st)
-{
-    if (nghttp2_session_upgrade2(h->session, (const uint8_t *)settings.ptr, settings.len,
-                                 head_request, NULL) != 0)
-        return false;
-    h2_attach(h, st, 1);
-    st->head_in = st->remote_ended = true;
-    return true;
-}
-
 bool h2_receive(struct h2 *h, struct buf_slice data, uint64_t now_ns)
 {
     h->now_ns = now_ns;

@@ -116,10 +116,6 @@ bool h2_init(struct h2 *h, const struct h2_config *config, const struct h2_ops *
 /* No stream is known any more. */
 void h2_destroy(struct h2 *h);
 
-/* Server: the connection was HTTP/1 and its first request becomes stream 1 (RFC 7540 3.2).
- * settings: the decoded value of HTTP2-Settings. False: it is malformed. */
-bool h2_upgraded(struct h2 *h, struct str settings, bool head_request, struct h2_stream *st);
-
 /* Reads all of it; the reference stays the caller's. False: the connection is broken beyond saving;
  * h->abuse says whether it was too much of something. What h2_pull() gives then is not needed:
  * h2_last_words(). */
