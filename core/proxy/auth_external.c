@@ -4,6 +4,7 @@
 #include "core/base/check.h"
 #include "core/http/forward_fields.h"
 #include "core/proxy/client.h"
+#include "core/proxy/client_tls.h"
 #include "core/proxy/edit.h"
 #include "core/proxy/exchange.h"
 #include "core/proxy/plan.h"
@@ -181,7 +182,8 @@ static void write_head(struct exchange *ex, const struct target *t, struct out *
     if (uri.full || !edits_add_line(&f.edits, STR("X-Original-Method"), method, o) ||
         !edits_add_line(&f.edits, STR("X-Original-URI"), whole, o) ||
         !edits_add_line(&f.edits, STR("X-Forwarded-Method"), method, o) ||
-        !edits_add_line(&f.edits, STR("X-Forwarded-Uri"), whole, o)) {
+        !edits_add_line(&f.edits, STR("X-Forwarded-Uri"), whole, o) ||
+        !client_tls_edit(ex, &f.edits, o)) {
         o->full = true;
         return;
     }

@@ -6,6 +6,7 @@
 #include "core/proxy/cache_hub.h"
 #include "core/proxy/cache_reader.h"
 #include "core/proxy/cache_rules.h"
+#include "core/proxy/client_tls.h"
 #include "core/proxy/exchange.h"
 #include "core/proxy/fetch.h"
 #include "core/proxy/request.h"
@@ -142,7 +143,7 @@ void cache_stage(struct exchange *ex)
     struct cache_key key;
     CHECK(ex->state == EX_HEAD);
     if (!get || ex->framing.kind != BODY_NONE || ex->upgrade.len ||
-        condition_is_for_the_server(&ex->head) || cache_bypassed(ex) ||
+        condition_is_for_the_server(&ex->head) || cache_bypassed(ex) || client_tls_identified(ex) ||
         !cache_key_make(ex, p->cache, &key)) {
         go_past(ex, CACHE_BYPASS);
         return;

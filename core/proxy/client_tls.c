@@ -100,6 +100,12 @@ static bool add_certificate(struct field_edits *e, struct str name, const struct
     return true;
 }
 
+bool client_tls_identified(const struct exchange *ex)
+{
+    struct tls_facts facts;
+    return transport_tls_facts(&ex->client->t, &facts) && facts.peer;
+}
+
 bool client_tls_edit(const struct exchange *ex, struct field_edits *e, struct out *o)
 {
     const struct strings *names = &ex->use->plan->config->identity_headers;

@@ -21,6 +21,9 @@ enum end_reason client_tls_check(const struct exchange *ex);
 /* The Location of END_HTTPS_REDIRECT. */
 void client_tls_write_location(const struct exchange *ex, struct out *o);
 
+/* The client showed a certificate: what servers answer may be for it alone. */
+bool client_tls_identified(const struct exchange *ex);
+
 /* The request on its way to the server: nobody but us says who the client is. False: no room. */
 bool client_tls_edit(const struct exchange *ex, struct field_edits *e, struct out *o);
 

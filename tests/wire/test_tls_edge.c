@@ -211,6 +211,43 @@ static void servers_get_the_certificate_and_nobody_forges_it(struct wire *w)
     }
 }
 
+/* Who decides on requests is told the same, and what is for one client is not stored. */
+static void a_certificate_goes_past_the_cache_and_to_who_decides(struct wire *w)
+{
+    struct origin *auth = origin_open(w), *app = origin_open(w);
+    struct conn *a = NULL, *s = NULL;
+    make_clients(w);
+    sluice_run_config(
+        w,
+        "listeners:\n"
+        "  web: { bind: \"$LISTEN\", site: s, tls: { certificates: [{ cert: site.pem, key: "
+        "site.key }], client_certificates: { mode: optional, ca: ca.pem } } }\n"
+        "  plain: { bind: \"127.0.0.2:0\", site: s }\n"
+        "sites: { s: { external_auth: { to: auth }, routes: [ { to: app, cache: {} } ] } }\n"
+        "backends: { auth: { servers: [\"%s\"] }, app: { servers: [\"%s\"] } }\n",
+        auth->name, app->name);
+    for (int i = 0; i < 3; i++) {
+        bool joe = i < 2;
+        FILE *curl = popen(wire_text(w,
+                                     "cd %s; timeout 10 curl --http1.1 -sk " JOE
+                                     "-H Client-Cert:forged -H client_cert:forged %s://%s/",
+                                     folder(w), joe ? "https" : "http", sluice_address(w, !joe)),
+                           "r");
+        a = a ? a : origin_accept(auth);
+        struct message q = hear_request(a);
+        assert_int_equal(field(&q, "Client-Cert") != NULL, joe);
+        if (joe)
+            assert_string_not_equal(field(&q, "Client-Cert"), "forged");
+        has_no_field(&q, "client_cert");
+        say(a, "HTTP/1.1 204 No Content\r\n\r\n");
+        s = s ? s : origin_accept(app);
+        struct message m = hear_request(s);
+        assert_int_equal(field(&m, "Client-Cert") != NULL, joe);
+        say(s, "HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\nContent-Length: 0\r\n\r\n");
+        assert_int_equal(pclose(curl), 0);
+    }
+}
+
 /* --- what the site says --- */
 
 static void plain_requests_are_sent_to_https_but_acme(struct wire *w)
@@ -371,6 +408,7 @@ int main(void)
         TEST(a_chain_of_sessions_does_not_end),
         TEST(clients_show_who_they_are_where_it_is_asked),
         TEST(servers_get_the_certificate_and_nobody_forges_it),
+        TEST(a_certificate_goes_past_the_cache_and_to_who_decides),
         TEST(plain_requests_are_sent_to_https_but_acme),
         TEST(changed_files_are_picked_up_under_load),
         TEST(a_reload_with_a_broken_pair_changes_nothing),
