@@ -20,6 +20,7 @@
 #include "core/observe/metrics.h"
 #include "core/options.h"
 #include "core/plans.h"
+#include "core/proxy/cache_hub.h"
 #include "core/reading.h"
 #include "core/ring/loop.h"
 #include "core/successor.h"
@@ -294,6 +295,12 @@ static bool admin_config(struct admin_user *u, FILE *to)
     return p && config_text_print(p->config, to);
 }
 
+static struct cache *admin_cache(struct admin_user *u)
+{
+    const struct cache_hub *hub = control_of_admin(u)->fleet.cache;
+    return hub ? hub->cache : NULL;
+}
+
 static bool admin_reload(struct admin_user *u)
 {
     return reload(control_of_admin(u));
@@ -315,6 +322,7 @@ static void admin_metrics(struct admin_user *u, FILE *to)
     const struct counters *workers[WORKERS_MAX];
     struct metrics_process p = { .version = SLUICE_VERSION,
                                  .registry = c->registry,
+                                 .cache = admin_cache(u),
                                  .workers = workers,
                                  .logs = log_writer_stats(c->log),
                                  .now_ns = c->loop->now_ns,
@@ -475,6 +483,7 @@ static bool set_up(struct control *c, char *why, uint32_t why_bytes)
                                          .ready = admin_ready,
                                          .metrics = admin_metrics,
                                          .config = admin_config,
+                                         .cache = admin_cache,
                                          .reload = admin_reload,
                                          .open = admin_open,
                                          .close = admin_close };
