@@ -21,6 +21,7 @@
 #include "core/options.h"
 #include "core/plans.h"
 #include "core/privileges.h"
+#include "core/proxy/cache_hub.h"
 #include "core/reading.h"
 #include "core/reload_answer.h"
 #include "core/renewal.h"
@@ -122,8 +123,7 @@ static void end_reload(struct control *c, int status, const char *summary)
     c->reloads_good += c->reload_good;
     c->reloads_bad += !c->reload_good;
     reload_answer(c->admin, status, summary, c->report);
-    config_report_free(c->report);
-    free(c->report);
+    config_report_destroy(c->report);
     c->report = NULL;
 }
 
@@ -218,14 +218,6 @@ static void on_committing(struct fleet *f)
         keeper_ready(f->listen.keeper);
 }
 
-static struct config_report *new_report(void)
-{
-    struct config_report *report = malloc(sizeof *report);
-    if (report)
-        config_report_init(report);
-    return report;
-}
-
 /* Takes up what was loaded into c->report, which ends. */
 static void take_up(struct control *c, struct config *config)
 {
@@ -249,7 +241,7 @@ static bool reload(struct control *c)
     bool other_user;
     if (!can_reload(c))
         return false;
-    c->report = new_report();
+    c->report = config_report_create();
     if (!c->report)
         return false;
     int fd = keeper_read(c->fleet.listen.keeper, &other_user);
@@ -281,7 +273,7 @@ static const struct config *renewal_config(struct renewal *r)
 static void on_files_changed(struct renewal *r, int fd)
 {
     struct control *c = container_of(r, struct control, renewal);
-    if (!(c->report = new_report())) {
+    if (!(c->report = config_report_create())) {
         close(fd);
         return;
     }
@@ -317,6 +309,12 @@ static bool admin_config(struct admin_user *u, FILE *to)
     return p && config_text_print(p->config, to);
 }
 
+static struct cache *admin_cache(struct admin_user *u)
+{
+    const struct cache_hub *hub = control_of_admin(u)->fleet.cache;
+    return hub ? hub->cache : NULL;
+}
+
 static bool admin_reload(struct admin_user *u)
 {
     return reload(control_of_admin(u));
@@ -338,6 +336,7 @@ static void admin_metrics(struct admin_user *u, FILE *to)
     const struct counters *workers[WORKERS_MAX];
     struct metrics_process p = { .version = SLUICE_VERSION,
                                  .registry = c->registry,
+                                 .cache = admin_cache(u),
                                  .workers = workers,
                                  .logs = log_writer_stats(c->log),
                                  .now_ns = c->loop->now_ns,
@@ -488,6 +487,7 @@ static bool set_up(struct control *c, char *why, uint32_t why_bytes)
                                          .ready = admin_ready,
                                          .metrics = admin_metrics,
                                          .config = admin_config,
+                                         .cache = admin_cache,
                                          .reload = admin_reload,
                                          .open = admin_open,
                                          .close = admin_close };
@@ -529,14 +529,13 @@ static void cannot_start(struct control *c, const char *why)
 /* What the keeper read; NULL after messages. */
 static struct config *load_first(struct control *c)
 {
-    struct config_report *report = new_report();
+    struct config_report *report = config_report_create();
     if (!report)
         return NULL;
     struct config *config =
         reading_load(keeper_config(c->fleet.listen.keeper), c->path, NULL, false, report);
     config_report_print(report, stderr, options_colour());
-    config_report_free(report);
-    free(report);
+    config_report_destroy(report);
     return config;
 }
 

@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
+#include "core/base/cache_status.h"
 #include "core/base/end_reason.h"
 #include "core/base/limits.h"
 
@@ -53,6 +54,7 @@ struct listener_counters {
 struct site_counters {
     counter status[STATUS_CLASSES]; /* requests by what the client was answered */
     counter ended[END_REASON_COUNT];
+    counter cache[CACHE_STATUS_COUNT]; /* requests by how they came by their answer */
     counter bytes_in, bytes_out;
     struct histogram total; /* us */
 };

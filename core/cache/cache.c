@@ -335,10 +335,13 @@ bool cache_finish(struct cache *c, struct cache_maker *m, struct cache_object *s
     }
     atomic_store_explicit(&o->state, OBJECT_WHOLE, memory_order_release);
     pthread_mutex_lock(&s->lock);
-    remove_replaced(s, o);
+    /* What was purged meanwhile is older than what answers its requests now. */
+    bool removed = atomic_load_explicit(&o->removed, memory_order_relaxed);
+    if (!removed && !is_purged(c, o))
+        remove_replaced(s, o);
     if (stale)
         shard_remove(s, stale);
-    if (!atomic_load_explicit(&o->removed, memory_order_relaxed))
+    if (!removed)
         atomic_fetch_add_explicit(&c->stats.stored, 1, memory_order_relaxed);
     shard_admit(s, o);
     pthread_mutex_unlock(&s->lock);

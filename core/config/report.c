@@ -24,6 +24,21 @@ void config_report_free(struct config_report *r)
     arena_reset(&r->arena);
 }
 
+struct config_report *config_report_create(void)
+{
+    struct config_report *r = malloc(sizeof *r);
+    if (r)
+        config_report_init(r);
+    return r;
+}
+
+void config_report_destroy(struct config_report *r)
+{
+    if (r)
+        config_report_free(r);
+    free(r);
+}
+
 void report_out_of_memory(struct config_report *r)
 {
     if (!r->out_of_memory)

@@ -56,6 +56,10 @@ struct config_report {
 void config_report_init(struct config_report *r);
 void config_report_free(struct config_report *r);
 
+/* The same on the heap, NULL without memory; r may be NULL. */
+struct config_report *config_report_create(void);
+void config_report_destroy(struct config_report *r);
+
 /* The format's text is one sentence without a full stop. A message that is there already, at the
  * same place, is not repeated. */
 void report_error(struct config_report *r, struct place at, const char *format, ...)

@@ -36,7 +36,8 @@ struct conn {
     bool head_only;  /* HEAD: no body in the answer */
     bool wants_json; /* by Accept */
     const struct admin_page *page;
-    char *body; /* of the answer; ours */
+    struct str query; /* of the target, in head */
+    char *body;       /* of the answer; ours */
     struct iovec iov[2];
     char answer_head[512];
     uint32_t received; /* of head */
@@ -123,7 +124,7 @@ static void send_text(struct conn *c, int status, const char *extra, const char 
 
 /* ---- requests ---- */
 
-static void answer_got(struct conn *c)
+static void answer_page(struct conn *c)
 {
     const char *type = "text/plain; charset=utf-8";
     char *body = NULL;
@@ -133,7 +134,8 @@ static void answer_got(struct conn *c)
         close_conn(c);
         return;
     }
-    int status = c->page->get(c->admin->user, to, &type);
+    struct admin_user *u = c->admin->user;
+    int status = c->page->get ? c->page->get(u, to, &type) : c->page->post(u, c->query, to, &type);
     bool whole = !ferror(to);
     if (fclose(to) == 0 && whole) {
         send_answer(c, status, type, "", body, bytes);
@@ -158,19 +160,21 @@ static void begin_reload(struct conn *c)
 
 static void answer_request(struct conn *c)
 {
-    if (c->page->get)
-        answer_got(c);
+    if (c->page->get || c->page->post)
+        answer_page(c);
     else
         begin_reload(c);
 }
 
-static const struct admin_page *find_page(const struct http_head *h)
+static void find_page(struct conn *c, const struct http_head *h)
 {
     struct str path = head_str(h, h->target);
-    const char *query = memchr(path.ptr, '?', path.len);
-    if (query)
+    const char *query = memchr(path.ptr, '?', path.len), *end = path.ptr + path.len;
+    if (query) {
+        c->query = (struct str){ query + 1, (size_t)(end - query - 1) };
         path.len = (size_t)(query - path.ptr);
-    return admin_page_find(path);
+    }
+    c->page = admin_page_find(path);
 }
 
 static bool accepts_json(const struct http_head *h)
@@ -209,7 +213,7 @@ static void take_request(struct conn *c, const struct http_head *h)
         return;
     }
     c->head_only = h->method_id == METHOD_HEAD;
-    c->page = find_page(h);
+    find_page(c, h);
     if (refuse(c, h, &f))
         return;
     c->wants_json = accepts_json(h);

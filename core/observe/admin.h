@@ -12,6 +12,7 @@
 #include "core/ring/loop.h"
 
 struct admin;
+struct cache;
 
 #define ADMIN_CONNECTIONS_MAX 64
 #define ADMIN_HEAD_BYTES_MAX 8192
@@ -27,6 +28,8 @@ struct admin_user {
     void (*metrics)(struct admin_user *u, FILE *to);
     /* False: it has no text (the command line made it). */
     bool (*config)(struct admin_user *u, FILE *to);
+    /* NULL: there is none yet. */
+    struct cache *(*cache)(struct admin_user *u);
     /* Begins a reload; admin_reloaded() ends it, now or later. False: another is under way. */
     bool (*reload)(struct admin_user *u);
     /* A socket that listens at a path, the admin's to close: a descriptor or -errno. close: nobody

@@ -5,6 +5,7 @@
 
 #include "core/base/check.h"
 #include "core/observe/admin.h"
+#include "core/observe/admin_cache.h"
 
 static int get_index(struct admin_user *u, FILE *to, const char **type);
 
@@ -47,15 +48,42 @@ static int get_version(struct admin_user *u, FILE *to, const char **type)
     return 200;
 }
 
+static int put_no_cache(FILE *to)
+{
+    fputs("{\"ok\":false,\"error\":\"there is no cache yet\"}\n", to);
+    return 503;
+}
+
+static int get_cache(struct admin_user *u, FILE *to, const char **type)
+{
+    *type = "application/json";
+    struct cache *c = u->cache(u);
+    if (!c)
+        return put_no_cache(to);
+    admin_cache_figures(c, to);
+    return 200;
+}
+
+static int post_cache_purge(struct admin_user *u, struct str query, FILE *to, const char **type)
+{
+    *type = "application/json";
+    struct cache *c = u->cache(u);
+    return c ? admin_cache_purge(c, query, to) : put_no_cache(to);
+}
+
 static const struct admin_page pages[] = {
-    { "/", "this", get_index },
-    { "/metrics", "all counters, as Prometheus reads them", get_metrics },
-    { "/healthz", "200 while the process answers", get_health },
-    { "/readyz", "200 while it takes requests; 503 before, and when it is about to end",
-      get_ready },
-    { "/config", "the configuration that is running, secrets removed", get_config },
-    { "/version", "version and process", get_version },
-    { "/reload", "reads the configuration again; answers with success or every error", NULL },
+    { "/", "this", get_index, NULL },
+    { "/metrics", "all counters, as Prometheus reads them", get_metrics, NULL },
+    { "/healthz", "200 while the process answers", get_health, NULL },
+    { "/readyz", "200 while it takes requests; 503 before, and when it is about to end", get_ready,
+      NULL },
+    { "/config", "the configuration that is running, secrets removed", get_config, NULL },
+    { "/version", "version and process", get_version, NULL },
+    { "/reload", "reads the configuration again; answers with success or every error", NULL, NULL },
+    { "/cache", "figures of the cache", get_cache, NULL },
+    { "/cache/purge",
+      "forgets answers: url=, prefix=, tag= or all=1; soft=1: they are stale from now on", NULL,
+      post_cache_purge },
 };
 
 static int get_index(struct admin_user *u, FILE *to, const char **type)
@@ -63,7 +91,7 @@ static int get_index(struct admin_user *u, FILE *to, const char **type)
     (void)u;
     (void)type;
     for (size_t i = 0; i < ARRAY_LEN(pages); i++)
-        fprintf(to, "%-4s %-10s %s\n", pages[i].get ? "GET" : "POST", pages[i].path, pages[i].help);
+        fprintf(to, "%-4s %-13s %s\n", pages[i].get ? "GET" : "POST", pages[i].path, pages[i].help);
     return 200;
 }
 

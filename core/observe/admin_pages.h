@@ -14,6 +14,8 @@ struct admin_page {
     /* Writes the answer's body, gives its status; *type: text, unless it says otherwise. NULL: it
      * is POSTed to. */
     int (*get)(struct admin_user *u, FILE *to, const char **type);
+    /* Likewise, with the query (without its '?'). Both NULL: it begins a reload. */
+    int (*post)(struct admin_user *u, struct str query, FILE *to, const char **type);
 };
 
 /* NULL: there is no such thing. */

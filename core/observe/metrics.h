@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 #include "core/base/counters.h"
+#include "core/cache/cache.h"
 #include "core/observe/log_sink.h"
 #include "core/proxy/plan.h"
 
@@ -29,6 +30,7 @@ void metrics_drop_plan(struct metrics_plan *p);
 struct metrics_process {
     const char *version;
     struct registry *registry;             /* of the servers */
+    struct cache *cache;                   /* NULL: none yet */
     const struct counters *const *workers; /* all that ever ran */
     uint32_t workers_count;
     uint32_t workers_running;

@@ -14,6 +14,7 @@ enum form {
     FORM_COUNTER,
     FORM_GAUGE,     /* what came less what went, see `less` */
     FORM_STATUS,    /* a counter for each class of status */
+    FORM_CACHE,     /* a counter for each status of the cache, where there was any */
     FORM_REASON,    /* a counter for each end reason that happened */
     FORM_HISTOGRAM, /* of microseconds, in seconds */
     FORM_STATE,     /* of a server: 1 for the state it is in */
@@ -40,6 +41,9 @@ static const struct family families[] = {
       SERIES_SITE, FORM_STATUS, AT(site, status), 0 },
     { "sluice_site_ends_total", "Requests by the reason they ended, and who broke them.",
       SERIES_SITE, FORM_REASON, AT(site, ended), 0 },
+    { "sluice_site_cache_requests_total",
+      "Requests of routes with a cache, by how they came by their answer.", SERIES_SITE, FORM_CACHE,
+      AT(site, cache), 0 },
     { "sluice_site_received_bytes_total", "Bytes of requests, heads included.", SERIES_SITE,
       FORM_COUNTER, AT(site, bytes_in), 0 },
     { "sluice_site_sent_bytes_total", "Bytes of responses, heads included.", SERIES_SITE,
@@ -81,8 +85,8 @@ static const struct family families[] = {
       FORM_COUNTER, AT(server, resumed), 0 },
 };
 
-static const char *const types[] = { "counter",   "gauge", "counter", "counter",
-                                     "histogram", "gauge", "gauge" };
+static const char *const types[] = { "counter", "gauge",     "counter", "counter",
+                                     "counter", "histogram", "gauge",   "gauge" };
 
 static void put_family(FILE *to, const char *name, const char *type, const char *help)
 {
@@ -186,6 +190,19 @@ static void put_reasons(FILE *to, const char *name, const struct series *s, cons
     }
 }
 
+static void put_cache_statuses(FILE *to, const char *name, const struct series *s,
+                               const uint64_t *values)
+{
+    uint64_t sum = 0;
+    for (unsigned i = CACHE_NONE + 1; i < CACHE_STATUS_COUNT; i++)
+        sum += values[i];
+    for (unsigned i = CACHE_NONE + 1; sum && i < CACHE_STATUS_COUNT; i++) {
+        put_series(to, name, "", s);
+        fprintf(to, ",cache=\"%s\"} %" PRIu64 "\n", cache_status_word((enum cache_status)i),
+                values[i]);
+    }
+}
+
 static void put_state(FILE *to, const char *name, const struct series *s)
 {
     static const struct {
@@ -212,6 +229,9 @@ static void put_sample(FILE *to, const struct family *f, const struct series *s)
     switch (f->form) {
     case FORM_STATUS:
         put_statuses(to, f->name, s, at);
+        return;
+    case FORM_CACHE:
+        put_cache_statuses(to, f->name, s, at);
         return;
     case FORM_REASON:
         put_reasons(to, f->name, s, at);
@@ -261,6 +281,14 @@ enum process_family {
     LOG_LINES,
     LOG_LOST,
     LOG_ERRORS,
+    CACHE_OBJECTS,
+    CACHE_USED,
+    CACHE_BUDGET,
+    CACHE_STORED,
+    CACHE_BROKEN,
+    CACHE_REFUSED,
+    CACHE_EVICTED,
+    CACHE_PURGED,
     RELOADS,
     RELOAD_GOOD,
     CONFIG_TIME,
@@ -290,6 +318,27 @@ static const struct metric_info process_families[] = {
                    NULL, "cause" },
     [LOG_ERRORS] = { "sluice_log_write_errors_total", "counter", "Failed writes of access logs.",
                      NULL, NULL },
+    [CACHE_OBJECTS] = { "sluice_cache_objects", "gauge",
+                        "Answers in the cache, those that are just fetched among them.", NULL,
+                        NULL },
+    [CACHE_USED] = { "sluice_cache_used_bytes", "gauge",
+                     "Memory of what is in the cache, all of it counted.", NULL, NULL },
+    [CACHE_BUDGET] = { "sluice_cache_budget_bytes", "gauge",
+                       "Memory that what is in the cache may have.", NULL, NULL },
+    [CACHE_STORED] = { "sluice_cache_stored_total", "counter",
+                       "Answers that were fetched and kept.", NULL, NULL },
+    [CACHE_BROKEN] = { "sluice_cache_broken_total", "counter",
+                       "Fetches that ended before their answer was whole; it was not kept.", NULL,
+                       NULL },
+    [CACHE_REFUSED] = { "sluice_cache_refused_total", "counter",
+                        "Answers not kept for want of memory, or for too many variants.", NULL,
+                        NULL },
+    [CACHE_EVICTED] = { "sluice_cache_evicted_total", "counter",
+                        "Answers that had to make room for others.", NULL, NULL },
+    [CACHE_PURGED] = { "sluice_cache_purged_total", "counter",
+                       "Answers removed or made stale by their URL: by the admin socket, and by "
+                       "requests that change what they name.",
+                       NULL, NULL },
     [RELOADS] = { "sluice_reloads_total", "counter", "Reloads of the configuration by result.",
                   NULL, "result" },
     [RELOAD_GOOD] = { "sluice_reload_last_good", "gauge",
@@ -306,6 +355,7 @@ bool metrics_text_family(uint32_t i, struct metric_info *out)
 {
     static const char *const of[] = { "listener", "site", "backend", "backend, server" };
     static const char *const by[] = { [FORM_STATUS] = "status",
+                                      [FORM_CACHE] = "cache",
                                       [FORM_REASON] = "reason, broken_by",
                                       [FORM_STATE] = "state",
                                       [FORM_INFLIGHT] = NULL };
@@ -365,6 +415,22 @@ static void put_summed_histogram(FILE *to, const struct metrics_process *p, enum
     put_histogram(to, put_head(to, f), NULL, values, ticks_per_s);
 }
 
+static void put_cache(FILE *to, struct cache *c)
+{
+    struct cache_figures f = { 0 };
+    const struct cache_stats none = { 0 }, *s = c ? &c->stats : &none;
+    if (c)
+        f = cache_figures(c);
+    put_one(to, CACHE_OBJECTS, f.objects);
+    put_one(to, CACHE_USED, f.used_bytes);
+    put_one(to, CACHE_BUDGET, f.budget_bytes);
+    put_one(to, CACHE_STORED, atomic_load(&s->stored));
+    put_one(to, CACHE_BROKEN, atomic_load(&s->broken));
+    put_one(to, CACHE_REFUSED, atomic_load(&s->refused));
+    put_one(to, CACHE_EVICTED, f.evicted);
+    put_one(to, CACHE_PURGED, atomic_load(&s->purged));
+}
+
 void metrics_text_process(const struct metrics_process *p, FILE *to)
 {
     put_summed_histogram(to, p, OVERHEAD, offsetof(struct counters, overhead), 1000000);
@@ -378,6 +444,7 @@ void metrics_text_process(const struct metrics_process *p, FILE *to)
     put_two(to, LOG_LOST, "queue", sum_of(p, offsetof(struct counters, log_dropped)), "write",
             p->logs->records_lost);
     put_one(to, LOG_ERRORS, p->logs->write_errors);
+    put_cache(to, p->cache);
     put_two(to, RELOADS, "good", p->reloads_good, "bad", p->reloads_bad);
     put_one(to, RELOAD_GOOD, p->reload_good);
     put_time(to, CONFIG_TIME, p->reload_wall_us);

@@ -34,6 +34,7 @@ static void count_for_site(struct site_counters *n, const struct exchange *ex, u
 {
     counter_add(&n->status[status_class(ex->status)], 1);
     counter_add(&n->ended[ex->reason], 1);
+    counter_add(&n->cache[ex->cache_status], 1);
     counter_add(&n->bytes_in, bytes_in);
     counter_add(&n->bytes_out, ex->out.sent_bytes);
     histogram_add(&n->total, us_between(ex->start_ns, now_ns));

@@ -115,7 +115,7 @@ static void the_index_names_all_there_is(struct wire *w)
         char method[8], path[32];
         assert_int_equal(sscanf(line, "%7s %31s", method, path), 2);
         struct message m = ask(w, method, path, "");
-        if (m.status != 200)
+        if (m.status != (strcmp(path, "/cache/purge") ? 200 : 400)) /* of what? */
             wire_fail(w, "%s %s: %d", method, path, m.status);
     }
     holds(w, get(w, "/healthz", 200).body, "ok\n");
@@ -131,6 +131,8 @@ static void bad_requests_are_answered(struct wire *w)
         { "GET /nothing HTTP/1.1\r\nHost: a\r\n\r\n", 404 },
         { "POST /metrics HTTP/1.1\r\nHost: a\r\n\r\n", 405 },
         { "GET /reload HTTP/1.1\r\nHost: a\r\n\r\n", 405 },
+        { "GET /cache/purge?all=1 HTTP/1.1\r\nHost: a\r\n\r\n", 405 },
+        { "POST /cache HTTP/1.1\r\nHost: a\r\n\r\n", 405 },
         { "GET / HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n", 400 },
         { "GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n", 413 },
         { "GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 70000\r\n\r\n", 413 },

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What the admin socket says of the cache and does to it. Inside core/observe only. */
+#ifndef SLUICE_OBSERVE_ADMIN_CACHE_H
+#define SLUICE_OBSERVE_ADMIN_CACHE_H
+
+#include <stdio.h>
+
+#include "core/base/str.h"
+#include "core/cache/cache.h"
+
+/* Its figures as a JSON object. */
+void admin_cache_figures(struct cache *c, FILE *to);
+
+/* Does what the query asks for: exactly one of url=, prefix=, tag= and all=1, beside it soft=1 or
+ * soft=0, each at most once, percent-encoded (a '+' stands for itself). Writes a JSON object: what
+ * was done, or why nothing was. Gives the answer's status: 200 or 400. query: without its '?'. */
+int admin_cache_purge(struct cache *c, struct str query, FILE *to);
+
+#endif
