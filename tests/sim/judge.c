@@ -126,13 +126,27 @@ static bool broken_later(const struct ask *a)
     return false;
 }
 
+/* Its client sent something when we had listened long enough to a connection that was to end. */
+static bool sends_too_late(const struct world *w, const struct ask *a)
+{
+    const struct net_end *e = a->client->end;
+    return e->refused_at_ns != UINT64_MAX &&
+           e->refused_at_ns >=
+               a->logged_at_ns + ms_to_ns(w->plan.config->timeouts.client_linger_ms);
+}
+
+/* By what the log says; a rule's own answer has a reason of its own. */
+static bool sent_in_full(const struct ask *a)
+{
+    return a->reason == END_OK || (a->own_status && a->own_status == a->logged_status);
+}
+
 /* Whether an answer that we sent in full may not have arrived in full. */
 static bool may_be_lost(const struct world *w, const struct ask *a)
 {
     return (w->draining && w->plan.stops) || sends_on_after_last(a) || broken_later(a) ||
-           (a->tolerance & MAY_BE_IGNORED) || /* its client sends on when the idle time is over, */
-           (a->client->read_pause_ns &&       /* or when it is read late */
-            (w->plan.net.reset_discards || w->plan.tls_clients));
+           sends_too_late(w, a) ||
+           (a->tolerance & MAY_BE_IGNORED); /* its client sends on when the idle time is over */
 }
 
 /* A receive waits for a buffer; what is to be decrypted from it into another cannot. */
@@ -217,7 +231,7 @@ static void judge_record(struct world *w, const struct ask *a)
         (!w->draining ||
          a->logged_at_ns < w->drained_from_ns + ms_to_ns(w->plan.config->timeouts.drain_ms)))
         blame(w, a, "ended by us before the deadline");
-    if (!a->answered && !a->client->vanished && a->reason == END_OK && !a->client->stuck &&
+    if (!a->answered && !a->client->vanished && sent_in_full(a) && !a->client->stuck &&
         !may_be_lost(w, a))
         blame(w, a, "logged as answered in full");
     if (!a->answered)
@@ -295,7 +309,7 @@ static void judge_cut(struct world *w, const struct ask *a)
     bool by_script = r->fault == FAULT_CUT || r->fault == FAULT_RESET || r->fault == FAULT_STALL ||
                      (r->fault == FAULT_BAD && r->bad->after_head) ||
                      (a->reason == END_CLIENT_HEAD_TIMEOUT && (a->tolerance & MAY_TIME_OUT)) ||
-                     answer_leaves(r) || (a->reason == END_OK && may_be_lost(w, a));
+                     answer_leaves(r) || (sent_in_full(a) && may_be_lost(w, a));
     if (!by_script && !(a->tolerance & MAY_BE_CUT) && a->reason != END_SHUTDOWN)
         blame(w, a, a->cut ? "its answer was cut without need" : "not answered");
 }
