@@ -109,11 +109,14 @@ static bool ended_by_us(const struct ask *a)
            a->reason == END_CLIENT_WRITE_TIMEOUT;
 }
 
-/* It said itself that nothing would follow. */
+/* It said itself, then or later, that nothing would follow. */
 static bool sends_on_after_last(const struct ask *a)
 {
     const struct sim_client *c = a->client;
-    return a->ends_connection && a->position < c->asks_count && c->asks[a->position]->begun;
+    for (uint32_t i = a->position; i < c->asks_count; i++)
+        if (c->asks[i - 1]->ends_connection && c->asks[i]->begun)
+            return true;
+    return false;
 }
 
 /* A later answer on its connection broke off, which resets it. */
@@ -303,13 +306,21 @@ static void judge_bad(struct world *w, const struct ask *a)
         blame(w, a, "a malformed request is logged for another reason");
 }
 
+/* A slow reader of TLS takes a whole record from the network and then nothing until it has read all
+ * of it: that may take longer than a write is waited for. */
+static bool reads_too_slowly(const struct world *w, const struct ask *a)
+{
+    return a->reason == END_CLIENT_WRITE_TIMEOUT && w->plan.tls_clients && a->client->read_pause_ns;
+}
+
 static void judge_cut(struct world *w, const struct ask *a)
 {
     const struct answer_script *r = &a->answer;
     bool by_script = r->fault == FAULT_CUT || r->fault == FAULT_RESET || r->fault == FAULT_STALL ||
                      (r->fault == FAULT_BAD && r->bad->after_head) ||
                      (a->reason == END_CLIENT_HEAD_TIMEOUT && (a->tolerance & MAY_TIME_OUT)) ||
-                     answer_leaves(r) || (sent_in_full(a) && may_be_lost(w, a));
+                     answer_leaves(r) || (sent_in_full(a) && may_be_lost(w, a)) ||
+                     reads_too_slowly(w, a);
     if (!by_script && !(a->tolerance & MAY_BE_CUT) && a->reason != END_SHUTDOWN)
         blame(w, a, a->cut ? "its answer was cut without need" : "not answered");
 }
