@@ -258,7 +258,9 @@ void client_exchange_finished(struct client *c)
         ex->close_after && end_reason_info((enum end_reason)ex->reason)->who == WHO_CLIENT;
     bool whole = exchange_request_complete(ex) && !refused;
     bool last = ex->close_after || !whole || c->w->state != WORKER_RUNNING;
-    bool nothing_follows = whole && !ex->framing.keep_alive; /* by the client's own word */
+    /* By the client's own word. With TLS its close_notify does follow, and would be answered with a
+     * reset that loses what it has not read yet. */
+    bool nothing_follows = whole && !ex->framing.keep_alive && !c->t.tls;
     drop_exchange(c);
     if (c->state == CLIENT_CLOSING)
         return;

@@ -109,11 +109,14 @@ static bool ended_by_us(const struct ask *a)
            a->reason == END_CLIENT_WRITE_TIMEOUT;
 }
 
-/* It said itself that nothing would follow. */
+/* It said itself, then or later, that nothing would follow. */
 static bool sends_on_after_last(const struct ask *a)
 {
     const struct sim_client *c = a->client;
-    return a->ends_connection && a->position < c->asks_count && c->asks[a->position]->begun;
+    for (uint32_t i = a->position; i < c->asks_count; i++)
+        if (c->asks[i - 1]->ends_connection && c->asks[i]->begun)
+            return true;
+    return false;
 }
 
 /* A later answer on its connection broke off, which resets it. */
@@ -126,13 +129,27 @@ static bool broken_later(const struct ask *a)
     return false;
 }
 
+/* Its client sent something when we had listened long enough to a connection that was to end. */
+static bool sends_too_late(const struct world *w, const struct ask *a)
+{
+    const struct net_end *e = a->client->end;
+    return e->refused_at_ns != UINT64_MAX &&
+           e->refused_at_ns >=
+               a->logged_at_ns + ms_to_ns(w->plan.config->timeouts.client_linger_ms);
+}
+
+/* By what the log says; a rule's own answer has a reason of its own. */
+static bool sent_in_full(const struct ask *a)
+{
+    return a->reason == END_OK || (a->own_status && a->own_status == a->logged_status);
+}
+
 /* Whether an answer that we sent in full may not have arrived in full. */
 static bool may_be_lost(const struct world *w, const struct ask *a)
 {
     return (w->draining && w->plan.stops) || sends_on_after_last(a) || broken_later(a) ||
-           (a->tolerance & MAY_BE_IGNORED) || /* its client sends on when the idle time is over, */
-           (a->client->read_pause_ns &&       /* or when it is read late */
-            (w->plan.net.reset_discards || w->plan.tls_clients));
+           sends_too_late(w, a) ||
+           (a->tolerance & MAY_BE_IGNORED); /* its client sends on when the idle time is over */
 }
 
 /* A receive waits for a buffer; what is to be decrypted from it into another cannot. */
@@ -217,7 +234,7 @@ static void judge_record(struct world *w, const struct ask *a)
         (!w->draining ||
          a->logged_at_ns < w->drained_from_ns + ms_to_ns(w->plan.config->timeouts.drain_ms)))
         blame(w, a, "ended by us before the deadline");
-    if (!a->answered && !a->client->vanished && a->reason == END_OK && !a->client->stuck &&
+    if (!a->answered && !a->client->vanished && sent_in_full(a) && !a->client->stuck &&
         !may_be_lost(w, a))
         blame(w, a, "logged as answered in full");
     if (!a->answered)
@@ -289,13 +306,21 @@ static void judge_bad(struct world *w, const struct ask *a)
         blame(w, a, "a malformed request is logged for another reason");
 }
 
+/* A slow reader of TLS takes a whole record from the network and then nothing until it has read all
+ * of it: that may take longer than a write is waited for. */
+static bool reads_too_slowly(const struct world *w, const struct ask *a)
+{
+    return a->reason == END_CLIENT_WRITE_TIMEOUT && w->plan.tls_clients && a->client->read_pause_ns;
+}
+
 static void judge_cut(struct world *w, const struct ask *a)
 {
     const struct answer_script *r = &a->answer;
     bool by_script = r->fault == FAULT_CUT || r->fault == FAULT_RESET || r->fault == FAULT_STALL ||
                      (r->fault == FAULT_BAD && r->bad->after_head) ||
                      (a->reason == END_CLIENT_HEAD_TIMEOUT && (a->tolerance & MAY_TIME_OUT)) ||
-                     answer_leaves(r) || (a->reason == END_OK && may_be_lost(w, a));
+                     answer_leaves(r) || (sent_in_full(a) && may_be_lost(w, a)) ||
+                     reads_too_slowly(w, a);
     if (!by_script && !(a->tolerance & MAY_BE_CUT) && a->reason != END_SHUTDOWN)
         blame(w, a, a->cut ? "its answer was cut without need" : "not answered");
 }

@@ -57,7 +57,7 @@ static struct net_end *end_new(struct net *n, uint64_t latency_ns)
     struct net_end *e = sim_alloc(n->sim, sizeof *e);
     e->net = n;
     e->latency_ns = latency_ns;
-    e->out.fin_at = UINT64_MAX;
+    e->refused_at_ns = e->out.fin_at = UINT64_MAX;
     e->out.window = (uint32_t)sim_range(n->sim, n->params.window_min, n->params.window_max);
     list_push_back(&n->ends, &e->node);
     return e;
@@ -132,6 +132,8 @@ static void on_arrival(void *arg, uint64_t position)
     if (peer->state == NET_CLOSED) {
         if (w->taken < w->arrived) { /* nobody will read it */
             w->taken = w->arrived;
+            if (e->refused_at_ns == UINT64_MAX)
+                e->refused_at_ns = e->net->sim->now_ns;
             send_reset(peer);
         }
         return;

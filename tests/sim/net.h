@@ -53,6 +53,7 @@ struct net_end {
     bool read_closed; /* by its owner's shutdown */
     bool whole_reads; /* the owner reads all there is: no short receives (see server scripts) */
     struct net_way out;
+    uint64_t refused_at_ns; /* bytes of it first arrived at a closed end; UINT64_MAX: never */
     struct addr local, remote;
     uint64_t latency_ns;
     net_end_fn on_change; /* something became possible: read, write, or an end */
