@@ -79,12 +79,14 @@ static void say_and_reset(struct h2_peer *p, int i)
 
 static void flood(struct wire *w, flood_fn *say_one)
 {
-    struct origin *o = origin_open(w);
-    sluice_run_config(w, "listeners: { web: { bind: \"$LISTEN\", site: s } }\n"
-                         "sites: { s: { routes: [{ match: { path: / , method: POST }, to: dead },"
-                         " { to: app }] } }\n"
-                         "backends: { app: { servers: [$SERVERS] }, "
-                         "dead: { servers: [\"127.0.0.1:1\"] } }\n");
+    struct origin *o = origin_open(w), *never = origin_full(w);
+    sluice_run_config(w,
+                      "listeners: { web: { bind: \"$LISTEN\", site: s } }\n"
+                      "sites: { s: { routes: [{ match: { path: / , method: POST }, to: dead },"
+                      " { match: { method: PUT }, to: never }, { to: app }] } }\n"
+                      "backends: { app: { servers: [\"%s\"] }, never: { servers: [\"%s\"] },"
+                      " dead: { servers: [\"127.0.0.1:1\"] } }\n",
+                      o->name, never->name);
     struct canary k = canary(w, o);
     struct h2_peer *p = h2_dial(w);
     int frames = say_one == say_window ? 3 * FRAMES_MAX : FRAMES_MAX;
