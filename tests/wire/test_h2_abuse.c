@@ -89,13 +89,19 @@ static void flood(struct wire *w, flood_fn *say_one)
                       o->name, never->name);
     struct canary k = canary(w, o);
     struct h2_peer *p = h2_dial(w);
-    int frames = say_one == say_window ? 3 * FRAMES_MAX : FRAMES_MAX;
+    /* More than the budget, and little that is left unread behind the GOAWAY. */
+    int frames = say_one == say_window          ? 3 * FRAMES_MAX
+                 : say_one == say_what_is_reset ? 130
+                                                : FRAMES_MAX;
     for (int i = 0; i < frames; i++) {
         say_one(p, i);
         if (i == 20)
             sings(&k, o);
     }
-    h2_hear_goaway(p, NGHTTP2_ENHANCE_YOUR_CALM);
+    if (say_one == say_what_is_reset)
+        hear_gone(p->c); /* its GOAWAY may be lost: resets of streams that are unread go first */
+    else
+        h2_hear_goaway(p, NGHTTP2_ENHANCE_YOUR_CALM);
     sings(&k, o);
 }
 
