@@ -8,15 +8,15 @@ import sys
 import tempfile
 import time
 
-from . import machine, runner, store, tables
+from . import machine, runner, scenario, store, tables, verbs
 from .processes import Failure
-from .verbs import compare, judge, relay, replay, target
 
 EXAMPLES = """\
 Examples
   bench/sluice-bench doctor                               is this machine fit to measure?
   bench/sluice-bench compare                              the standard comparison: under 10 minutes
   bench/sluice-bench compare keep-alive tls               a scenario and a set of scenarios
+  bench/sluice-bench relay                                what is claimed of a part, and what holds
   bench/sluice-bench compare keep-alive --contenders sluice,sluice@../old/build,nginx
   bench/sluice-bench target http://127.0.0.1:8080/        your own system: capacity, then latency
   bench/sluice-bench target https://127.0.0.1:8443/ --http2 --pid 4711
@@ -54,20 +54,28 @@ def add_common(parser):
 
 def read_options(arguments):
     parser = argparse.ArgumentParser(
-        prog="sluice-bench", formatter_class=argparse.RawDescriptionHelpFormatter, epilog=EXAMPLES,
-        description="Performance testing that can be trusted, of sluice or of anything else.")
-    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
-    for module in (compare, relay, target, replay, judge):
-        for name, text, add, action, measures in module.VERBS:
-            sub = verbs.add_parser(name, help=text, description=text.replace("%%", "%"))
-            add(sub)
-            sub.set_defaults(action=action, measures=measures)
-            if measures:
-                add_common(sub)
+        prog="sluice-bench", formatter_class=argparse.RawDescriptionHelpFormatter,
+        description="Performance testing that can be trusted, of sluice or of anything else.\n\n"
+        + EXAMPLES)
+    parsers = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
+    known = verbs.load()
+    for name, text, add, action, measures in known:
+        sub = parsers.add_parser(name, help=text, description=text.replace("%%", "%"))
+        add(sub)
+        sub.set_defaults(action=action, measures=measures)
+        if measures:
+            add_common(sub)
     if not arguments:
         parser.print_help()
         sys.exit(2)
-    return parser.parse_args(arguments)
+    return parser.parse_args(with_verb(arguments, [name for name, *_ in known]))
+
+
+def with_verb(arguments, known):
+    """A scenario's name, or a set's, is as good as a verb: it is compared."""
+    if arguments[0] not in known and scenario.is_known(arguments[0]):
+        return ["compare", *arguments]
+    return arguments
 
 
 class Context:

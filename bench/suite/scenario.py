@@ -131,6 +131,11 @@ def load_all():
     return {scenario.key: scenario for scenario in found}
 
 
+def is_known(word):
+    """A scenario's name, or a set's."""
+    return any(word == key or word in one.sets for key, one in load_all().items())
+
+
 def choose(words):
     """By name, by set, or by the path of a file of one's own; in the order given."""
     known, chosen = load_all(), {}

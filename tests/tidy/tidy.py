@@ -86,7 +86,8 @@ def files_of(root):
                           and not built(f)]
         folders[:] = sorted(f for f in folders if f != "__pycache__")
         for name in sorted(names):
-            yield os.path.join(relative, name)
+            if name != ".git":  # of a work tree beside the repository
+                yield os.path.join(relative, name)
 
 
 def check_text(path, lines):

@@ -2,7 +2,7 @@
 """compare: contenders x scenarios; reload: what a reload costs whom."""
 import dataclasses
 
-from .. import contenders, scenario, stats
+from .. import claims, contenders, scenario
 from ..processes import Failure
 
 STANDARD = "standard"
@@ -29,7 +29,7 @@ def adapted(chosen, options):
     """The scenarios with what the command line says."""
     for one in chosen:
         changes = {}
-        if options.contenders:
+        if getattr(options, "contenders", None):
             changes["contenders"] = options.contenders.split(",")
         if options.pairs:
             changes["pairs"] = options.pairs
@@ -49,27 +49,25 @@ def list_all(build):
         print(f"  {one.key:18} {one.title}" + (f"  [{', '.join(one.sets)}]" if one.sets else ""))
 
 
+def check_options(options):
+    if options.pairs is not None and options.pairs < 2:
+        raise Failure("--pairs: at least 2, an interval needs more than one value")
+    if options.seconds is not None and options.seconds < 0.2:
+        raise Failure("--seconds: at least 0.2")
+
+
 def compare(context):
     options = context.options
     if options.list:
         list_all(context.build)
         return 0
-    if options.pairs is not None and options.pairs < 2:
-        raise Failure("--pairs: at least 2, an interval needs more than one value")
-    if options.seconds is not None and options.seconds < 0.2:
-        raise Failure("--seconds: at least 0.2")
+    check_options(options)
     chosen = list(adapted(scenario.choose(options.scenarios), options))
     for one in chosen:
         for spec in one.contenders:
             contenders.make(spec, context.build)  # a typo is told before the first minute is over
     status = run_all(context, chosen)
-    return int(options.strict and missed(context.run.data)) or status
-
-
-def missed(data):
-    """A claim was, or could not be measured."""
-    return any(row[-1] in ("missed", "not measured") for section in data["sections"]
-               if section["kind"] == "table" for row in section["rows"])
+    return int(options.strict and claims.missed(context.run.data)) or status
 
 
 def run_all(context, chosen):
@@ -82,39 +80,9 @@ def run_all(context, chosen):
             section = runner.run(one)
             context.run.add(section)
             if one.claims:
-                context.run.add(claims_section(one, section))
+                made = [claims.of_dict(one, claim) for claim in one.claims]
+                context.run.add(claims.table(f"Claims: {one.title}", claims.rows(made, section)))
     return 0
-
-
-# ---- Claims ----------------------------------------------------------------------------------------
-
-def claims_section(one, section):
-    """What a scenario's file claims of its first contender, and what the data say to it."""
-    results = {result["spec"]: result for result in section["results"]}
-    first = section["results"][0]
-    rows = []
-    for claim in one.claims:
-        if "against" in claim:
-            other = results.get(claim["against"])
-            text = f"CPU us/request <= {claim['ratio_max']:.2f} x {claim['against']}"
-            if other and other["ratio"]:
-                interval = stats.Interval(**other["ratio"])
-                rows.append([text, f"{interval.median:.3f} [{interval.low:.3f}, "
-                             f"{interval.high:.3f}]", stats.verdict(interval, claim["ratio_max"])])
-            else:
-                rows.append([text, "", "not measured"])
-        else:
-            text = f"system calls/request <= {claim['syscalls_max']}"
-            values = sorted(sample["syscalls"] for sample in first["counted"])
-            if values:
-                middle = values[len(values) // 2]
-                rows.append([text, f"{middle:.3f} ({values[0]:.3f} to {values[-1]:.3f}, "
-                             f"{len(values)} runs)",
-                             "met" if middle <= claim["syscalls_max"] else "missed"])
-            else:
-                rows.append([text, "", "not measured"])
-    return {"kind": "table", "title": f"Claims: {one.title}", "header": ["", "measured", ""],
-            "rows": rows, "notes": []}
 
 
 # ---- reload ----------------------------------------------------------------------------------------
