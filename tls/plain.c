@@ -188,6 +188,13 @@ static void plain_read(struct transport *t)
     op_recv(t->loop, &t->rx, t->fd);
 }
 
+static void plain_read_large(struct transport *t)
+{
+    CHECK(t->fd >= 0 && !t->closing && !t->ended);
+    t->reading = true;
+    op_recv_large(t->loop, &t->rx, t->fd);
+}
+
 static void plain_send(struct transport *t, struct iovec *iov, unsigned count)
 {
     CHECK(t->fd >= 0 && !t->closing && !t->sending && count > 0);
@@ -221,6 +228,7 @@ static void plain_close(struct transport *t, bool reset)
 static const struct transport_ops plain_ops = {
     .connect = plain_connect,
     .read = plain_read,
+    .read_large = plain_read_large,
     .send = plain_send,
     .shutdown_write = plain_shutdown_write,
     .close = plain_close,

@@ -7,13 +7,14 @@
 
 #include <wolfssl/ssl.h>
 
+#include "core/base/limits.h"
 #include "core/ring/timer.h"
 #include "tls/client_hello.h"
 #include "tls/context.h"
 #include "tls/tls.h"
 
 /* Buffers of ciphertext that wait to be sent: one batch. */
-#define TLS_OUT_BUFFERS 4
+#define TLS_OUT_BUFFERS (LARGE_BUFFER_BYTES / BUFFER_BYTES + 1)
 
 enum session_state {
     SESSION_TCP,       /* client: the connection is being opened; ssl == NULL */

@@ -45,6 +45,7 @@ struct transport_user {
 struct transport_ops {
     void (*connect)(struct transport *t, const struct addr *a);
     void (*read)(struct transport *t);
+    void (*read_large)(struct transport *t); /* NULL: read */
     void (*send)(struct transport *t, struct iovec *iov, unsigned count);
     void (*shutdown_write)(struct transport *t);
     void (*close)(struct transport *t, bool reset);
@@ -122,6 +123,14 @@ static inline void transport_read(struct transport *t)
 {
     if (!t->reading)
         t->ops->read(t);
+}
+
+/* The same when the last delivery was all that its buffer holds, so that more is waiting: a large
+ * buffer (core/ring/op.h) may be delivered. */
+static inline void transport_read_large(struct transport *t)
+{
+    if (!t->reading)
+        (t->ops->read_large ? t->ops->read_large : t->ops->read)(t);
 }
 
 static inline void transport_send(struct transport *t, struct iovec *iov, unsigned count)

@@ -19,7 +19,7 @@ struct buf_chunk {
 bool buf_pool_init(struct buf_pool *pool, uint32_t buffer_bytes, uint32_t count_max)
 {
     *pool = (struct buf_pool){ .count_max = count_max, .buffer_bytes = buffer_bytes };
-    pool->all = calloc(count_max, sizeof *pool->all);
+    pool->all = calloc(count_max ? count_max : 1, sizeof *pool->all);
     return pool->all != NULL;
 }
 

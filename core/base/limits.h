@@ -24,9 +24,10 @@
 #define REGEX_HEAP_KIB_MAX 256
 
 /* bodies */
-#define BUFFER_BYTES (16 * 1024)      /* one receive buffer */
-#define BODY_WINDOW_BYTES (64 * 1024) /* in flight between a source and its sink */
-#define LINGER_BYTES_MAX (256 * 1024) /* request bytes read and dropped after an early answer */
+#define BUFFER_BYTES (16 * 1024)       /* one receive buffer */
+#define LARGE_BUFFER_BYTES (64 * 1024) /* ... of a body that comes in bulk and is copied */
+#define BODY_WINDOW_BYTES (64 * 1024)  /* in flight between a source and its sink */
+#define LINGER_BYTES_MAX (256 * 1024)  /* request bytes read and dropped after an early answer */
 
 /* HTTP/2, per connection */
 #define H2_STREAMS_MAX 100          /* requests at a time: REFUSED_STREAM */

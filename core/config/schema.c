@@ -53,8 +53,10 @@ static const struct schema_key worker_limits_keys[] = {
              "auto: as many as there are descriptors." },
     { KEY("buffers"), EXAMPLE("4096"), VALUE(config, buffers_max, value_number),
       .words = auto_words, DEFAULT(0), BOUNDS(16, 10000000),
-      .doc = "How many buffers of 16 KiB a worker has; without a free one it stops receiving. "
-             "auto: as memory allows." },
+      .doc =
+          "How many buffers of 16 KiB a worker has; without a free one it stops receiving. "
+          "Bodies that are copied in bulk come in larger ones, which are another quarter of their "
+          "bytes at most. auto: as memory allows." },
 };
 static const struct schema_object worker_limits = {
     OBJECT_OF("worker_limits", config, worker_limits_keys),

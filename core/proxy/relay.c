@@ -21,13 +21,14 @@ void relay_habit_note(struct relay_habit *h, const struct relay_config *rules, u
                       uint32_t most)
 {
     if (rules->strategy == RELAY_COPY) {
-        *h = (struct relay_habit){ 0 };
+        *h = (struct relay_habit){ .full = bytes == most };
         return;
     }
+    h->full = bytes == most;
     h->small = bytes < PIECE_BYTES_MIN ? h->small + 1 : 0;
     h->bulk_bytes = bytes == most ? h->bulk_bytes + bytes : 0;
     if (h->small >= SMALL_PIECES_MAX) {
-        *h = (struct relay_habit){ .trickles = true };
+        *h = (struct relay_habit){ .trickles = true, .full = h->full };
     } else if (rules->strategy == RELAY_SPLICE || h->bulk_bytes >= rules->splice_bytes) {
         h->splices = true;
         h->trickles = false;
@@ -50,7 +51,10 @@ bool relay_read(struct transport *t, const struct h1_in *in, const struct relay_
     const struct body_sink *sink = in->m.sink;
     if (rules->strategy == RELAY_COPY || !sink || !sink->pipes || !transport_can_splice(t) ||
         !is_worth_it(in, h, rules) || !sink->pipes->possible(sink)) {
-        transport_read(t);
+        if (h->full && sink && sink->pipes)
+            transport_read_large(t);
+        else
+            transport_read(t);
         return true;
     }
     if (sink->room == 0)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* How the bytes of bodies and tunnels go from one connection to the other (DESIGN 6):
- *  - copy: received into a buffer, sent from that buffer; small things, TLS, anything looked at;
+ *  - copy: received into a buffer (bulk: a large one), sent from that buffer; small things, TLS,
+ *    anything looked at;
  *  - splice: through a pipe of the worker's pool, past user space, by splice(2) or by the ring's
  *    own operation (core/ring/splice.h). Both sides must be sockets without TLS.
  * Which way is decided for each receive: by the bytes that are known to come, and by what has come
@@ -24,6 +25,7 @@ void relay_configure(struct loop *l, const struct relay_config *rules);
 struct relay_habit {
     uint32_t bulk_bytes; /* that came in whole buffers, one after the other */
     uint8_t small;       /* pieces in a row that were not worth a pipe */
+    bool full;           /* the last piece was all that could come at once */
     bool splices;        /* it proved to be bulky */
     bool trickles;       /* ... or not to be, whatever is still to come */
 };

@@ -50,6 +50,12 @@ static uint32_t depth_max_of(const struct loop_config *config, uint32_t buffers_
     return depth_max < half ? depth_max : half;
 }
 
+/* A quarter of the others' bytes. */
+static uint32_t large_max_of(uint32_t buffers_max)
+{
+    return buffers_max / (4 * (LARGE_BUFFER_BYTES / BUFFER_BYTES));
+}
+
 /* What comes after the ring itself. Names the call that failed, and undoes the others then. */
 static const char *fill(struct ring_loop *r, const struct loop_config *config, int *err)
 {
@@ -63,6 +69,11 @@ static const char *fill(struct ring_loop *r, const struct loop_config *config, i
         *err = -ENOMEM;
         return "malloc";
     }
+    if (!buf_pool_init(&r->loop.large_bufs, LARGE_BUFFER_BYTES, large_max_of(buffers_max))) {
+        buf_pool_destroy(&r->loop.bufs);
+        *err = -ENOMEM;
+        return "malloc";
+    }
     const char *failed = "io_uring_register (buffer ring)";
     *err = ring_buffers_init(r, depth_max_of(config, buffers_max));
     if (*err == 0) {
@@ -72,6 +83,7 @@ static const char *fill(struct ring_loop *r, const struct loop_config *config, i
             return NULL;
         ring_buffers_exit(r);
     }
+    buf_pool_destroy(&r->loop.large_bufs);
     buf_pool_destroy(&r->loop.bufs);
     return failed;
 }
@@ -117,6 +129,7 @@ void loop_destroy(struct loop *l)
     mailbox_exit(&r->mailbox);
     ring_buffers_exit(r);
     io_uring_queue_exit(&r->ring);
+    buf_pool_destroy(&l->large_bufs);
     buf_pool_destroy(&l->bufs);
     splice_pool_destroy(&l->pipes);
     free(r);

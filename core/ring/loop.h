@@ -22,8 +22,9 @@ struct loop {
     uint64_t now_ns;  /* CLOCK_MONOTONIC of this turn */
     uint64_t wall_us; /* CLOCK_REALTIME of this turn, since the epoch */
     struct timer_wheel timers;
-    struct buf_pool bufs;     /* BUFFER_BYTES each; op_recv takes from here, anyone may */
-    struct splice_pool pipes; /* op_splice_in takes from here; who has one gives it back */
+    struct buf_pool bufs;       /* BUFFER_BYTES each; op_recv takes from here, anyone may */
+    struct buf_pool large_bufs; /* LARGE_BUFFER_BYTES each: op_recv_large's */
+    struct splice_pool pipes;   /* op_splice_in takes from here; who has one gives it back */
     struct rng rng;
     uint64_t turns;
     struct histogram *turn_times; /* their length without the wait, in tenths of us; NULL: not asked

@@ -87,6 +87,11 @@ static inline bool op_busy(const struct op *op)
 /* Receives once into a buffer of the loop's pool. res 0: end of stream. */
 void op_recv(struct loop *l, struct op *op, int fd);
 
+/* The same for a socket that has more than an ordinary buffer holds: what is there comes in a
+ * buffer of LARGE_BUFFER_BYTES. If there is nothing, or no such buffer, it is op_recv(): waiting
+ * holds no large buffer. */
+void op_recv_large(struct loop *l, struct op *op, int fd);
+
 /* Sends what the socket takes: res may be short. SIGPIPE is never raised (-EPIPE). */
 void op_send(struct loop *l, struct op *op, int fd, const void *bytes, uint32_t len);
 

@@ -22,6 +22,11 @@ static inline void issue(struct ring_loop *r, struct op *op)
     struct io_uring_sqe *sqe = ring_sqe(r);
     switch ((enum op_kind)op->kind) {
     case OP_RECV:
+        if (op->mem) {
+            struct buf *large = op->mem;
+            io_uring_prep_recv(sqe, op->fd, large->data, large->cap, MSG_DONTWAIT);
+            break;
+        }
         io_uring_prep_recv(sqe, op->fd, NULL, 0, 0); /* length: the buffer's */
         sqe->flags |= IOSQE_BUFFER_SELECT;
         if (op->flags & FLAG_DRAINED)
@@ -75,6 +80,11 @@ static inline void start(struct loop *l, struct op *op, enum op_kind kind, int f
 void op_recv(struct loop *l, struct op *op, int fd)
 {
     start(l, op, OP_RECV, fd, NULL, 0);
+}
+
+void op_recv_large(struct loop *l, struct op *op, int fd)
+{
+    start(l, op, OP_RECV, fd, buf_take(&l->large_bufs), 0);
 }
 
 void op_send(struct loop *l, struct op *op, int fd, const void *bytes, uint32_t len)
@@ -239,6 +249,19 @@ static void accepted(struct ring_loop *r, struct op *op, int fd, bool more)
         ring_finish(r, op, (struct op_result){ .res = fd });
 }
 
+/* Where a receive that has ended put its bytes. */
+static inline struct buf *received_into(struct ring_loop *r, struct op *op,
+                                        const struct io_uring_cqe *cqe)
+{
+    struct buf *large = op->mem;
+    if (large) {
+        op->mem = NULL;
+        return large;
+    }
+    r->lent--;
+    return buf_by_index(&r->loop.bufs, cqe->flags >> IORING_CQE_BUFFER_SHIFT);
+}
+
 static inline void complete(struct ring_loop *r, const struct io_uring_cqe *cqe)
 {
     struct op *op = (struct op *)(uintptr_t)(cqe->user_data & ~(uint64_t)CANCELLATION);
@@ -252,9 +275,8 @@ static inline void complete(struct ring_loop *r, const struct io_uring_cqe *cqe)
         ring_splice_completed(r, op, result.res);
         return;
     }
-    if (cqe->flags & IORING_CQE_F_BUFFER) {
-        result.buf = buf_by_index(&r->loop.bufs, cqe->flags >> IORING_CQE_BUFFER_SHIFT);
-        r->lent--;
+    if (cqe->flags & IORING_CQE_F_BUFFER || (op->kind == OP_RECV && op->mem)) {
+        result.buf = received_into(r, op, cqe);
         op->flags &= (uint8_t)~FLAG_DRAINED;
         if (!(cqe->flags & IORING_CQE_F_SOCK_NONEMPTY))
             op->flags |= FLAG_DRAINED;

@@ -14,6 +14,7 @@
     COVER(SHORT_SENDS, "short sends")                                                              \
     COVER(ENOBUFS, "receives without a buffer, by fiat")                                           \
     COVER(STARVED, "receives without a buffer, pool empty")                                        \
+    COVER(LARGE_RECVS, "receives into a large buffer")                                             \
     COVER(SPLICES, "pieces moved through a pipe")                                                  \
     COVER(NO_PIPES, "... when there was no pipe")                                                  \
     COVER(CANCELS, "cancels asked")                                                                \

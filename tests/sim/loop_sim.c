@@ -10,6 +10,7 @@
 #include "tests/sim/ring_sim.h"
 
 #define SIM_BUFFERS_MAX 4096
+#define SIM_LARGE_BUFFERS_MAX 8 /* so that there may be none */
 #define POISON 0xdb
 #define WALL_AT_START_US UINT64_C(1767225600000000)
 
@@ -23,8 +24,14 @@ struct loop *loop_create(const struct loop_config *config, char *why, uint32_t w
         snprintf(why, why_bytes, "out of memory");
         return NULL;
     }
+    if (!buf_pool_init(&l->base.large_bufs, LARGE_BUFFER_BYTES, SIM_LARGE_BUFFERS_MAX)) {
+        buf_pool_destroy(&l->base.bufs);
+        snprintf(why, why_bytes, "out of memory");
+        return NULL;
+    }
     splice_pool_init(&l->base.pipes, 4, 0);
     l->clean = sim_alloc(r->sim, buffers * sizeof *l->clean);
+    l->large_clean = sim_alloc(r->sim, SIM_LARGE_BUFFERS_MAX * sizeof *l->large_clean);
     l->ring = r;
     l->base.now_ns = r->sim->now_ns;
     l->base.wall_us = WALL_AT_START_US + r->sim->now_ns / 1000;
@@ -48,6 +55,7 @@ void loop_destroy(struct loop *loop)
     for (int level = 0; level < TIMER_LEVELS; level++)
         for (int slot = 0; slot < TIMER_SLOTS; slot++)
             CHECK(list_empty(&loop->timers.slots[level][slot])); /* else: a timer was left */
+    buf_pool_destroy(&loop->large_bufs);
     buf_pool_destroy(&loop->bufs);
     splice_pool_destroy(&loop->pipes);
     l->turn_generation++;
@@ -68,17 +76,23 @@ static bool holds_poison(const struct buf *b)
 
 /* Overwrites released buffers, so that who still reads them sees it. The newest are first in the
  * pool's stack: unless all is asked for, the first one found clean ends the walk. */
-static void poison_released(struct sim_loop *l, bool all)
+static void poison_pool(const struct buf_pool *pool, bool *clean, bool all)
 {
-    for (struct buf *b = l->base.bufs.free; b; b = b->next) {
-        if (l->clean[b->index] && holds_poison(b)) {
+    for (struct buf *b = pool->free; b; b = b->next) {
+        if (clean[b->index] && holds_poison(b)) {
             if (!all)
                 return;
             continue;
         }
         memset(b->data, POISON, b->cap);
-        l->clean[b->index] = true;
+        clean[b->index] = true;
     }
+}
+
+static void poison_released(struct sim_loop *l, bool all)
+{
+    poison_pool(&l->base.bufs, l->clean, all);
+    poison_pool(&l->base.large_bufs, l->large_clean, all);
 }
 
 static void run_completions(struct sim_loop *l)

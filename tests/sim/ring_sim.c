@@ -10,6 +10,7 @@
 
 #include "core/base/check.h"
 #include "core/base/hash.h"
+#include "core/base/limits.h"
 
 /* ---- flights ----------------------------------------------------------------------------------
  */
@@ -126,6 +127,11 @@ void op_recv(struct loop *l, struct op *op, int fd)
     start(l, op, OP_RECV, fd, NULL, 0);
 }
 
+void op_recv_large(struct loop *l, struct op *op, int fd)
+{
+    start(l, op, OP_RECV, fd, NULL, LARGE_BUFFER_BYTES);
+}
+
 void op_send(struct loop *l, struct op *op, int fd, const void *bytes, uint32_t len)
 {
     CHECK(len > 0);
@@ -216,6 +222,18 @@ static void starve(struct flight *f, enum cover_id id)
     f->loop->starved++;
 }
 
+static struct buf *receive_into(struct flight *f)
+{
+    struct sim_loop *l = f->loop;
+    struct buf *large = f->as_started.len ? buf_take(&l->base.large_bufs) : NULL;
+    struct buf *b = large ? large : buf_take(&l->base.bufs);
+    if (large)
+        sim_cover(l->ring->sim, COVER_LARGE_RECVS);
+    if (b)
+        (large ? l->large_clean : l->clean)[b->index] = false;
+    return b;
+}
+
 static void try_recv(struct flight *f)
 {
     struct sim_loop *l = f->loop;
@@ -229,12 +247,11 @@ static void try_recv(struct flight *f)
         sim_after(s, sim_range(s, 1, 5 * SIM_MS), on_try, f, f->generation);
         return;
     }
-    struct buf *b = buf_take(&l->base.bufs);
+    struct buf *b = receive_into(f);
     if (!b) {
         starve(f, COVER_STARVED);
         return;
     }
-    l->clean[b->index] = false;
     uint32_t len = e->whole_reads ? b->cap
                                   : shorten(s, l->ring->faults.short_recv, COVER_SHORT_RECVS,
                                             (uint32_t)(e->peer->out.arrived - e->peer->out.taken));

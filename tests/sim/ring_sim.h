@@ -105,6 +105,7 @@ struct sim_loop {
     struct task *tasks_next, **tasks_next_tail;
     struct msg *msgs, **msgs_tail;
     bool *clean; /* by buffer index: holds the poison of released buffers */
+    bool *large_clean;
     bool in_turn, stopped;
     bool held_up;        /* the turn that is due comes late */
     uint64_t turn_at_ns; /* the next turn; TIMER_NEVER: none is due */

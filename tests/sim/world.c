@@ -144,8 +144,9 @@ static void on_look(void *arg, uint64_t n)
         struct world_worker *ww = &w->workers[i];
         const struct sim_loop *l = (const struct sim_loop *)ww->loop;
         if (!ww->drained && ww->worker.exchanges.live == 0 && ww->worker.tls.sessions.live == 0 &&
-            l->ready_count == 0 && ww->loop->bufs.lent > 0)
-            sim_fail(&w->sim, "%u buffers are held, and there is no exchange", ww->loop->bufs.lent);
+            l->ready_count == 0 && ww->loop->bufs.lent + ww->loop->large_bufs.lent > 0)
+            sim_fail(&w->sim, "%u buffers are held, and there is no exchange",
+                     ww->loop->bufs.lent + ww->loop->large_bufs.lent);
     }
     if (w->clients_done < w->plan.clients)
         sim_after(&w->sim, sim_range(&w->sim, 1, 100 * SIM_MS), on_look, w, n);

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Receive buffers: running out of them, and how many lie with the kernel. */
 #include <stdlib.h>
+#include <sys/ioctl.h>
 
+#include "core/base/limits.h"
 #include "tests/unit/ring/ring_test.h"
 
 /* The pool has two buffers, so one is lent to the kernel at a time; both are held for a while. */
@@ -78,6 +80,82 @@ static void an_idle_receive_does_not_starve_a_waiting_one(void **state)
     TURN_UNTIL(l, loop_ops_in_flight(l) == 0);
     for (int i = 0; i < PAIRS; i++)
         close_pair(fds[i]);
+    loop_destroy(l);
+}
+
+static void fill(int fd, size_t bytes)
+{
+    static const char zeros[LARGE_BUFFER_BYTES];
+    assert_int_equal(send(fd, zeros, bytes, 0), (ssize_t)bytes);
+}
+
+static void what_waits_comes_in_one_large_buffer(void **state)
+{
+    (void)state;
+    enum { BYTES = 3 * BUFFER_BYTES };
+    struct loop *l = new_loop((struct loop_config){ 0 });
+    struct seen s;
+    int fds[2], waiting = 0;
+    seen_init(&s);
+    tcp_pair(fds);
+    fill(fds[1], BYTES);
+    while (waiting < BYTES)
+        assert_int_equal(ioctl(fds[0], FIONREAD, &waiting), 0);
+    op_recv_large(l, &s.op, fds[0]);
+    TURN_UNTIL(l, s.completions == 1);
+    assert_int_equal(s.res, BYTES);
+    assert_int_equal(s.buf->cap, LARGE_BUFFER_BYTES);
+    assert_int_equal(l->large_bufs.lent, 1);
+    buf_unref(s.buf);
+    assert_int_equal(l->large_bufs.lent, 0);
+    close_pair(fds);
+    loop_destroy(l);
+}
+
+static void waiting_holds_no_large_buffer(void **state)
+{
+    (void)state;
+    struct loop *l = new_loop((struct loop_config){ 0 });
+    struct seen s;
+    int fds[2];
+    seen_init(&s);
+    tcp_pair(fds);
+    op_recv_large(l, &s.op, fds[0]);
+    TURN_UNTIL(l, l->large_bufs.lent == 0);
+    assert_int_equal(s.completions, 0);
+    fill(fds[1], 1);
+    TURN_UNTIL(l, s.completions == 1);
+    assert_int_equal(s.res, 1);
+    assert_int_equal(s.buf->cap, BUFFER_BYTES);
+    buf_unref(s.buf);
+    op_recv_large(l, &s.op, fds[0]);
+    op_cancel(l, &s.op);
+    TURN_UNTIL(l, s.completions == 2);
+    assert_int_equal(s.res, -ECANCELED);
+    close(fds[1]);
+    op_recv_large(l, &s.op, fds[0]);
+    TURN_UNTIL(l, s.completions == 3);
+    assert_int_equal(s.res, 0);
+    assert_int_equal(l->large_bufs.lent, 0);
+    close(fds[0]);
+    loop_destroy(l);
+}
+
+static void without_large_buffers_an_ordinary_one_does(void **state)
+{
+    (void)state;
+    struct loop *l = new_loop((struct loop_config){ .buffers_max = 4 });
+    struct seen s;
+    int fds[2];
+    seen_init(&s);
+    tcp_pair(fds);
+    fill(fds[1], 10);
+    assert_null(buf_take(&l->large_bufs));
+    op_recv_large(l, &s.op, fds[0]);
+    TURN_UNTIL(l, s.completions == 1);
+    assert_int_equal(s.res, 10);
+    buf_unref(s.buf);
+    close_pair(fds);
     loop_destroy(l);
 }
 
@@ -191,6 +269,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(receives_without_a_buffer_wait_for_one),
+        cmocka_unit_test(what_waits_comes_in_one_large_buffer),
+        cmocka_unit_test(waiting_holds_no_large_buffer),
+        cmocka_unit_test(without_large_buffers_an_ordinary_one_does),
         cmocka_unit_test(an_idle_receive_does_not_starve_a_waiting_one),
         cmocka_unit_test(a_receive_that_waits_for_a_buffer_can_be_cancelled),
         cmocka_unit_test(the_kernel_holds_as_many_buffers_as_are_used),
