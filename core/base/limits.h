@@ -106,6 +106,19 @@
 #define DRAIN_TIMEOUT_MS 30000
 #define LEAVER_IDLE_MS 2000 /* of the clients of a worker that a reload made one too many */
 
+/* names */
+#define DNS_TIMEOUT_MS 2000 /* of one try */
+#define DNS_ATTEMPTS 3
+#define DNS_SERVERS_MAX 8
+#define DNS_SEARCH_MAX 16
+#define DNS_TTL_MIN_MS 1000 /* what answers are kept for, whatever they say */
+#define DNS_TTL_MAX_MS 300000
+#define DNS_RETRY_MS 2000        /* after an answer that was none */
+#define LOOKUPS_MAX 1024         /* under way at a time, of one resolver */
+#define LOOKUP_ADDRESSES_MAX 256 /* of one answer; more are passed over */
+#define LOOKUP_TARGETS_MAX 64    /* of one SRV record set */
+#define DNS_ALIASES_MAX 16       /* CNAMEs one after the other */
+
 /* balancing */
 #define BALANCE_BOUND 125      /* percent of the fair share: ring_hash */
 #define LATENCY_DECAY_MS 10000 /* peak_ewma */

@@ -15,6 +15,7 @@ struct config *config_new(size_t memory_max)
     c->request_id = (struct request_id_config){ STR("X-Request-Id"), TRUST_PROXIES };
     c->relay = (struct relay_config){ RELAY_AUTO, RELAY_SPLICE_BYTES, SPLICE_PIPE_BYTES };
     config_default_timeouts(&c->timeouts);
+    config_default_dns(&c->dns);
     return c;
 }
 

@@ -18,6 +18,7 @@
 #include "core/base/limits.h"
 #include "core/base/str.h"
 #include "core/config/config_cache.h"
+#include "core/config/config_dns.h"
 #include "core/config/config_values.h"
 #include "core/config/strings.h"
 #include "core/config/upstream_tls.h"
@@ -467,6 +468,7 @@ struct config {
         identity_headers; /* of all listeners' client_certificates: nobody else sets them */
     struct request_id_config request_id;
     struct relay_config relay;
+    struct dns_config dns;
     struct timeouts timeouts; /* `defaults`, with drain_ms */
 
     struct bind_config *binds; /* of all listeners */
@@ -501,6 +503,10 @@ struct str config_str(struct config *c, struct str s);
 /* c may be NULL. */
 void config_free(struct config *c);
 
+/* Completes c->dns with what the machine says: the texts of its resolv.conf and hosts. False
+ * without memory. */
+bool config_fill_dns(struct config *c, struct str resolv_conf, struct str hosts);
+
 /* The file of that path, if the configuration has read it; else a new one with a copy of the text.
  * NULL without memory. */
 const struct pem_file *config_pem_file(const struct config *c, const char *path);
@@ -514,6 +520,7 @@ void config_seal_upstream_tls(struct upstream_tls_config *t);
 
 /* The defaults of what `sluice proxy` has one of. */
 void config_default_timeouts(struct timeouts *t);
+void config_default_dns(struct dns_config *d);
 void config_default_backend(struct backend_config *b);
 void config_default_site(struct site_config *s);
 

@@ -9,6 +9,12 @@ void config_default_timeouts(struct timeouts *t)
     schema_put_defaults(&schema_timeouts_all, t);
 }
 
+void config_default_dns(struct dns_config *d)
+{
+    *d = (struct dns_config){ 0 };
+    schema_put_defaults(&schema_dns, d);
+}
+
 void config_default_backend(struct backend_config *b)
 {
     *b = (struct backend_config){ .balance.policy = "round_robin",

@@ -60,6 +60,7 @@ static void read_root(struct loader *l)
     if (!c->binds)
         return;
     read_object(l, &schema_root, l->root, c);
+    load_dns(l);
     if (!report_ok(l->report))
         return;
     inherit_timeouts(l);

@@ -68,6 +68,9 @@ const char *load_file_name(struct loader *l, const struct source *s);
 /* The file name of a scalar, relative to the file it stands in; a copy in the configuration. */
 struct str load_path(struct loader *l, const struct node *n);
 
+/* What this machine knows of names (dns.c). */
+void load_dns(struct loader *l);
+
 /* What sites and routes inherit, worked out after everything is read (inherit.c). */
 void inherit_timeouts(struct loader *l);
 

@@ -72,9 +72,21 @@ struct source *tree_add_text(struct tree *t, const char *name, struct str text)
     return add_copy(t, name, text);
 }
 
-/* Reads a file of at most bytes_max bytes; what it had is added to *bytes. */
+/* What is wrong with a file that was to be read. */
+static void report_file(struct tree *t, struct place from, const char *name, int err,
+                        size_t bytes_max)
+{
+    if (err == FILE_TOO_LARGE)
+        report_error(t->report, from, "'%s' and what was read before are larger than %zu MiB", name,
+                     bytes_max >> 20);
+    else
+        report_error(t->report, from, "cannot read '%s': %s", name, strerror(err));
+}
+
+/* Reads a file of at most bytes_max bytes; what it had is added to *bytes. quietly: if it cannot be
+ * read, nothing is said. */
 static struct source *read_file(struct tree *t, const char *path, struct place from, size_t *bytes,
-                                size_t bytes_max)
+                                size_t bytes_max, bool quietly)
 {
     const char *name = strcmp(path, "-") == 0 ? "<stdin>" : path;
     struct source *s = NULL;
@@ -89,11 +101,8 @@ static struct source *read_file(struct tree *t, const char *path, struct place f
     struct file_read f = t->files->read(t->files, path, bytes_max - *bytes);
     if (f.err == 0)
         s = add_copy(t, name, (struct str){ f.text, f.len });
-    else if (f.err == FILE_TOO_LARGE)
-        report_error(t->report, from, "'%s' and what was read before are larger than %zu MiB", name,
-                     bytes_max >> 20);
-    else
-        report_error(t->report, from, "cannot read '%s': %s", name, strerror(f.err));
+    else if (!quietly)
+        report_file(t, from, name, f.err, bytes_max);
     if (s) {
         *bytes += f.len;
         s->device = f.device;
@@ -107,20 +116,26 @@ static struct source *read_file(struct tree *t, const char *path, struct place f
 
 struct source *tree_read_file(struct tree *t, const char *path, struct place from)
 {
-    return read_file(t, path, from, &t->bytes, TREE_BYTES_MAX);
+    return read_file(t, path, from, &t->bytes, TREE_BYTES_MAX, false);
 }
 
-struct source *tree_read_data(struct tree *t, const char *path, struct place from, bool secret)
+static struct source *read_data(struct tree *t, const char *path, struct place from, bool secret,
+                                bool quietly)
 {
     for (uint32_t i = 0; i < t->sources_count; i++)
         if (t->sources[i]->data && strcmp(t->sources[i]->name, path) == 0)
             return t->sources[i];
-    struct source *s = read_file(t, path, from, &t->data_bytes, TREE_DATA_BYTES_MAX);
+    struct source *s = read_file(t, path, from, &t->data_bytes, TREE_DATA_BYTES_MAX, quietly);
     if (s) {
         s->data = true;
         s->secret = secret;
     }
     return s;
+}
+
+struct source *tree_read_data(struct tree *t, const char *path, struct place from, bool secret)
+{
+    return read_data(t, path, from, secret, false);
 }
 
 struct source *tree_try_data(struct tree *t, const char *path)
@@ -131,7 +146,7 @@ struct source *tree_try_data(struct tree *t, const char *path)
     struct files_found found = t->files->find(t->files, path);
     bool there = found.count > 0;
     files_found_free(&found);
-    return there ? tree_read_data(t, path, nowhere, false) : NULL;
+    return there ? read_data(t, path, nowhere, false, true) : NULL;
 }
 
 /* ---- Nodes ---------------------------------------------------------------------------------- */

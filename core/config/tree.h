@@ -69,7 +69,7 @@ struct source *tree_read_file(struct tree *t, const char *path, struct place fro
  * once however often it is named. secret: its lines are never shown. */
 struct source *tree_read_data(struct tree *t, const char *path, struct place from, bool secret);
 
-/* The same for a file that need not be there: NULL, and nothing said. */
+/* The same for a file that need not be there: NULL, and nothing said, if it cannot be read. */
 struct source *tree_try_data(struct tree *t, const char *path);
 
 /* Adds a source with the text given, which is copied. */

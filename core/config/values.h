@@ -37,6 +37,7 @@ extern const struct value_type value_body_template;     /* struct template; any 
 /* Addresses (values_net.c). */
 extern const struct value_type value_bind;           /* struct bind_config: addr, text */
 extern const struct value_type value_server_address; /* struct server_config: addr, host */
+extern const struct value_type value_dns_server;     /* struct addr */
 extern const struct value_type value_network;        /* struct network */
 extern const struct value_type value_sni;            /* struct str: sni_route.name */
 extern const struct value_type value_server_name;    /* struct str: upstream_tls_config.sni */

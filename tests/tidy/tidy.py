@@ -123,6 +123,8 @@ def check_includes(path, lines):
         if name.split("/")[0] in ("liburing.h", "liburing") or name == "linux/io_uring.h":
             if own != "core/ring":
                 yield "include", number, f"only core/ring uses {name}"
+        elif name == "ares.h" and path != "core/proxy/resolver.c":
+            yield "include", number, f"only core/proxy/resolver.c uses {name}"
         elif quote == '"':
             if os.path.dirname(name) == "":
                 yield "include", number, f'"{name}" is not written from the root of the tree'
