@@ -341,7 +341,8 @@ static bool name_servers(struct resolver *r)
         else
             memcpy(&n->addr.addr6, &a->v6.sin6_addr, sizeof n->addr.addr6);
     }
-    return ares_set_servers_ports(r->channel, nodes) == ARES_SUCCESS;
+    /* Nobody named means this machine, to the library too. */
+    return count == 0 || ares_set_servers_ports(r->channel, nodes) == ARES_SUCCESS;
 }
 
 /* Everything that the library would find out from the machine is said. */
