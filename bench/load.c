@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* sluice-load: HTTP/1.1 requests at a fixed rate, each timed from when it was due (open loop). */
+/* sluice-load: HTTP requests at a fixed rate, each timed from when it was due (open loop). */
 #include <inttypes.h>
 #include <math.h>
 #include <pthread.h>
@@ -42,14 +42,13 @@ static bool start_worker(struct load_worker *w)
         return false;
     w->rng = w->loop->rng;
     w->body = malloc(LOAD_BODY_PIECE);
-    w->connections = calloc(w->connection_count, sizeof *w->connections);
-    CHECK(w->body && w->connections && schedule_init(w));
+    CHECK(w->body && schedule_init(w));
     for (size_t i = 0; i < LOAD_BODY_PIECE; i += PATTERN_PERIOD)
         memcpy(w->body + i, PATTERN, PATTERN_PERIOD);
     if (o->tls) {
         tls_worker_init(&w->tls, w->loop);
-        w->context =
-            tls_context_client(w->loop, &(struct tls_client_config){ 0 }, w->why, sizeof w->why);
+        struct tls_client_config config = { .alpn = o->http2 ? "h2" : NULL };
+        w->context = tls_context_client(w->loop, &config, w->why, sizeof w->why);
         if (!w->context)
             return false;
     }
@@ -58,7 +57,7 @@ static bool start_worker(struct load_worker *w)
 
 static void end_worker(struct load_worker *w)
 {
-    load_connections_free(w);
+    w->engine->free(w);
     if (w->options->tls) {
         tls_resume_clear(&w->resume);
         tls_context_unref(w->context);
@@ -66,14 +65,6 @@ static void end_worker(struct load_worker *w)
     }
     free(w->body);
     loop_destroy(w->loop);
-}
-
-static unsigned being_opened(const struct load_worker *w)
-{
-    unsigned count = 0;
-    for (unsigned i = 0; i < w->connection_count; i++)
-        count += w->connections[i].state == LOAD_CONNECTING;
-    return count;
 }
 
 /* What this thread ran, and what it was ready to run but had no CPU (schedstat(5)): on a crowded
@@ -108,7 +99,7 @@ static void run_schedule(struct load_worker *w)
         schedule_flush(w, w->loop->now_ns, false);
         schedule_advance(w, w->loop->now_ns);
         schedule_expire(w, w->loop->now_ns);
-        load_dispatch(w);
+        w->engine->dispatch(w);
     }
     w->busy_ns = thread_busy_ns() - busy;
     w->end_ns = w->loop->now_ns;
@@ -116,7 +107,7 @@ static void run_schedule(struct load_worker *w)
         loop_turn(w->loop, WAIT_NS_MAX);
         schedule_flush(w, w->loop->now_ns, false);
         schedule_expire(w, w->loop->now_ns);
-        load_dispatch(w);
+        w->engine->dispatch(w);
     }
 }
 
@@ -126,13 +117,15 @@ static void *run_worker(void *arg)
     prctl(PR_SET_TIMERSLACK, 1);
     if (!start_worker(w))
         return NULL;
-    load_connections_open(w);
+    list_init(&w->free);
+    w->down_count = w->connection_count;
+    w->engine->open(w);
     uint64_t began = w->loop->now_ns;
-    while (being_opened(w) > 0 && w->loop->now_ns - began < OPEN_NS_MAX && !stopped(w))
+    while (w->connecting_count > 0 && w->loop->now_ns - began < OPEN_NS_MAX && !stopped(w))
         loop_turn(w->loop, WAIT_NS_MAX);
     run_schedule(w);
     w->cut += w->queue_count;
-    load_connections_close(w);
+    w->engine->close(w);
     while (w->down_count < w->connection_count)
         loop_turn(w->loop, WAIT_NS_MAX);
     schedule_flush(w, w->loop->now_ns, true);
@@ -220,6 +213,7 @@ static bool run_workers(struct load_worker *workers, const struct load_options *
     for (unsigned i = 0; i < o->threads; i++) {
         struct load_worker *w = &workers[i];
         w->options = o;
+        w->engine = o->http2 ? &load_h2 : &load_h1;
         w->stop = stop;
         w->index = i;
         w->connection_count = o->connections / o->threads + (i < o->connections % o->threads);

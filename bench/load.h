@@ -26,6 +26,7 @@ enum load_error {
     LOAD_REFUSED,   /* the connection was */
     LOAD_CONNECT,   /* the connection could not be made for another reason */
     LOAD_TLS,       /* ... or no TLS over it */
+    LOAD_PROTOCOL,  /* ... or no HTTP/2, which was wanted */
     LOAD_RESET,     /* in the middle */
     LOAD_CLOSED,    /* in the middle, politely */
     LOAD_TIMEOUT,   /* no whole answer in time */
@@ -50,10 +51,11 @@ struct load_options {
     struct addr to;
     struct str host; /* for the Host field */
     char server_name[256];
-    bool tls, no_resumption, new_connections, poisson;
+    bool tls, no_resumption, new_connections, poisson, http2;
     double rate; /* requests/s of all threads; 0: as many as the connections carry */
     double seconds;
     unsigned connections, threads;
+    unsigned streams; /* requests at once on a connection */
     struct str method;
     struct str paths[LOAD_PATHS_MAX]; /* in turn */
     unsigned path_count;
@@ -70,6 +72,7 @@ struct load_options {
 struct due {
     uint64_t due_ns;
     uint64_t index;
+    bool retried;
 };
 
 /* Of the requests that were due within one interval. */
@@ -79,6 +82,20 @@ struct interval {
 };
 
 struct load_worker;
+struct load_h2;
+
+/* How requests travel: load_connection.c, load_h2.c. */
+struct load_engine {
+    /* Readies the worker's connections; those that are kept are opened at once. */
+    void (*open)(struct load_worker *w);
+    /* Sends requests of the queue as long as there is room for them. */
+    void (*dispatch)(struct load_worker *w);
+    /* Closes all; the loop then runs until w->down_count says so. */
+    void (*close)(struct load_worker *w);
+    void (*free)(struct load_worker *w);
+};
+
+extern const struct load_engine load_h1, load_h2;
 
 enum load_state {
     LOAD_DOWN,       /* no transport; in `free` */
@@ -113,8 +130,10 @@ struct load_worker {
     struct tls_worker tls;
     struct tls_context *context;
     struct tls_resume resume;
-    struct load_connection *connections;
-    unsigned connection_count, down_count; /* down: without a transport */
+    const struct load_engine *engine;
+    struct load_connection *connections;                     /* HTTP/1.1 */
+    struct load_h2 *h2;                                      /* HTTP/2 */
+    unsigned connection_count, down_count, connecting_count; /* down: without a transport */
     struct list free;
     char *body; /* LOAD_BODY_PIECE of pattern */
     struct rng rng;
@@ -138,16 +157,12 @@ struct load_worker {
 
 /* ---- load_connection.c ---- */
 
-/* Readies w->connections; with keep-alive each is opened at once. */
-void load_connections_open(struct load_worker *w);
+/* A transport to the target, TLS if that is wanted; on_ready tells. */
+void load_transport_open(struct load_worker *w, struct transport *t,
+                         const struct transport_user *user);
 
-/* Sends requests of the queue over free connections as long as there are both. */
-void load_dispatch(struct load_worker *w);
-
-/* Closes all; the loop then runs until w->down_count says so. */
-void load_connections_close(struct load_worker *w);
-
-void load_connections_free(struct load_worker *w);
+/* What it was that on_ready told. */
+enum load_error load_error_of_connect(const struct transport *t, int err);
 
 /* ---- load_schedule.c ---- */
 
@@ -163,8 +178,15 @@ void schedule_advance(struct load_worker *w, uint64_t now_ns);
 /* The oldest of the queue, which holds one. */
 struct due schedule_take(struct load_worker *w);
 
+/* Puts a request back that was taken, before all others: it was not processed. */
+void schedule_put_back(struct load_worker *w, struct due due);
+
 /* What request number `index` of the worker is. */
 struct trace_entry schedule_what(const struct load_worker *w, uint64_t index);
+
+/* Of a whole answer: whether it is the one that was expected. */
+enum load_error load_judge(const struct load_options *o, int status, uint64_t body_bytes,
+                           struct str method);
 
 /* Counts a request's end; LOAD_FINE: latency_ns is its latency. */
 void schedule_record(struct load_worker *w, struct due due, enum load_error error,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* One connection of the load generator: a request at a time. */
+/* HTTP/1.1 connections of the load generator: a request at a time on each. */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -19,6 +19,7 @@ static void set_free(struct load_connection *c, enum load_state state)
 static void begin_close(struct load_connection *c, bool reset)
 {
     list_remove(&c->node);
+    c->worker->connecting_count -= c->state == LOAD_CONNECTING;
     c->state = LOAD_CLOSING;
     transport_close(&c->transport, reset);
 }
@@ -93,24 +94,39 @@ static void send_request(struct load_connection *c)
     transport_read(&c->transport);
 }
 
+void load_transport_open(struct load_worker *w, struct transport *t,
+                         const struct transport_user *its_user)
+{
+    const struct load_options *o = w->options;
+    w->opened++;
+    if (!o->tls)
+        transport_init_plain_client(t, w->loop, its_user);
+    else
+        CHECK(transport_init_tls_client(t, &w->tls, its_user, w->context, str_of(o->server_name),
+                                        o->no_resumption ? NULL : &w->resume));
+    transport_connect(t, &o->to);
+}
+
+enum load_error load_error_of_connect(const struct transport *t, int err)
+{
+    if (err == -ECONNREFUSED)
+        return LOAD_REFUSED;
+    if (transport_tls_failure(t) != TLS_FINE)
+        return LOAD_TLS;
+    return err == -ECONNRESET ? LOAD_RESET : LOAD_CONNECT;
+}
+
 static void open_connection(struct load_connection *c)
 {
     struct load_worker *w = c->worker;
-    const struct load_options *o = w->options;
     c->state = LOAD_CONNECTING;
     c->reused = false;
-    w->opened++;
+    w->connecting_count++;
     w->down_count--;
-    if (!o->tls)
-        transport_init_plain_client(&c->transport, w->loop, &user);
-    else
-        CHECK(transport_init_tls_client(&c->transport, &w->tls, &user, w->context,
-                                        str_of(o->server_name),
-                                        o->no_resumption ? NULL : &w->resume));
-    transport_connect(&c->transport, &o->to);
+    load_transport_open(w, &c->transport, &user);
 }
 
-void load_dispatch(struct load_worker *w)
+static void dispatch(struct load_worker *w)
 {
     while (w->queue_count > 0 && !list_empty(&w->free)) {
         struct load_connection *c = container_of(w->free.next, struct load_connection, node);
@@ -130,22 +146,12 @@ void load_dispatch(struct load_worker *w)
 
 /* ---- What comes back ---- */
 
-static enum load_error judge(const struct load_connection *c)
-{
-    const struct load_options *o = c->worker->options;
-    const struct response *r = &c->response;
-    if (o->expect_status ? r->status != o->expect_status : r->status >= 400)
-        return LOAD_STATUS;
-    if (o->expect_bytes >= 0 && !r->head_only && r->body_bytes != (uint64_t)o->expect_bytes)
-        return LOAD_LENGTH;
-    return LOAD_FINE;
-}
-
 static void whole(struct load_connection *c)
 {
     bool goes_on = c->response.keep_alive && !c->worker->options->new_connections &&
                    c->body_left == 0 && !c->transport.sending && !c->transport.ended;
-    end_request(c, judge(c));
+    end_request(c, load_judge(c->worker->options, c->response.status, c->response.body_bytes,
+                              c->what.method));
     if (!goes_on) {
         begin_close(c, false);
         return;
@@ -171,11 +177,11 @@ static void on_ready(struct transport *t, int err)
     struct load_connection *c = container_of(t, struct load_connection, transport);
     c->worker->resumed += !err && transport_tls_resumed(t);
     if (err) {
-        fail(c, err == -ECONNREFUSED                   ? LOAD_REFUSED
-                : transport_tls_failure(t) != TLS_FINE ? LOAD_TLS
-                : err == -ECONNRESET                   ? LOAD_RESET
-                                                       : LOAD_CONNECT);
-    } else if (c->has_request) {
+        fail(c, load_error_of_connect(t, err));
+        return;
+    }
+    c->worker->connecting_count--;
+    if (c->has_request) {
         send_request(c);
     } else {
         set_free(c, LOAD_IDLE);
@@ -262,10 +268,10 @@ static void timed_out(struct timer *timer, uint64_t now_ns)
 
 /* ---- All of them ---- */
 
-void load_connections_open(struct load_worker *w)
+static void open_all(struct load_worker *w)
 {
-    list_init(&w->free);
-    w->down_count = w->connection_count;
+    w->connections = calloc(w->connection_count, sizeof *w->connections);
+    CHECK(w->connections);
     for (unsigned i = 0; i < w->connection_count; i++) {
         struct load_connection *c = &w->connections[i];
         c->worker = w;
@@ -280,7 +286,7 @@ void load_connections_open(struct load_worker *w)
     }
 }
 
-void load_connections_close(struct load_worker *w)
+static void close_all(struct load_worker *w)
 {
     for (unsigned i = 0; i < w->connection_count; i++) {
         struct load_connection *c = &w->connections[i];
@@ -291,7 +297,7 @@ void load_connections_close(struct load_worker *w)
     }
 }
 
-void load_connections_free(struct load_worker *w)
+static void free_all(struct load_worker *w)
 {
     for (unsigned i = 0; i < w->connection_count; i++) {
         timer_remove(&w->loop->timers, &w->connections[i].timeout);
@@ -300,3 +306,10 @@ void load_connections_free(struct load_worker *w)
     }
     free(w->connections);
 }
+
+const struct load_engine load_h1 = {
+    .open = open_all,
+    .dispatch = dispatch,
+    .close = close_all,
+    .free = free_all,
+};

@@ -10,15 +10,18 @@
 #define SECONDS_MAX (366.0 * 24 * 3600)
 #define CONNECTIONS_MAX 100000
 #define THREADS_MAX 64
+#define STREAMS_MAX 1000
 
 static void usage(FILE *to)
 {
     fputs("  sluice-load --url http://127.0.0.1:8080/ --rate 1000 --seconds 10\n"
           "  sluice-load --url https://127.0.0.1:8443/ --rate 200 --new-connections\n"
           "  sluice-load --url http://127.0.0.1:8080/ --rate max --connections 8\n"
+          "  sluice-load --url https://127.0.0.1:8443/ --http2 --streams 8 --connections 16\n"
           "  sluice-load --url http://127.0.0.1:8080 --trace requests --log answers\n"
           "\n"
-          "Sends HTTP/1.1 requests at a fixed rate. Each is timed from when it was due, not from\n"
+          "Sends HTTP/1.1 or HTTP/2 requests at a fixed rate. Each is timed from when it was due, "
+          "not from\n"
           "when it could be sent: a server that stands still is charged for all who wait.\n"
           "Prints a line \"interval {...}\" for each interval and one with the whole, as JSON,\n"
           "latencies as [bucket, count] of an HdrHistogram in microseconds.\n"
@@ -29,6 +32,8 @@ static void usage(FILE *to)
           "                         carry, each sending its next when it has its answer\n"
           "  --seconds N            how long requests are sent (default 10)\n"
           "  --connections N        at most so many at once (default 64)\n"
+          "  --http2                over https negotiated by ALPN, over http with prior knowledge\n"
+          "  --streams N            with it, at most so many at once on a connection (default 1)\n"
           "  --threads N            each with a ring and its share of all (default 1)\n"
           "  --new-connections      one for each request\n"
           "  --no-resumption        a full TLS handshake for each connection\n"
@@ -232,6 +237,8 @@ enum {
     SECONDS,
     CONNECTIONS,
     THREADS,
+    HTTP2,
+    STREAMS,
     NEW,
     FULL,
     ARRIVALS,
@@ -252,6 +259,8 @@ static const struct option names[] = {
     { "seconds", required_argument, NULL, SECONDS },
     { "connections", required_argument, NULL, CONNECTIONS },
     { "threads", required_argument, NULL, THREADS },
+    { "http2", no_argument, NULL, HTTP2 },
+    { "streams", required_argument, NULL, STREAMS },
     { "new-connections", no_argument, NULL, NEW },
     { "no-resumption", no_argument, NULL, FULL },
     { "arrivals", required_argument, NULL, ARRIVALS },
@@ -294,6 +303,13 @@ static bool read_option(int c, const char *text, struct load_options *o, unsigne
     case THREADS:
         ok = read_whole("threads", text, 1, THREADS_MAX, &n);
         o->threads = (unsigned)n;
+        return ok;
+    case HTTP2:
+        o->http2 = true;
+        return true;
+    case STREAMS:
+        ok = read_whole("streams", text, 1, STREAMS_MAX, &n);
+        o->streams = (unsigned)n;
         return ok;
     case NEW:
         o->new_connections = true;
@@ -345,6 +361,7 @@ int load_options_read(int argc, char **argv, struct load_options *o)
         .seconds = 10,
         .connections = 64,
         .threads = 1,
+        .streams = 1,
         .method = STR("GET"),
         .timeout_ns = UINT64_C(10) * 1000000000,
         .interval_ns = 1000000000,
@@ -366,6 +383,8 @@ int load_options_read(int argc, char **argv, struct load_options *o)
     }
     if (ok && o->threads > o->connections)
         ok = wrong("threads", "", "more than there are connections");
+    if (ok && o->streams > 1 && (!o->http2 || o->new_connections))
+        ok = wrong("streams", "", "they are HTTP/2's, on connections that are kept");
     if (ok && 2 * o->timeout_ns / o->interval_ns > 10000)
         ok = wrong("interval", "", "too short for that timeout");
     struct str first = o->paths[0];

@@ -10,8 +10,8 @@
 #define QUEUE_FIRST 1024
 
 const char *const load_error_words[LOAD_ERRORS] = {
-    "refused", "connect", "tls",    "reset",  "closed",
-    "timeout", "unsent",  "status", "length", "malformed",
+    "refused", "connect", "tls",    "protocol", "reset",     "closed",
+    "timeout", "unsent",  "status", "length",   "malformed",
 };
 
 bool schedule_init(struct load_worker *w)
@@ -90,10 +90,19 @@ static void push(struct load_worker *w, uint64_t due_ns)
     if (w->queue_count == w->queue_size)
         grow(w);
     w->queue[(w->queue_at + w->queue_count++) % w->queue_size] =
-        (struct due){ due_ns, w->next_index++ };
+        (struct due){ .due_ns = due_ns, .index = w->next_index++ };
     if (w->queue_count > w->queue_max)
         w->queue_max = w->queue_count;
     interval_of(w, due_ns)->sent++;
+}
+
+void schedule_put_back(struct load_worker *w, struct due due)
+{
+    if (w->queue_count == w->queue_size)
+        grow(w);
+    w->queue_at = (w->queue_at + w->queue_size - 1) % w->queue_size;
+    w->queue[w->queue_at] = due;
+    w->queue_count++;
 }
 
 void schedule_advance(struct load_worker *w, uint64_t now_ns)
@@ -104,7 +113,7 @@ void schedule_advance(struct load_worker *w, uint64_t now_ns)
             w->next_ns = TIMER_NEVER;
             return;
         }
-        while (w->queue_count + w->in_flight < w->connection_count)
+        while (w->queue_count + w->in_flight < w->connection_count * w->options->streams)
             push(w, now_ns);
         w->next_ns = w->end_ns;
         return;
@@ -135,6 +144,17 @@ struct trace_entry schedule_what(const struct load_worker *w, uint64_t index)
     return (struct trace_entry){ .method = o->method,
                                  .target = o->paths[global % o->path_count],
                                  .body_bytes = o->body_bytes };
+}
+
+enum load_error load_judge(const struct load_options *o, int status, uint64_t body_bytes,
+                           struct str method)
+{
+    if (o->expect_status ? status != o->expect_status : status >= 400)
+        return LOAD_STATUS;
+    if (o->expect_bytes >= 0 && !str_eq(method, STR("HEAD")) &&
+        body_bytes != (uint64_t)o->expect_bytes)
+        return LOAD_LENGTH;
+    return LOAD_FINE;
 }
 
 void schedule_record(struct load_worker *w, struct due due, enum load_error error,

@@ -171,7 +171,7 @@ sluice_unit_test(tests/unit/bench/test_hdr.c SOURCES bench/hdr.c)
 sluice_unit_test(tests/unit/bench/test_load_response.c LINK sluice_bench_http)
 if(NOT SLUICE_SANITIZE)
     # What the suite says is compared with what happened; the floor needs the machine for itself.
-    foreach(name load bench)
+    foreach(name load load_h2 bench)
         sluice_add_test(wire/bench_${name} 300 ${Python3_EXECUTABLE} tests/wire/test_${name}.py)
         set_property(TEST wire/bench_${name} APPEND PROPERTY ENVIRONMENT
                      SLUICE_BIN=$<TARGET_FILE:sluice> SLUICE_ORIGIN_BIN=$<TARGET_FILE:sluice-origin>

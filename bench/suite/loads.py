@@ -29,6 +29,7 @@ class Request:
     body_bytes: int = 0
     close: bool = False          # a new connection for each
     paths: list = field(default_factory=list)  # several, in turn; of the URL the path is ignored
+    http2: bool = False
     streams: int = 1             # HTTP/2: at once on a connection
     tls: str = "resumed"         # of new connections: "full" or "resumed"
     rate: float = 0              # sluice-load: requests/s; 0: as many as the connections carry
@@ -227,6 +228,8 @@ def open_command(request, seconds, program="sluice-load", threads=1):
         options += ["--body", str(request.body_bytes)]
     if request.close:
         options.append("--new-connections")
+    if request.http2:
+        options += ["--http2", "--streams", str(request.streams)]
     if request.tls == "full":
         options.append("--no-resumption")
     if request.arrivals != "uniform":
@@ -250,7 +253,7 @@ ERROR_TEXTS = {
     "refused": "connections refused", "connect": "connections failed", "reset": "connections reset",
     "closed": "connections closed in mid-answer", "timeout": "requests without an answer in time",
     "status": "responses of a wrong status", "length": "bodies of a wrong length",
-    "malformed": "malformed responses", "tls": "TLS failures", "unsent": "requests never sent",
+    "malformed": "malformed responses", "tls": "TLS failures", "protocol": "connections without HTTP/2", "unsent": "requests never sent",
 }
 
 
@@ -323,6 +326,11 @@ class OpenRun:
 # ---- Any of them -------------------------------------------------------------------------------------
 
 ENGINES = ("wrk", "h2load", "open")
+
+
+def closed_loop(http2):
+    """wrk has no HTTP/2."""
+    return "h2load" if http2 else "wrk"
 
 
 def run(engine, request, seconds, cpus, build, threads=1):

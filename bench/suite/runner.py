@@ -128,8 +128,7 @@ class Runner:
         request = scenario.request(url)
         for name, value in changes.items():
             setattr(request, name, value)
-        engine = "h2load" if scenario.http2 and scenario.engine == "wrk" else scenario.engine
-        return loads.run(engine, request, seconds, self.cpus.load, self.build)
+        return loads.run(scenario.runs_by(), request, seconds, self.cpus.load, self.build)
 
     def warm(self, contender, scenario):
         """Until it answers properly, and then some."""
@@ -175,10 +174,9 @@ class Runner:
         return self.section(scenario, list(results.values()))
 
     def section(self, scenario, results):
-        engine = "h2load" if scenario.http2 and scenario.engine == "wrk" else scenario.engine
         return {"kind": "pairs", "key": scenario.key, "title": scenario.title,
                 "scenario": asdict(scenario),
-                "load": loads.command_shown(engine, scenario.request("URL"), scenario.seconds,
+                "load": loads.command_shown(scenario.runs_by(), scenario.request("URL"), scenario.seconds,
                                             self.cpus.load),
                 "results": [result.plain() for result in results]}
 

@@ -76,10 +76,14 @@ class Scenario:
         """The origin can be asked without a proxy, too."""
         return not self.http2 and not self.event
 
+    def runs_by(self):
+        """The engine, one that can do it."""
+        return loads.closed_loop(self.http2) if self.engine == "wrk" else self.engine
+
     def request(self, url):
         return loads.Request(url, connections=self.connections, method=self.method,
                              body_bytes=self.upload, close=self.close, paths=list(self.paths),
-                             streams=self.streams, tls=self.tls or "resumed", rate=self.rate)
+                             http2=self.http2, streams=self.streams, tls=self.tls or "resumed", rate=self.rate)
 
     def steps(self):
         return (2 * ((self.pairs + 1) // 2) * len(self.contenders) if not self.event

@@ -15,6 +15,10 @@ def add_options(parser, several=True):
     parser.add_argument("--method", default="GET", metavar="WORD")
     parser.add_argument("--body", default="0", metavar="SIZE", help="of each request: 1KiB")
     parser.add_argument("--close", action="store_true", help="a new connection for each request")
+    parser.add_argument("--http2", action="store_true", help="HTTP/2: by ALPN, or over http:// with "
+                        "prior knowledge")
+    parser.add_argument("--streams", default="1", metavar="N",
+                        help="HTTP/2: requests at once on a connection (default 1)")
     parser.add_argument("--expect-status", type=int, default=0, metavar="N",
                         help="anything else is an error (default: 400 and more are)")
     parser.add_argument("--path", default=None, metavar="PATH",
@@ -54,7 +58,7 @@ class Subject:
         with contextlib.ExitStack() as stack:
             if self.contender:
                 self.start(stack)
-            elif not self.base.startswith("https") or not getattr(self.options, "http2", False):
+            else:
                 self.probe()
             self.stack = stack.pop_all()
         return self
@@ -63,7 +67,9 @@ class Subject:
         runner = self.context.runner
         contenders.require(self.contender)
         one = scenario.Scenario("target", "target", [self.contender.spec],
-                                path=self.options.path or "/size/13", bytes=-1)
+                                path=self.options.path or "/size/13", bytes=-1,
+                                http2=self.options.http2,
+                                tls="resumed" if self.options.http2 else "")
         lacking = self.contender.lacks(one.needs())
         if lacking:
             raise Failure(f"{self.name} {lacking}")
@@ -77,6 +83,9 @@ class Subject:
 
     def probe(self):
         """One request: whoever refuses, resets, stalls or answers with an error is told so now."""
+        if self.options.http2:
+            self.probe_http2()
+            return
         body = b"x" * scenario.read_size(self.options.body) or None
         status, _ = measure.probe(self.url(), self.options.method, body,
                                   min(10.0, self.options.timeout))
@@ -84,6 +93,14 @@ class Subject:
         if status != wanted if wanted else status >= 400:
             raise Failure(f"{self.url()} answers {status}"
                           + ("" if wanted else "; --expect-status if that is what is wanted"))
+
+    def probe_http2(self):
+        """The same by sluice-load, and no more than one."""
+        request = self.request(connections=1, streams=1, rate=1,
+                               timeout_s=min(10.0, self.options.timeout))
+        load = loads.run("open", request, 0.5, self.cpus(), self.context.build)
+        if load.errors:
+            raise Failure(f"{self.url()} by HTTP/2: {load.errors[0]}")
 
     def __exit__(self, *what):
         return self.stack.__exit__(*what)
@@ -107,7 +124,8 @@ class Subject:
         request = loads.Request(
             self.url(), connections=one_number("connections", options.connections),
             method=options.method, body_bytes=scenario.read_size(options.body),
-            close=options.close, timeout_s=options.timeout, expect_status=options.expect_status)
+            close=options.close, http2=options.http2,
+            streams=one_number("streams", options.streams), timeout_s=options.timeout, expect_status=options.expect_status)
         for name, value in changes.items():
             setattr(request, name, value)
         return request

@@ -43,21 +43,18 @@ def seconds_of(options):
 def add_target(parser):
     subject.add_options(parser, several=False)
     parser.add_argument("--seconds", type=float, default=4.0, metavar="N", help="a run (default 4)")
-    parser.add_argument("--http2", action="store_true", help="h2load instead of wrk")
-    parser.add_argument("--streams", type=int, default=1, metavar="N",
-                        help="HTTP/2: at once on a connection (default 1)")
 
 
 def target(context):
     options = context.options
     seconds, status = seconds_of(options), 0
-    engine = "h2load" if options.http2 else "wrk"
+    engine = loads.closed_loop(options.http2)
     context.runner.progress.steps = 5
     with Subject(context, options.target) as one:
         samples = []
         for number in range(3):
             say(context, f"{one.name}: as much as it carries, {number + 1} of 3")
-            samples.append(one.sample(engine, one.request(streams=options.streams), seconds))
+            samples.append(one.sample(engine, one.request(), seconds))
             if samples[-1].load.errors:
                 break
         loads_ = [sample.load for sample in samples]
@@ -76,8 +73,6 @@ def target(context):
             + [f"INVALID: {error}" for error in errors]})
         if errors:
             return 1
-        if options.http2:
-            return 0
         section = {"kind": "latency", "title": f"{one.name}: latency at a given rate (open loop)",
                    "rows": [], "notes": [], "load": loads.command_shown(
                        "open", one.request(rate=SHARES[0] * rates[len(rates) // 2]), seconds,
@@ -140,7 +135,7 @@ def sweep(context):
     setattr(options, what, {"connections": "64", "body": "0", "rate": None}[what])
     options.connections, options.body = options.connections or "64", options.body or "0"
     rate = numbers("rate", options.rate)[0] if options.rate else 0
-    engine = "open" if what == "rate" or rate else "wrk"
+    engine = "open" if what == "rate" or rate else loads.closed_loop(options.http2)
     context.runner.progress.steps = len(values) * len(options.targets)
     section = {"kind": "curve", "title": f"sweep over {what}", "series": [],
                "x": "offered/s" if what == "rate" else what,
