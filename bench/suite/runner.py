@@ -7,7 +7,8 @@ import sys
 import time
 from dataclasses import asdict, dataclass, field
 
-from . import contenders, events, kernel, loads, measure, stats
+from . import contenders, events, kernel, knee, loads, measure, stats
+from .budget import another_fits
 from .histogram import Histogram
 from .processes import Failure
 
@@ -152,8 +153,11 @@ class Runner:
 
     # ---- A scenario ----
 
-    def run(self, scenario):
-        """The scenario's section of the report."""
+    def run(self, scenario, deadline=None):
+        """The scenario's section of the report; pairs after the first block are left out when the
+        deadline is near."""
+        if scenario.event == "knee":
+            return knee.run(self, scenario)
         if scenario.event:
             return events.run(self, scenario)
         taking, results = {}, {}
@@ -164,8 +168,12 @@ class Runner:
                 taking[made.name] = made
         blocks = list(stats.orders(list(taking), scenario.pairs, self.rng))
         for number, order in enumerate(blocks, 1):
+            began = time.monotonic()
             self.progress.block(f"{scenario.title}: block {number} of {len(blocks)}")
             self.block(scenario, taking, order, results)
+            if not another_fits(deadline, time.monotonic() - began):
+                self.progress.done += sum(map(len, blocks[number:]))
+                break
         if scenario.direct():
             direct = Result(self.origin.name, "direct", self.origin.command)
             attempt(direct, lambda: self.measure(self.origin, scenario, direct))

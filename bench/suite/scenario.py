@@ -1,18 +1,21 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Scenarios are data: bench/scenarios/NN-NAME.toml, one each, read and checked here."""
 import glob
+import math
 import os
 import re
 import tomllib
 from dataclasses import dataclass, field
 
-from . import loads
+from . import knee, loads
 from .processes import Failure
 
 FOLDER = os.path.join(loads.BENCH, "scenarios")
 SIZE = re.compile(r"(\d+)(B|KiB|MiB|GiB)?$")
 UNITS = {None: 1, "B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
-EVENTS = ("reload", "kill_server", "idle")
+BLOCK_SPARE_S = 0.8  # a contender's start, warming up, counting of system calls
+EVENT_SPARE_S = 1.5
+EVENTS = ("reload", "kill_server", "idle", "knee")
 
 
 def read_size(text):
@@ -85,6 +88,14 @@ class Scenario:
                              body_bytes=self.upload, close=self.close, paths=list(self.paths),
                              http2=self.http2, streams=self.streams, tls=self.tls or "resumed", rate=self.rate)
 
+    def planned_seconds(self, blocks=None):
+        """What it takes on a quiet machine; of so many blocks of two pairs."""
+        if self.event:
+            each = knee.planned_seconds(self) if self.event == "knee" else self.seconds
+            return len(self.contenders) * (each + EVENT_SPARE_S)
+        blocks = math.ceil(self.pairs / 2) if blocks is None else blocks
+        return blocks * len(self.contenders) * (2 * self.seconds + BLOCK_SPARE_S)
+
     def steps(self):
         return (2 * ((self.pairs + 1) // 2) * len(self.contenders) if not self.event
                 else len(self.contenders))
@@ -114,7 +125,7 @@ def of_dict(key, data):
         raise Failure(f"scenario {key}: event is one of {', '.join(EVENTS)}")
     if scenario.tls not in ("", "full", "resumed"):
         raise Failure(f"scenario {key}: tls is 'full' or 'resumed'")
-    if scenario.event and not scenario.rate:
+    if scenario.event not in ("", "knee") and not scenario.rate:
         raise Failure(f"scenario {key}: an event needs a rate")
     return scenario
 

@@ -42,8 +42,8 @@ class Run:
 
     def add(self, section):
         self.data["sections"].append(section)
-        for row in section.get("results", section.get("rows", [])):
-            if isinstance(row, dict) and row.get("version"):
+        for row in tables.rows_of(section):
+            if row.get("version"):
                 self.data["versions"][row["spec"].partition(":")[0]] = row["version"]
 
     def finish(self, foreign=()):

@@ -142,22 +142,3 @@ class Subject:
         if not pids:
             return measure.Sample(action())
         return measure.measured(pids, self.context.cpus.proxy, action)
-
-
-def point(x, sample):
-    """Of a curve."""
-    load = sample.load
-    found = {"x": x, "rate": load.rate, "cpu_us": sample.cpu_us, "errors": load.errors,
-             "saturated": load.saturated, "offered": load.offered,
-             "histogram": load.histogram.counts if load.histogram else {}}
-    for percent, value in load.percentiles.items():
-        found[f"p{percent.replace('.', '_')}_ms"] = value
-    return found
-
-
-def latency_row(name, sample):
-    load = sample.load
-    return {"name": name, "offered": load.offered, "rate": load.rate, "errors": load.errors,
-            "saturated": load.saturated, "percentiles": load.percentiles,
-            "max_ms": (load.histogram.max_us() or 0) / 1e3, "cpu_us": sample.cpu_us,
-            "histogram": load.histogram.counts, "seconds": load.timeline}

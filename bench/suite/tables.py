@@ -104,8 +104,11 @@ def pairs_table(section):
             rows.append(pairs_row(result))
         if result["note"] and not result["skipped"]:
             notes.append(result["note"])
-    pairs = max((len(r["samples"]) for r in results), default=0)
     scenario = section["scenario"]
+    pairs = max((len(r["samples"]) for r in results if r["spec"] != "direct"), default=0)
+    if pairs and pairs < scenario.get("pairs", 0):
+        notes.append(f"{pairs} pairs instead of {scenario['pairs']}: the run was to keep to its "
+                     "time.")
     return Table(f"{section['title']} ({pairs} pairs of {scenario['seconds']:g} s)", header, rows,
                  notes + scenario["notes"])
 
@@ -177,6 +180,12 @@ KINDS = {"pairs": pairs_table, "timeline": timeline_table, "curve": curve_table,
          "latency": latency_table, "table": plain_table}
 
 
+def rows_of(section):
+    """The dicts of a section, one a contender, whatever its kind."""
+    rows = section.get("results") or section.get("series") or section.get("rows") or []
+    return [row for row in rows if isinstance(row, dict)]
+
+
 def of_section(section):
     return KINDS[section["kind"]](section)
 
@@ -224,8 +233,8 @@ def configurations(data):
     for section in data["sections"]:
         if section.get("load"):
             commands.append((section["title"], section["load"]))
-        for row in section.get("results", section.get("rows", [])):
-            if isinstance(row, dict) and row.get("command"):
+        for row in rows_of(section):
+            if row.get("command"):
                 name, written = row["name"], row["configuration"]
                 if name in seen and without_ports(seen[name][2]) != without_ports(written):
                     name += ": " + section["title"]

@@ -3,9 +3,11 @@
 import dataclasses
 
 from .. import claims, contenders, scenario
+from ..budget import Budget
 from ..processes import Failure
 
 STANDARD = "standard"
+BUDGET_SECONDS = 525  # of ten minutes: the rest is for the report and for what comes before
 
 
 def add_compare(parser):
@@ -16,6 +18,9 @@ def add_compare(parser):
                         "the others are compared with the first")
     parser.add_argument("--pairs", type=int, metavar="N", help="instead of the scenarios' own")
     parser.add_argument("--seconds", type=float, metavar="N", help="a run; likewise")
+    parser.add_argument("--budget", type=float, metavar="S", help="keep to so many seconds of "
+                        f"measuring, by fewer pairs where it must be (default: {BUDGET_SECONDS} "
+                        "for the standard set, else none)")
     parser.add_argument("--strict", action="store_true", help="1 when a claim is missed: when the "
                         "whole interval is beyond it")
     parser.add_argument("--publish", metavar="FILE", help="write the Markdown there, too: only of "
@@ -54,6 +59,8 @@ def check_options(options):
         raise Failure("--pairs: at least 2, an interval needs more than one value")
     if options.seconds is not None and options.seconds < 0.2:
         raise Failure("--seconds: at least 0.2")
+    if getattr(options, "budget", None) is not None and options.budget <= 0:
+        raise Failure("--budget: above 0")
 
 
 def compare(context):
@@ -66,22 +73,42 @@ def compare(context):
     for one in chosen:
         for spec in one.contenders:
             contenders.make(spec, context.build)  # a typo is told before the first minute is over
-    status = run_all(context, chosen)
+    status = run_all(context, chosen, budget_of(options, chosen))
     return int(options.strict and claims.missed(context.run.data)) or status
 
 
-def run_all(context, chosen):
+def budget_of(options, chosen):
+    """None: as long as it takes. Who says how many pairs, or how long, means it."""
+    seconds = options.budget
+    if seconds is None and options.scenarios == [STANDARD] and not (options.pairs
+                                                                    or options.seconds):
+        seconds = BUDGET_SECONDS
+    if seconds is None:
+        return None
+    return Budget(seconds, [(one.key, one.planned_seconds(), one.planned_seconds(blocks=1))
+                            for one in chosen])
+
+
+def run_all(context, chosen, budget=None):
     runner = context.runner
+    left_out = []
     runner.progress.steps = sum(one.steps() for one in chosen)
     with runner:
         if runner.uncounted:
             context.run.data["facts"]["system calls"] = runner.uncounted
         for one in chosen:
-            section = runner.run(one)
+            deadline = budget.begin(one.key) if budget else None
+            if budget and deadline is None:
+                left_out.append(one.title)
+                runner.progress.done += one.steps()
+                continue
+            section = runner.run(one, deadline)
             context.run.add(section)
             if one.claims:
                 made = [claims.of_dict(one, claim) for claim in one.claims]
                 context.run.add(claims.table(f"Claims: {one.title}", claims.rows(made, section)))
+    if left_out:
+        context.run.data["facts"]["left out for lack of time"] = "; ".join(left_out)
     return 0
 
 

@@ -240,7 +240,7 @@ def soak(context):
             stop(process, signal.SIGKILL)
         command_shown = loads.command_shown("open", request, seconds, one.cpus())
     load = loads.parse_open("".join("interval " + line for line in lines) + last)
-    row = subject.latency_row(one.name, measure.Sample(load))
+    row = measure.latency_row(one.name, measure.Sample(load))
     notes = []
     grown = growth([value for _, value in memory])
     if grown is not None:

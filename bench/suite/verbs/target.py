@@ -3,7 +3,7 @@
 import re
 import sys
 
-from .. import loads, scenario, subject, tables
+from .. import loads, measure, scenario, subject, tables
 from ..processes import Failure
 from ..subject import Subject
 
@@ -81,7 +81,7 @@ def target(context):
             say(context, f"{one.name}: {share:.0%} of it, open loop")
             rate = share * rates[len(rates) // 2]
             sample = one.sample("open", one.request(rate=rate), seconds)
-            section["rows"].append(subject.latency_row(f"{share:.0%} of the maximum", sample))
+            section["rows"].append(measure.latency_row(f"{share:.0%} of the maximum", sample))
             status = status or int(bool(sample.load.errors))
         context.run.add(section)
     return status
@@ -154,7 +154,7 @@ def sweep(context):
                 request = sweep_request(one, what, value, rate)
                 section["load"] = loads.command_shown(engine, request, seconds, one.cpus())
                 sample = one.sample(engine, request, seconds)
-                series["points"].append(subject.point(value, sample))
+                series["points"].append(measure.point(value, sample))
     return int(any(p["errors"] for s in section["series"] for p in s["points"]))
 
 
@@ -183,7 +183,7 @@ def latency(context):
                 request = one.request(rate=rate, arrivals=options.arrivals)
                 section["load"] = loads.command_shown("open", request, seconds, one.cpus())
                 sample = one.sample("open", request, seconds)
-                section["rows"].append(subject.latency_row(f"{one.name}, {rate:g}/s", sample))
+                section["rows"].append(measure.latency_row(f"{one.name}, {rate:g}/s", sample))
                 status = status or int(bool(sample.load.errors))
     return status
 
@@ -233,7 +233,7 @@ def max_rate(context):
         def kept(rate):
             say(context, f"{one.name}: {rate:,.0f} requests/s")
             sample = one.sample("open", one.request(rate=rate), seconds)
-            points.append(subject.point(rate, sample))
+            points.append(measure.point(rate, sample))
             load, why = sample.load, troubles(sample.load)
             if not why and load.ms(99) > limit_ms:
                 why = [f"p99 was {load.ms(99):.2f} ms"]
