@@ -35,6 +35,8 @@
 #define H2_CONNECTION_WINDOW_BYTES (1024 * 1024)
 #define H2_ABUSE_KINDS_MAX 16  /* see core/http/h2_budget.def */
 #define H2_CONTINUATIONS_MAX 8 /* frames that go on with one head */
+/* What one head may become out of HPACK: up to here it is answered 431, beyond it is a bomb. */
+#define H2_HEAD_LIST_BYTES_MAX (8 * HEAD_BYTES_MAX)
 
 /* memory of one exchange */
 #define EXCHANGE_ARENA_FIRST_BYTES (8 * 1024)

@@ -13,12 +13,15 @@ static struct h2_stream *stream_of(nghttp2_session *s, int32_t id)
 }
 
 /* NGHTTP2_ERR_CALLBACK_FAILURE ends it all. */
-static int spend(struct h2 *h, enum h2_abuse kind)
+static int too_much(struct h2 *h, enum h2_abuse kind)
 {
-    if (h2_budget_spend(&h->budget, kind, h->now_ns))
-        return 0;
     h->abuse = (uint8_t)(kind + 1);
     return NGHTTP2_ERR_CALLBACK_FAILURE;
+}
+
+static int spend(struct h2 *h, enum h2_abuse kind)
+{
+    return h2_budget_spend(&h->budget, kind, h->now_ns) ? 0 : too_much(h, kind);
 }
 
 /* --- heads and trailers --- */
@@ -30,6 +33,7 @@ static int on_begin_headers(nghttp2_session *s, const nghttp2_frame *frame, void
     bool request = frame->hd.type == NGHTTP2_HEADERS && frame->headers.cat == NGHTTP2_HCAT_REQUEST;
     struct h2_stream *st = stream_of(s, id);
     h->collecting = NULL;
+    h->head_bytes = 0;
     if (request) {
         st = h->ops->begin(h);
         if (!st) {
@@ -60,14 +64,17 @@ static int on_header(nghttp2_session *s, const nghttp2_frame *frame, const uint8
 {
     (void)s, (void)flags;
     struct h2 *h = user;
+    h->head_bytes += (uint32_t)(name_len + value_len) + 32; /* RFC 7541 4.1 */
+    if (h->head_bytes > H2_HEAD_LIST_BYTES_MAX)
+        return too_much(h, H2_ABUSE_HPACK);
     if (!h->collecting || h->collecting->id != frame->hd.stream_id)
         return 0;
     struct str n = { (const char *)name, name_len }, v = { (const char *)value, value_len };
     enum end_reason before = (enum end_reason)h->collect.why;
     if (!h2_collect_field(&h->collect, n, v))
         return malformed(h, frame->hd.stream_id);
-    bool too_much = before == END_OK && h->collect.why != END_OK;
-    return too_much ? spend(h, H2_ABUSE_HPACK) : 0;
+    bool beyond = before == END_OK && h->collect.why != END_OK;
+    return beyond ? spend(h, H2_ABUSE_HPACK) : 0;
 }
 
 /* RFC 9113 8.1.1: what nghttp2 would only leave out makes the message malformed. */

@@ -103,6 +103,7 @@ struct h2 {
     uint64_t now_ns;        /* of that call */
     struct h2_budget budget;
     uint32_t streams_count; /* known to the codec */
+    uint32_t head_bytes;    /* of the field section that is being received, out of HPACK */
     bool server;
     bool settings_seen;
     bool in_head;  /* a field section is being received, of whomever */

@@ -8,6 +8,7 @@
 
 #include "core/base/check.h"
 #include "core/base/counters.h"
+#include "core/http/h2_budget.h"
 #include "core/observe/metrics.h"
 
 enum form {
@@ -278,6 +279,7 @@ enum process_family {
     TUNNELS,
     TUNNELS_OPEN,
     PIPES_REFUSED,
+    HTTP2_ABUSE,
     LOG_LINES,
     LOG_LOST,
     LOG_ERRORS,
@@ -312,6 +314,10 @@ static const struct metric_info process_families[] = {
     [PIPES_REFUSED] = { "sluice_relay_pipes_refused_total", "counter",
                         "Times that there was no pipe to splice through; bytes were copied.", NULL,
                         NULL },
+    [HTTP2_ABUSE] = { "sluice_http2_floods_total", "counter",
+                      "HTTP/2 connections of clients that were closed for too much of something "
+                      "that asks for nothing.",
+                      NULL, "kind" },
     [LOG_LINES] = { "sluice_log_lines_total", "counter", "Access log lines written.", NULL, NULL },
     [LOG_LOST] = { "sluice_log_lost_lines_total", "counter",
                    "Access log lines lost: to a full queue, or to a log that could not be written.",
@@ -415,6 +421,14 @@ static void put_summed_histogram(FILE *to, const struct metrics_process *p, enum
     put_histogram(to, put_head(to, f), NULL, values, ticks_per_s);
 }
 
+static void put_floods(FILE *to, const struct metrics_process *p)
+{
+    const char *name = put_head(to, HTTP2_ABUSE), *label = process_families[HTTP2_ABUSE].by;
+    for (unsigned i = 0; i < H2_ABUSE_COUNT; i++)
+        fprintf(to, "%s{%s=\"%s\"} %" PRIu64 "\n", name, label, h2_abuse_word((enum h2_abuse)i),
+                sum_of(p, offsetof(struct counters, h2_abuse) + i * sizeof(counter)));
+}
+
 static void put_cache(FILE *to, struct cache *c)
 {
     struct cache_figures f = { 0 };
@@ -440,6 +454,7 @@ void metrics_text_process(const struct metrics_process *p, FILE *to)
     put_one(to, TUNNELS, opened);
     put_one(to, TUNNELS_OPEN, opened - sum_of(p, offsetof(struct counters, tunnels_closed)));
     put_one(to, PIPES_REFUSED, sum_of(p, offsetof(struct counters, pipes_refused)));
+    put_floods(to, p);
     put_one(to, LOG_LINES, p->logs->records);
     put_two(to, LOG_LOST, "queue", sum_of(p, offsetof(struct counters, log_dropped)), "write",
             p->logs->records_lost);

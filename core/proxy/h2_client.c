@@ -341,15 +341,20 @@ void h2_client_flush(struct h2_client *hc)
         loop_defer(hc->c->t.loop, &hc->flush);
 }
 
-static bool fill(struct h2_client *hc)
+/* What the codec has to say; when it is at its end, the last words behind what of that is whole. */
+static void fill(struct h2_client *hc)
 {
     struct h2_batch *b = hc->batch;
-    if (hc->last_words_bytes) {
-        bool fits = h2_batch_copy(b, &hc->c->t.loop->bufs, hc->last_words, hc->last_words_bytes);
+    struct buf_pool *pool = &hc->c->t.loop->bufs;
+    if (!hc->broken && !h2_pull(&hc->h2, b, now(hc)))
+        codec_failed(hc);
+    if (!hc->last_words_bytes)
+        return;
+    bool fits = h2_batch_room(b, pool, hc->last_words_bytes, 0);
+    if (fits)
+        h2_batch_copy(b, pool, hc->last_words, hc->last_words_bytes);
+    if (fits || b->bytes == 0) /* else they are the next batch */
         hc->last_words_bytes = 0;
-        return fits;
-    }
-    return hc->broken || h2_pull(&hc->h2, b, now(hc));
 }
 
 static void drop_batch(struct h2_client *hc)
@@ -381,8 +386,7 @@ static void run_flush(struct task *t)
         return;
     }
     h2_batch_init(hc->batch);
-    if (!fill(hc))
-        codec_failed(hc);
+    fill(hc);
     if (hc->ping_due && hc->state == H2C_NOTICED) {
         hc->ping_due = false;
         h2_ping(&hc->h2);
@@ -465,7 +469,7 @@ static void on_end(struct transport *t, int err)
     struct client *c = container_of(t, struct client, t);
     struct h2_client *hc = c->h2;
     c->eof = true;
-    if (hc->state == H2C_ENDING && c->t.sending)
+    if (hc->state == H2C_ENDING && (c->t.sending || hc->flush.queued))
         return; /* it may still read */
     abandon_all(hc, err ? END_CLIENT_RESET : END_CLIENT_GONE);
     close_now(hc, err != 0);
