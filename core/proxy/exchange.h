@@ -60,6 +60,7 @@ struct exchange {
     bool close_after;       /* the client's connection ends after this exchange */
     bool refused_elsewhere; /* the answer is the authentication server's */
     bool fresh_only;        /* a pooled connection was stale: open a new one */
+    bool grpc;              /* errors of ours are told as gRPC does */
     uint8_t gate;           /* enum exchange_gate: the next one to pass */
     uint8_t tries;
     uint8_t interim_count;

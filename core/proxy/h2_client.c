@@ -263,7 +263,7 @@ static bool on_section(struct h2_stream *st, struct h2_collect *c, bool end_stre
     ex->head.ended = end_stream;
     ex->bytes_in = c->text.len;
     if (why == END_OK)
-        exchange_start(ex);
+        h2_side_start(ex);
     else
         exchange_refuse(ex, why);
     return true;

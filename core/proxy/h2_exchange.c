@@ -5,6 +5,7 @@
 
 #include "core/base/check.h"
 #include "core/http/forward.h"
+#include "core/http/grpc.h"
 #include "core/proxy/body_buffer.h"
 #include "core/proxy/client.h"
 #include "core/proxy/exchange.h"
@@ -31,12 +32,22 @@ void h2_side_init(struct exchange *ex, struct h2_client *hc)
 
 /* --- deadlines --- */
 
-/* Whether the client could go on with its request's body and does not. */
+/* Whether the client could go on with its request's body and does not. Once it is answered, a call
+ * of gRPC may have nothing to say for long. */
 static bool body_awaited(const struct exchange *ex)
 {
     const struct message_in *in = &ex->body_in;
     const struct body_buffer *early = ex->h2.early;
+    if (ex->grpc && ex->state == EX_RESPONDING)
+        return false;
     return in->state == IN_BODY && in->sink && in->sink->room && !(early && early->at);
+}
+
+/* Whether it can be ended by grpc-timeout: a gate or a fetch that is not its own is waited for. */
+static bool may_be_late(const struct exchange *ex)
+{
+    return ex->h2.deadline_ns && (ex->state == EX_BUFFERING || ex->state == EX_CONNECTING ||
+                                  ex->state == EX_WAITING || ex->state == EX_RESPONDING);
 }
 
 static uint64_t deadline(const struct exchange *ex, enum end_reason *why)
@@ -51,6 +62,10 @@ static uint64_t deadline(const struct exchange *ex, enum end_reason *why)
     if (s->stream.queued_bytes && s->room_ns + ms_to_ns(t->client_write_ms) < at) {
         at = s->room_ns + ms_to_ns(t->client_write_ms);
         *why = END_CLIENT_WRITE_TIMEOUT;
+    }
+    if (may_be_late(ex) && s->deadline_ns < at) {
+        at = s->deadline_ns;
+        *why = END_DEADLINE;
     }
     return at;
 }
@@ -75,11 +90,26 @@ static void on_timer(struct timer *timer, uint64_t now_ns)
         arm(ex);
     } else if (why == END_CLIENT_BODY_TIMEOUT) {
         exchange_request_broken(ex, why);
+    } else if (why == END_DEADLINE && ex->state != EX_RESPONDING) {
+        if (ex->attempt.up)
+            upstream_abort(&ex->attempt);
+        exchange_reply(ex, why);
     } else {
         exchange_abandon(ex, why);
         h2_reset(&ex->h2.stream, NGHTTP2_CANCEL);
         h2_client_flush(ex->h2.hc);
     }
+}
+
+void h2_side_start(struct exchange *ex)
+{
+    ex->grpc = grpc_is_request(&ex->head);
+    uint64_t timeout_ns = ex->grpc ? grpc_timeout_ns(&ex->head) : 0;
+    if (timeout_ns)
+        ex->h2.deadline_ns = ex->start_ns + timeout_ns;
+    exchange_start(ex);
+    if (timeout_ns)
+        arm(ex);
 }
 
 /* --- the request's body --- */
@@ -321,7 +351,7 @@ static bool down_take_back(struct exchange *ex)
 
 static void down_checked(struct exchange *ex)
 {
-    (void)ex; /* whatever the client sends is read anyway */
+    arm(ex); /* whatever the client sends is read anyway */
 }
 
 static void down_abort(struct exchange *ex)

@@ -27,6 +27,7 @@ struct h2_side {
     struct str head;                  /* the final one, not yet given to the codec; empty: none */
     uint64_t body_ns;                 /* when the last bytes of the request came */
     uint64_t room_ns;                 /* when the client last took of the answer */
+    uint64_t deadline_ns;             /* of all of it: grpc-timeout; 0: none */
     uint32_t dropped_bytes;
     bool body_ended; /* END_STREAM was received */
     bool open;       /* the sink takes a body */
@@ -36,6 +37,9 @@ extern const struct downstream_ops h2_downstream_ops;
 
 /* A new exchange's side; its stream is the codec's then. */
 void h2_side_init(struct exchange *ex, struct h2_client *hc);
+
+/* The head is understood: exchange_start(), and the deadline that it names. */
+void h2_side_start(struct exchange *ex);
 
 /* What the codec tells of a stream. */
 void h2_side_data(struct exchange *ex, struct buf_slice data);

@@ -3,6 +3,7 @@
 
 #include "core/base/out.h"
 #include "core/http/forward.h"
+#include "core/http/grpc.h"
 #include "core/proxy/client_tls.h"
 #include "core/proxy/exchange.h"
 #include "core/proxy/request.h"
@@ -145,6 +146,32 @@ static bool error_reply(struct exchange *ex, struct reply *r, enum end_reason wh
     return r->body.ptr || short_body(ex, r, why);
 }
 
+/* Trailers only: a head that ends the stream. */
+static void write_grpc_head(struct exchange *ex, struct out *o, enum end_reason why)
+{
+    char id[32];
+    const struct end_reason_info *info = end_reason_info(why);
+    unsigned status = info->status;
+    ex->status = 200;
+    forward_status(o, 200, (struct str){ 0 }, true);
+    out_lit(o, "\r\nDate: ");
+    out_str(o, worker_date(ex->w));
+    out_lit(o, "\r\nContent-Type: application/grpc\r\ngrpc-status: ");
+    out_u64(o, grpc_status_of(status));
+    out_lit(o, "\r\ngrpc-message: ");
+    grpc_write_message(o, str_of(info->text));
+    out_lit(o, " (request id ");
+    grpc_write_message(o, request_id(ex, id));
+    out_char(o, ')');
+    uint32_t retry_after_s =
+        why == END_MAINTENANCE ? ex->site->maintenance.retry_after_s : ex->retry_after_s;
+    if (retry_after_s) { /* gRFC A6 */
+        out_lit(o, "\r\ngrpc-retry-pushback-ms: ");
+        out_u64(o, (uint64_t)retry_after_s * 1000);
+    }
+    out_lit(o, "\r\n\r\n");
+}
+
 static bool route_reply(struct exchange *ex, struct reply *r)
 {
     const struct route_config *route = ex->match.route;
@@ -263,13 +290,19 @@ static void write_head(struct out *o, const struct reply *r, struct exchange *ex
 bool reply_write(struct exchange *ex, enum end_reason why)
 {
     struct reply r = { 0 };
-    if (why == END_REPLIED ? !route_reply(ex, &r) : !error_reply(ex, &r, why))
+    bool grpc = ex->grpc && why != END_REPLIED;
+    if (grpc)
+        r.status = 204; /* of the answer's form: no body */
+    else if (why == END_REPLIED ? !route_reply(ex, &r) : !error_reply(ex, &r, why))
         return false;
     char *mem = arena_alloc(&ex->arena, HEAD_ROOM_BYTES);
     if (!mem)
         return false;
     struct out o = out_into(mem, HEAD_ROOM_BYTES);
-    write_head(&o, &r, ex);
+    if (grpc)
+        write_grpc_head(ex, &o, why);
+    else
+        write_head(&o, &r, ex);
     arena_trim(&ex->arena, mem + HEAD_ROOM_BYTES, o.at);
     if (o.full || !ex->down->head(ex, (struct str){ mem, out_len(&o) }, NULL))
         return false;
