@@ -285,6 +285,7 @@ sluice_wire_test(tests/wire/test_log.c)
 sluice_wire_test(tests/wire/test_scarce.c)
 sluice_wire_test(tests/wire/test_h2.c wire_h2_support)
 sluice_wire_test(tests/wire/test_h2_abuse.c wire_h2_support)
+sluice_wire_test(tests/wire/test_h2_clear.c wire_h2_support)
 sluice_wire_test(tests/wire/test_grpc.c wire_h2_support)
 
 # Every file of deploy/examples, between servers and clients in Python.

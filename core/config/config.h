@@ -411,6 +411,7 @@ struct listener_config {
     struct listener_tls *tls;       /* NULL: plain HTTP */
     uint32_t https_port;            /* requests are sent there by redirect; 0: they are not */
     bool http2;                     /* by ALPN, and by its preface in clear */
+    bool h2c_upgrade;               /* and by Upgrade: h2c; http2, no tls, no tcp */
 };
 
 /* An address to listen on. */

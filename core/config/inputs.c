@@ -414,6 +414,9 @@ void end_listener(struct loader *l, const struct node *n, void *out)
     else if (c->https_port && (c->tls || c->tcp))
         report_error(l->report, node_get(n, STR("https_redirect"))->key->place,
                      "'https_redirect' is for listeners that speak plain HTTP");
+    else if (c->h2c_upgrade && (c->tls || c->tcp || !c->http2))
+        report_error(l->report, node_get(n, STR("h2c_upgrade"))->key->place,
+                     "'h2c_upgrade' is for listeners that speak HTTP/2 in clear");
     else if (c->log && !c->tcp)
         report_error(l->report, node_get(n, STR("log"))->place,
                      "'log' is for 'tcp' listeners; of HTTP, the site says it");

@@ -148,6 +148,10 @@ static const struct schema_key listener_keys[] = {
       DEFAULT(true),
       .doc = "Clients may speak HTTP/2: over TLS if they ask for it (ALPN), in clear if they begin "
              "with its preface (prior knowledge)." },
+    { KEY("h2c_upgrade"), EXAMPLE("on"), VALUE(listener_config, h2c_upgrade, value_flag),
+      .words = on_words, DEFAULT(false),
+      .doc = "Clients in clear may also go over to HTTP/2 with Upgrade: h2c (RFC 7540 3.2, which "
+             "RFC 9113 has given up), on a request without a body." },
     { KEY("tls"), EXAMPLE("{ certificates: [{ cert: site.pem, key: site.key }] }"),
       OBJECT(listener_config, tls, tls), .take = take_listener_tls, .otherwise = "off",
       .doc = "TLS with clients. Changed files are picked up by themselves, and with a reload." },

@@ -115,12 +115,51 @@ static int on_invalid_frame(nghttp2_session *s, const nghttp2_frame *frame, int 
 
 /* --- other frames --- */
 
+/* Whether we reset it, as far as is known: what its peer had sent by then is no error. */
+static bool we_reset(const struct h2 *h, int32_t id)
+{
+    int32_t oldest = INT32_MAX;
+    for (unsigned i = 0; i < H2_RESETS_KEPT; i++) {
+        if (h->was_reset[i] == id)
+            return true;
+        if (h->was_reset[i] < oldest)
+            oldest = h->was_reset[i];
+    }
+    return h->resets_count > H2_RESETS_KEPT && id < oldest;
+}
+
+static void note_reset(struct h2 *h, int32_t id)
+{
+    h->was_reset[h->resets_count++ % H2_RESETS_KEPT] = id;
+}
+
+/* HEADERS or DATA: RFC 9113 5.1, on a stream that is closed; 5.1.1, on one that was passed over. */
+static int check_stream(struct h2 *h, const nghttp2_frame_hd *hd)
+{
+    int32_t id = hd->stream_id;
+    if (!h->server || id % 2 == 0)
+        return 0; /* nghttp2 sees to these */
+    if (hd->type == NGHTTP2_HEADERS && id > h->last_id) {
+        h->last_id = id;
+        h->opened_count++;
+        return 0;
+    }
+    if (id > h->last_id || nghttp2_session_find_stream(h->session, id) || we_reset(h, id))
+        return 0;
+    bool passed_over = (uint32_t)h->last_id + 1 > 2 * h->opened_count;
+    h->error = passed_over ? NGHTTP2_PROTOCOL_ERROR : NGHTTP2_STREAM_CLOSED;
+    return NGHTTP2_ERR_CALLBACK_FAILURE;
+}
+
 static int on_begin_frame(nghttp2_session *s, const nghttp2_frame_hd *hd, void *user)
 {
     (void)s;
     struct h2 *h = user;
     h->in_head = hd->type == NGHTTP2_HEADERS;
     switch (hd->type) {
+    case NGHTTP2_DATA:
+    case NGHTTP2_HEADERS:
+        return check_stream(h, hd);
     case NGHTTP2_PRIORITY:
     case NGHTTP2_PRIORITY_UPDATE:
         return spend(h, H2_ABUSE_PRIORITY);
@@ -218,6 +257,7 @@ static int on_frame_send(nghttp2_session *s, const nghttp2_frame *frame, void *u
     uint8_t type = frame->hd.type;
     if (type == NGHTTP2_RST_STREAM) {
         uint32_t code = frame->rst_stream.error_code;
+        note_reset(h, frame->hd.stream_id);
         bool theirs = code == NGHTTP2_PROTOCOL_ERROR || code == NGHTTP2_FLOW_CONTROL_ERROR ||
                       code == NGHTTP2_STREAM_CLOSED || code == NGHTTP2_FRAME_SIZE_ERROR ||
                       code == NGHTTP2_REFUSED_STREAM;
@@ -348,6 +388,47 @@ bool h2_receive(struct h2 *h, struct buf_slice data, uint64_t now_ns)
     else if (n == NGHTTP2_ERR_FLOODED && !h->abuse)
         h->abuse = H2_ABUSE_PING + 1; /* acknowledgements that the peer does not take */
     return n >= 0 && !h->abuse;
+}
+
+static bool setting_is_valid(uint16_t id, uint32_t value)
+{
+    switch (id) {
+    case NGHTTP2_SETTINGS_ENABLE_PUSH:
+    case NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL:
+    case NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES:
+        return value <= 1;
+    case NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE:
+        return value <= INT32_MAX;
+    case NGHTTP2_SETTINGS_MAX_FRAME_SIZE:
+        return value >= 1 << 14 && value < 1 << 24;
+    default:
+        return true;
+    }
+}
+
+/* nghttp2 would go over and say GOAWAY then. */
+static bool settings_are_valid(const uint8_t *p, size_t bytes)
+{
+    for (; bytes >= 6; bytes -= 6, p += 6)
+        if (!setting_is_valid((uint16_t)(p[0] << 8 | p[1]), (uint32_t)p[2] << 24 |
+                                                                (uint32_t)p[3] << 16 |
+                                                                (uint32_t)p[4] << 8 | p[5]))
+            return false;
+    return bytes == 0;
+}
+
+bool h2_upgrade(struct h2 *h, struct h2_stream *st, const uint8_t *settings, size_t bytes,
+                bool head_request)
+{
+    if (!settings_are_valid(settings, bytes) ||
+        nghttp2_session_upgrade2(h->session, settings, bytes, head_request, st) != 0)
+        return false;
+    h->last_id = 1;
+    h->opened_count = 1;
+    h->settings_seen = false; /* the connection's own are still to come */
+    h2_attach(h, st, 1);
+    st->head_in = st->remote_ended = true;
+    return true;
 }
 
 static void tell_drained(struct h2 *h)

@@ -91,6 +91,9 @@ struct h2_stream {
     struct h2_piece pieces[H2_PIECES];
 };
 
+/* Frames may still come on streams that we reset (RFC 9113 5.1), so many of which are known. */
+#define H2_RESETS_KEPT 16
+
 struct h2 {
     nghttp2_session *session;
     const struct h2_ops *ops;
@@ -106,6 +109,11 @@ struct h2 {
     uint32_t head_bytes;    /* of the field section that is being received, out of HPACK */
     bool server;
     bool settings_seen;
+    uint32_t error; /* of RFC 9113 7: what the peer broke, where the codec does not say it itself */
+    int32_t last_id;                   /* server: the highest stream that the peer opened */
+    uint32_t opened_count;             /* server: streams that it opened */
+    int32_t was_reset[H2_RESETS_KEPT]; /* streams that we reset last: a ring */
+    uint32_t resets_count;
     bool in_head;  /* a field section is being received, of whomever */
     uint8_t abuse; /* enum h2_abuse + 1, once it was too much; 0: not */
 };
@@ -118,9 +126,16 @@ bool h2_init(struct h2 *h, const struct h2_config *config, const struct h2_ops *
 void h2_destroy(struct h2 *h);
 
 /* Reads all of it; the reference stays the caller's. False: the connection is broken beyond saving;
- * h->abuse says whether it was too much of something. What h2_pull() gives then is not needed:
- * h2_last_words(). */
+ * h->abuse says whether it was too much of something, h->error what else. What h2_pull() gives then
+ * is not needed: h2_last_words(). */
 bool h2_receive(struct h2 *h, struct buf_slice data, uint64_t now_ns);
+
+/* Server: the stream's request came by HTTP/1.1 and Upgrade: h2c (RFC 7540 3.2), all of it; it is
+ * stream 1 from now on. settings: the payload that HTTP2-Settings stood for. Before anything is
+ * received. False: they are no valid settings, or there is no memory; nothing was done to the
+ * stream, and the codec is not to be used. */
+bool h2_upgrade(struct h2 *h, struct h2_stream *st, const uint8_t *settings, size_t bytes,
+                bool head_request);
 
 /* Adds what can be sent. False: broken, as above. */
 bool h2_pull(struct h2 *h, struct h2_batch *b, uint64_t now_ns);

@@ -320,6 +320,8 @@ static void read_head(struct client *c)
     }
     ex->bytes_in += head_bytes;
     slice_consume(&c->in, head_bytes);
+    if (unlikely(c->listener->bind->listener->h2c_upgrade) && h2_upgrade_asked(c))
+        return;
     exchange_start(ex);
     client_checked(c);
 }

@@ -12,6 +12,8 @@
 /* The client sees our notice within such a time, if it does not answer the PING behind it. */
 #define NOTICE_MS 1000
 
+#define SWITCHING "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"
+
 static const struct h2_ops codec_ops;
 static const struct transport_user transport_user;
 
@@ -147,7 +149,8 @@ static void codec_failed(struct h2_client *hc)
         count_abuse(hc, (enum h2_abuse)(hc->h2.abuse - 1));
         fail(hc, NGHTTP2_ENHANCE_YOUR_CALM, END_HTTP2_ABUSE);
     } else {
-        fail(hc, NGHTTP2_PROTOCOL_ERROR, END_HTTP2_ERROR);
+        uint32_t code = hc->h2.error ? hc->h2.error : NGHTTP2_PROTOCOL_ERROR;
+        fail(hc, code, END_HTTP2_ERROR);
     }
 }
 
@@ -346,6 +349,9 @@ static void fill(struct h2_client *hc)
 {
     struct h2_batch *b = hc->batch;
     struct buf_pool *pool = &hc->c->t.loop->bufs;
+    if (hc->switching && !h2_batch_copy(b, pool, SWITCHING, sizeof SWITCHING - 1))
+        hc->broken = true;
+    hc->switching = false;
     if (!hc->broken && !h2_pull(&hc->h2, b, now(hc)))
         codec_failed(hc);
     if (!hc->last_words_bytes)
@@ -512,33 +518,83 @@ static const struct transport_user transport_user = {
     .on_closed = on_closed,
 };
 
-bool h2_client_begin(struct client *c, struct buf_slice first)
+/* The client is not touched, nor does the codec call back. NULL without memory. */
+static struct h2_client *create(struct client *c)
 {
     struct h2_client *hc = slab_take(&c->w->h2_clients);
     if (!hc)
-        return false;
+        return NULL;
     *hc = (struct h2_client){ .c = c, .state = H2C_OPEN, .idle_ns = c->t.loop->now_ns };
     struct h2_config config = { .server = true,
                                 .streams_max = H2_STREAMS_MAX,
                                 .window_bytes = H2_WINDOW_BYTES };
     if (!h2_init(&hc->h2, &config, &codec_ops, &c->t.loop->bufs, c->t.loop->now_ns)) {
         slab_give(&c->w->h2_clients, hc);
-        return false;
+        return NULL;
     }
     list_init(&hc->exchanges);
     list_init(&hc->leaving);
     list_init(&hc->touched);
     hc->flush.run = run_flush;
+    return hc;
+}
+
+static void take_over(struct h2_client *hc)
+{
+    struct client *c = hc->c;
     c->h2 = hc;
     c->state = CLIENT_HTTP2;
     c->t.user = &transport_user;
     timer_remove(&c->t.loop->timers, &c->timer);
     timer_init(&c->timer, on_timer);
     h2_client_flush(hc);
+}
+
+/* first: what was received of it already; without a buffer: nothing. */
+static void begin(struct h2_client *hc, struct buf_slice first)
+{
     if (first.buf)
         receive(hc, first);
     else
-        transport_read(&c->t);
+        transport_read(&hc->c->t);
     arm(hc);
+}
+
+bool h2_client_begin(struct client *c, struct buf_slice first)
+{
+    struct h2_client *hc = create(c);
+    if (!hc)
+        return false;
+    take_over(hc);
+    begin(hc, first);
+    return true;
+}
+
+bool h2_client_upgrade(struct client *c, const uint8_t *settings, size_t bytes)
+{
+    struct exchange *ex = c->ex;
+    bool head_request = ex->head.method_id == METHOD_HEAD;
+    struct h2_client *hc = create(c);
+    if (!hc)
+        return false;
+    struct h2_side before = ex->h2; /* in a union with HTTP/1's */
+    h2_side_init(ex, hc);
+    if (!h2_upgrade(&hc->h2, &ex->h2.stream, settings, bytes, head_request)) {
+        ex->h2 = before;
+        ex->head.version_major = 1;
+        h2_destroy(&hc->h2);
+        slab_give(&c->w->h2_clients, hc);
+        return false;
+    }
+    ex->head.ended = true;
+    ex->down = &h2_downstream_ops;
+    list_push_back(&hc->exchanges, &ex->h2.node);
+    c->ex = NULL;
+    hc->switching = true;
+    take_over(hc);
+    h2_side_start(ex);
+    struct buf_slice first = c->in;
+    c->in = (struct buf_slice){ 0 };
+    begin(hc, first);
     return true;
 }

@@ -38,6 +38,7 @@ struct h2_client {
     uint64_t head_ns;          /* when the head that is being received began; 0: none is */
     uint32_t last_words_bytes; /* of the GOAWAY that goes out in place of all else */
     uint8_t state;             /* enum h2_client_state */
+    bool switching;            /* the 101 is still to go out, before all else */
     bool ping_due; /* behind the notice, in the next batch: nghttp2 would put it before */
     bool broken;   /* the codec is not to be called any more */
     char last_words[H2_LAST_WORDS_BYTES];
@@ -51,6 +52,14 @@ bool h2_client_begin(struct client *c, struct buf_slice first);
 /* The first bytes of a connection in clear, in c->in: whether they are HTTP/2's preface, or can
  * become it (RFC 9113 3.4); then all is seen to. False: they are to be read as HTTP/1. */
 bool h2_preface_expected(struct client *c);
+
+/* A request of HTTP/1.1, understood and not started, in c->ex: if it asks for Upgrade: h2c and may,
+ * the connection speaks HTTP/2 from now on, the exchange is its stream 1, and all is seen to.
+ * False: it is to be answered as it is. */
+bool h2_upgrade_asked(struct client *c);
+
+/* The second half of that, with the payload of HTTP2-Settings. False: nothing was done. */
+bool h2_client_upgrade(struct client *c, const uint8_t *settings, size_t bytes);
 
 /* As client.h says of a client. */
 void h2_client_drain(struct h2_client *hc);
