@@ -91,7 +91,7 @@ static const char *const not_taken[] = {
     H2C "HTTP2-Settings: AAIAAAAC\r\n",  /* ENABLE_PUSH 2 */
     ASK "Content-Length: 0\r\n",
     "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2\r\nHTTP2-Settings: AAQAAP__\r\n",
-    "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c, x\r\nHTTP2-Settings: AAQAAP__\r\n",
+    "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c, h2\r\nHTTP2-Settings: AAQAAP__\r\n",
 };
 
 static void what_is_not_well_formed_is_no_upgrade(struct wire *w)
