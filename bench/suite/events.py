@@ -57,7 +57,8 @@ def run_one(runner, scenario, contender):
         runner.warm(contender, scenario)
         before = contender.memory()
         idle = (idle_clients(runner, contender, scenario.path,
-                                     min(scenario.idle, contender.setup.clients_max() // 2))
+                                     min(scenario.idle, contender.setup.clients_max() // 2),
+                                     bool(scenario.tls))
                 if scenario.idle else contextlib.nullcontext())
         with idle:
             each = (contender.memory() - before) / scenario.idle if scenario.idle else None
@@ -101,11 +102,12 @@ def with_event(runner, scenario, contender, origins, marks):
 
 
 @contextlib.contextmanager
-def idle_clients(runner, contender, path, count):
+def idle_clients(runner, contender, path, count, tls=False):
     """`count` clients that made one request each and stay; yields when all stand, checks at the
     end that they still do."""
     script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "idle_clients.py")
-    clients = spawn([sys.executable, script, str(contender.port), path, str(count)],
+    clients = spawn([sys.executable, script, str(contender.port), path, str(count),
+                     *(["tls"] if tls else [])],
                     runner.cpus.load, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                     stderr=subprocess.STDOUT, text=True)
     try:

@@ -20,7 +20,7 @@ backends:
 
 class Sluice(Contender):
     title = "sluice"
-    variants = {"again": "again", "log": "JSON log"}
+    variants = {"again": "again", "log": "JSON log", "two": "two workers, on all CPUs"}
     can = frozenset({"http", "tls", "h2", "tcp", "log", "servers", "reload"})
     stop_signal = signal.SIGINT  # at once; TERM drains
 
@@ -33,6 +33,9 @@ class Sluice(Contender):
 
     def prepare(self, setup):
         access = os.path.join(setup.home, "access.log")
+        workers = 2 if "two" in self.words else setup.workers
+        if "two" in self.words:
+            self.setup.cpus = setup.all_cpus
         logged = setup.log or "log" in self.words
         if os.path.exists(access):
             os.unlink(access)
@@ -41,7 +44,7 @@ class Sluice(Contender):
             pair = f"{{ cert: {setup.certificate.chain}, key: {setup.certificate.key} }}"
             tls = f", tls: {{ certificates: [{pair}] }}"
         path = self.write_configuration(
-            "sluice.yaml", SLUICE_YAML, workers=setup.workers, port=setup.port, tls=tls, use="tcp: servers" if setup.tcp else "site: bench",
+            "sluice.yaml", SLUICE_YAML, workers=workers, port=setup.port, tls=tls, use="tcp: servers" if setup.tcp else "site: bench",
             sites="" if setup.tcp else "sites:\n  bench: { LOGroutes: [{ to: servers }] }".replace(
                 "LOG", "log: access, " if logged else ""),
             logs=f"logs: {{ access: {{ to: {access} }} }}" if logged else "",
