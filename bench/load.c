@@ -47,7 +47,7 @@ static bool start_worker(struct load_worker *w)
         memcpy(w->body + i, PATTERN, PATTERN_PERIOD);
     if (o->tls) {
         tls_worker_init(&w->tls, w->loop);
-        struct tls_client_config config = { .alpn = o->http2 ? "h2" : NULL };
+        struct tls_client_config config = { .alpn = o->http2 ? "h2" : NULL, .classic = true };
         w->context = tls_context_client(w->loop, &config, w->why, sizeof w->why);
         if (!w->context)
             return false;

@@ -32,8 +32,7 @@ static bool fail(char *why, uint32_t why_bytes, const char *what)
     return false;
 }
 
-/* What servers and clients have in common. */
-WOLFSSL_CTX *tls_new_ctx(WOLFSSL_METHOD *method, enum tls_policy policy)
+static bool use_groups(WOLFSSL_CTX *ctx, bool hybrid)
 {
     int groups[] = {
 #ifdef WOLFSSL_HAVE_MLKEM
@@ -41,6 +40,14 @@ WOLFSSL_CTX *tls_new_ctx(WOLFSSL_METHOD *method, enum tls_policy policy)
 #endif
         WOLFSSL_ECC_X25519, WOLFSSL_ECC_SECP256R1, WOLFSSL_ECC_SECP384R1
     };
+    int skipped = hybrid ? 0 : ARRAY_LEN(groups) - 3;
+    return wolfSSL_CTX_set_groups(ctx, groups + skipped, ARRAY_LEN(groups) - skipped) ==
+           WOLFSSL_SUCCESS;
+}
+
+/* What servers and clients have in common. */
+WOLFSSL_CTX *tls_new_ctx(WOLFSSL_METHOD *method, enum tls_policy policy)
+{
     WOLFSSL_CTX *ctx = method ? wolfSSL_CTX_new(method) : NULL;
     if (!ctx)
         return NULL;
@@ -49,8 +56,7 @@ WOLFSSL_CTX *tls_new_ctx(WOLFSSL_METHOD *method, enum tls_policy policy)
     wolfSSL_CTX_SetIOSend(ctx, tls_io_send);
     wolfSSL_CTX_set_session_cache_mode(ctx, WOLFSSL_SESS_CACHE_OFF);
     if (wolfSSL_CTX_SetMinVersion(ctx, oldest) == WOLFSSL_SUCCESS &&
-        wolfSSL_CTX_set_cipher_list(ctx, CIPHERS) == WOLFSSL_SUCCESS &&
-        wolfSSL_CTX_set_groups(ctx, groups, ARRAY_LEN(groups)) == WOLFSSL_SUCCESS &&
+        wolfSSL_CTX_set_cipher_list(ctx, CIPHERS) == WOLFSSL_SUCCESS && use_groups(ctx, true) &&
         wolfSSL_CTX_SetMinRsaKey_Sz(ctx, RSA_BITS_MIN) == WOLFSSL_SUCCESS &&
         wolfSSL_CTX_set_group_messages(ctx) == WOLFSSL_SUCCESS)
         return ctx;
@@ -98,6 +104,8 @@ struct tls_context *tls_context_client(struct loop *l, const struct tls_client_c
         fail(why, why_bytes, "the CA holds no certificate");
     else if (config->certificate && !tls_use_certificate(ctx, config->certificate))
         fail(why, why_bytes, "our certificate cannot be used");
+    else if (!use_groups(ctx, !config->classic))
+        fail(why, why_bytes, "out of memory");
     else if (wolfSSL_CTX_UseSessionTicket(ctx) != WOLFSSL_SUCCESS) /* TLS 1.2's */
         fail(why, why_bytes, "out of memory");
     else

@@ -18,6 +18,7 @@ struct tls_client_config {
     const char *alpn;
     const struct certificate *certificate; /* our own; NULL: none */
     enum tls_policy policy;
+    bool classic; /* key exchange by elliptic curves alone, as clients before 2024 */
 };
 
 struct tls_context;

@@ -20,7 +20,8 @@ backends:
 
 class Sluice(Contender):
     title = "sluice"
-    variants = {"again": "again", "log": "JSON log", "two": "two workers, on all CPUs"}
+    variants = {"again": "again", "log": "JSON log", "one": "one worker, on all CPUs",
+                "two": "two workers, on all CPUs"}
     can = frozenset({"http", "tls", "h2", "tcp", "log", "servers", "reload"})
     stop_signal = signal.SIGINT  # at once; TERM drains
 
@@ -33,8 +34,8 @@ class Sluice(Contender):
 
     def prepare(self, setup):
         access = os.path.join(setup.home, "access.log")
-        workers = 2 if "two" in self.words else setup.workers
-        if "two" in self.words:
+        workers = {"one": 1, "two": 2}.get(next(iter(self.words & {"one", "two"}), ""))
+        if workers:  # beside the load
             self.setup.cpus = setup.all_cpus
         logged = setup.log or "log" in self.words
         if os.path.exists(access):
@@ -44,7 +45,7 @@ class Sluice(Contender):
             pair = f"{{ cert: {setup.certificate.chain}, key: {setup.certificate.key} }}"
             tls = f", tls: {{ certificates: [{pair}] }}"
         path = self.write_configuration(
-            "sluice.yaml", SLUICE_YAML, workers=workers, port=setup.port, tls=tls, use="tcp: servers" if setup.tcp else "site: bench",
+            "sluice.yaml", SLUICE_YAML, workers=workers or setup.workers, port=setup.port, tls=tls, use="tcp: servers" if setup.tcp else "site: bench",
             sites="" if setup.tcp else "sites:\n  bench: { LOGroutes: [{ to: servers }] }".replace(
                 "LOG", "log: access, " if logged else ""),
             logs=f"logs: {{ access: {{ to: {access} }} }}" if logged else "",
