@@ -62,7 +62,9 @@ struct site_counters {
 struct backend_counters {
     counter status[STATUS_CLASSES]; /* requests by what the server answered */
     counter retried;
+    counter queued, unqueued;    /* requests that began, ended to wait for a server with room */
     struct histogram first_byte; /* us */
+    struct histogram queue;      /* us: of those that waited */
 };
 
 struct server_counters {

@@ -127,6 +127,10 @@
 
 #define SPILL_PERCENT 140 /* what healthy servers of a tier take over of unhealthy ones */
 
+/* caps of servers and backends, and who waits for them */
+#define CAP_MAX 1000000
+#define QUEUE_MAX 1000 /* requests of a backend: 503 */
+
 /* health */
 #define HEALTH_INTERVAL_MS 2000
 #define HEALTH_TIMEOUT_MS 1000

@@ -41,6 +41,7 @@ struct record {
     uint64_t body_in, body_out;   /* of request and response, without heads and framing */
     /* microseconds since start; UINT32_MAX: did not happen */
     uint32_t queue_us;         /* head complete -> an attempt began */
+    uint32_t waited_us;        /* of that: in the backend's queue */
     uint32_t connect_us;       /* that attempt -> connection usable (0 when reused) */
     uint32_t first_byte_us;    /* request begun to be sent -> first byte of the response */
     uint32_t total_us;         /* first byte of the request -> last byte handed to the kernel */

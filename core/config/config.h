@@ -74,6 +74,7 @@ struct server_config {
     uint32_t priority; /* 0 first; below TIER_PRIORITIES */
     bool backup;       /* only when no other is healthy */
     const char *zone;  /* NULL: said none */
+    uint32_t requests_max, connections_max; /* at a time; 0: any number */
 };
 
 enum balance_key {
@@ -115,6 +116,11 @@ struct retry_config {
     bool non_idempotent;
     uint32_t budget_ppm; /* of the requests */
     uint32_t try_ms;     /* for each attempt; 0: none */
+};
+
+/* When a backend as a whole gets nothing more. */
+struct breaker_config {
+    uint32_t requests_max; /* in flight, on all servers together; 0: any number */
 };
 
 struct sticky_config {
@@ -159,6 +165,12 @@ struct backend_config {
     uint32_t slow_start_ms; /* 0: none */
     struct server_config *servers;
     uint32_t servers_count;
+    struct server_limits_config {
+        uint32_t requests_max, connections_max;
+    } per_server;         /* of servers that say none; 0: any number */
+    uint32_t queue_max;   /* requests that wait for a server with room */
+    uint32_t queue_ms;    /* 0: as timeouts.queue says */
+    struct breaker_config breaker;
     struct retry_config retry;
     struct sticky_config sticky;
     uint32_t pool_idle_max; /* per worker and server; 0: no keep-alive to servers */

@@ -355,6 +355,14 @@ void end_backend(struct loader *l, const struct node *n, void *out)
 {
     struct backend_config *b = out;
     const struct node *servers = node_get(n, STR("servers"));
+    if (b->queue_ms)
+        b->timeouts.queue_ms = b->queue_ms;
+    for (uint32_t i = 0; i < b->servers_count; i++) {
+        struct server_config *s = &b->servers[i];
+        s->requests_max = s->requests_max ? s->requests_max : b->per_server.requests_max;
+        s->connections_max =
+            s->connections_max ? s->connections_max : b->per_server.connections_max;
+    }
     if (!servers)
         return;
     if (servers->kind == NODE_LIST && servers->count == 0)

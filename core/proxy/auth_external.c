@@ -58,9 +58,10 @@ static void finish(struct exchange *ex, enum end_reason why)
 static void ask(struct exchange *ex, enum end_reason none)
 {
     struct backend *b = plan_backend(ex->use, config_of(ex)->backend);
-    struct server *s = backend_pick(b, ex);
+    bool full = false;
+    struct server *s = backend_pick(b, ex, &full);
     if (!s) {
-        finish(ex, none);
+        finish(ex, full ? END_QUEUE_FULL : none); /* questions do not wait in a queue */
         return;
     }
     if (!upstream_begin(ex->w, &ex->attempt, s, ex->fresh_only)) {

@@ -11,6 +11,7 @@
 #include "core/proxy/exchange.h"
 #include "core/proxy/server_tls.h"
 #include "core/proxy/sticky.h"
+#include "core/proxy/upstream.h"
 #include "core/proxy/worker.h"
 
 /* --- life --- */
@@ -89,6 +90,8 @@ bool backend_change(struct backend *b, struct worker *w, struct server_list *lis
     b->balancer = balancer;
     b->list = list;
     b->seen = false;
+    backend_in_force(b, w);
+    queue_tell(w, list->backend);
     let_go(old_servers, old_list->set->count);
     server_list_unref(old_list);
     return true;
@@ -110,11 +113,30 @@ bool backend_share_tls(struct backend *b, const struct backend *others, uint32_t
     return b->tls;
 }
 
+static bool is_capped(const struct backend *b)
+{
+    bool capped = b->config->breaker.requests_max > 0;
+    for (uint32_t i = 0; i < b->list->set->count; i++)
+        capped = capped || b->list->caps[i].requests_max || b->list->caps[i].connections_max;
+    return capped;
+}
+
+void backend_in_force(struct backend *b, struct worker *w)
+{
+    b->capped = is_capped(b);
+    for (uint32_t i = 0; i < b->list->set->count; i++)
+        server_set_caps(b->servers[i], b->list->caps[i].requests_max,
+                        b->list->caps[i].connections_max);
+    servers_set_cap(w, b->list->backend, b->config->breaker.requests_max);
+}
+
 bool backend_init(struct backend *b, const struct backend_config *config, struct server_list *list,
                   uint32_t worker)
 {
     *b = (struct backend){ .config = config, .list = list };
     server_list_ref(list);
+    queue_init(&b->queue);
+    b->capped = is_capped(b);
     b->balancer = backend_make_balancer(config, list, worker);
     return b->balancer;
 }
@@ -298,10 +320,12 @@ static bool may_take(const struct backend *b, const struct pick_ctx *ctx, uint32
 }
 
 struct asker {
-    const struct worker *w;
+    struct worker *w;
     const uint64_t *tried; /* ids; 0: none */
     unsigned tries;
-    struct str key; /* len 0: none */
+    struct str key;  /* len 0: none */
+    struct str host; /* for TLS: which pooled connections would do */
+    bool fresh_only; /* none would */
 };
 
 static void take_out_tried(const struct backend *b, const struct asker *asker, uint64_t *usable,
@@ -329,7 +353,72 @@ static void take_out_resting(const struct backend *b, uint64_t *usable, size_t b
     }
 }
 
-static struct server *pick(struct backend *b, const struct asker *asker)
+/* The places that a request, and its connection, need on a server. */
+static bool enter(const struct backend *b, const struct asker *asker, struct server *s)
+{
+    bool opens = s->connections_capped &&
+                 !upstream_has_pooled(s, b->config, asker->host, asker->fresh_only);
+    if (opens && !server_take_connection(s))
+        return false;
+    if (likely(server_enter(s)))
+        return true;
+    if (opens)
+        server_untake_connection(s);
+    return false;
+}
+
+/* By policy, of those that are usable: one that slow start lets take it; -1: none. */
+static int32_t choose(const struct backend *b, uint64_t *usable, struct pick_ctx *ctx)
+{
+    int32_t i = ctx->usable_count ? balancer_pick(b->balancer, ctx) : -1;
+    while (unlikely(ctx->now_ns < b->ramping_until_ns) && i >= 0 && ctx->usable_count > 1 &&
+           !may_take(b, ctx, (uint32_t)i)) {
+        clear_bit(usable, (uint32_t)i);
+        ctx->usable_count--;
+        i = balancer_pick(b->balancer, ctx);
+    }
+    return i;
+}
+
+/* What is left when the tier whose turn it was is full: the others, but for backup servers, which
+ * are for when nobody is healthy. */
+static void widen(const struct backend *b, const uint64_t *before, uint64_t *usable,
+                  struct pick_ctx *ctx)
+{
+    uint32_t words = SET_WORDS(b->list->set->count);
+    for (uint32_t i = 0; i < words; i++)
+        usable[i] = before[i] & ~b->tier_usable[TIER_BACKUP][i];
+    ctx->usable_count = count_bits(usable, words);
+}
+
+/* The servers of ctx are gone through until one has room. *full: one had not. */
+static struct server *enter_one(struct backend *b, const struct asker *asker, uint64_t *usable,
+                                struct pick_ctx *ctx, bool *full)
+{
+    uint64_t before[SET_WORDS(SERVERS_MAX)];
+    uint32_t words = SET_WORDS(b->list->set->count);
+    bool tiered = b->tiered;
+    if (unlikely(tiered)) {
+        memcpy(before, usable, words * sizeof before[0]);
+        choose_tier(b, usable, ctx);
+    }
+    for (;;) {
+        int32_t i = choose(b, usable, ctx);
+        if (i < 0 && tiered && *full) {
+            tiered = false;
+            widen(b, before, usable, ctx);
+            continue;
+        }
+        if (i < 0 || likely(enter(b, asker, b->servers[i])))
+            return i < 0 ? NULL : b->servers[i];
+        *full = true;
+        ctx->usable_count -= clear_bit(usable, (uint32_t)i);
+        if (tiered)
+            clear_bit(before, (uint32_t)i);
+    }
+}
+
+static struct server *pick(struct backend *b, const struct asker *asker, bool *full)
 {
     uint64_t usable[SET_WORDS(SERVERS_MAX)];
     const struct server_set *set = b->list->set;
@@ -352,16 +441,7 @@ static struct server *pick(struct backend *b, const struct asker *asker)
         take_out_tried(b, asker, usable, &ctx);
     if (asker->w->servers_bad)
         take_out_resting(b, usable, bytes, &ctx);
-    if (b->tiered)
-        choose_tier(b, usable, &ctx);
-    int32_t i = ctx.usable_count ? balancer_pick(b->balancer, &ctx) : -1;
-    while (unlikely(l->now_ns < b->ramping_until_ns) && i >= 0 && ctx.usable_count > 1 &&
-           !may_take(b, &ctx, (uint32_t)i)) {
-        clear_bit(usable, (uint32_t)i);
-        ctx.usable_count--;
-        i = balancer_pick(b->balancer, &ctx);
-    }
-    return i >= 0 ? b->servers[i] : NULL;
+    return enter_one(b, asker, usable, &ctx, full);
 }
 
 /* The server that the client's cookie names, if it can get requests of those who know it. */
@@ -382,25 +462,29 @@ static struct server *find_sticky(const struct backend *b, const struct exchange
     return NULL;
 }
 
-struct server *backend_pick(struct backend *b, struct exchange *ex)
+struct server *backend_pick(struct backend *b, struct exchange *ex, bool *full)
 {
+    struct asker asker = { .w = ex->w,
+                           .tried = ex->tried,
+                           .tries = ex->tries,
+                           .host = ex->attempt.host,
+                           .fresh_only = ex->fresh_only };
     struct server *known = b->list->tags ? find_sticky(b, ex) : NULL;
-    if (known)
+    if (known && enter(b, &asker, known))
         return known;
-    struct asker asker = { .w = ex->w, .tried = ex->tried, .tries = ex->tries };
     unsigned char room[16];
     if (b->balancer->policy->keyed)
         asker.key = key_of(&b->config->balance, ex, room);
-    return pick(b, &asker);
+    return pick(b, &asker, full);
 }
 
 struct server *backend_pick_tcp(struct backend *b, struct worker *w, const struct peer_addr *client,
-                                const uint64_t *tried, unsigned tries)
+                                const uint64_t *tried, unsigned tries, bool *full)
 {
     const struct balance_config *config = &b->config->balance;
-    struct asker asker = { .w = w, .tried = tried, .tries = tries };
+    struct asker asker = { .w = w, .tried = tried, .tries = tries, .fresh_only = true };
     unsigned char room[16];
     if (b->balancer->policy->keyed && config->key == KEY_CLIENT_IP)
         asker.key = network_of(config, client, room);
-    return pick(b, &asker);
+    return pick(b, &asker, full);
 }

@@ -6,6 +6,7 @@
 
 #include "balance/retry_budget.h"
 #include "balance/tiers.h"
+#include "core/proxy/queue.h"
 #include "core/proxy/server.h"
 #include "core/proxy/server_list.h"
 
@@ -21,6 +22,8 @@ struct backend {
     struct server_load **loads; /* theirs */
     struct backend_counters *counters;
     struct retry_budget retries; /* of this worker */
+    bool capped;                 /* it or some of its servers take only so much at a time */
+    struct queue queue;
 
     /* who can be picked, as of the shared backend's `changes` */
     uint32_t seen_changes;
@@ -55,16 +58,21 @@ bool backend_change(struct backend *b, struct worker *w, struct server_list *lis
 struct balancer *backend_make_balancer(const struct backend_config *config,
                                        const struct server_list *list, uint32_t worker);
 
+/* On the worker's thread: its plan is in force from now on, and what it says of caps. */
+void backend_in_force(struct backend *b, struct worker *w);
+
 /* Servers that no backend lists any more lose their pooled connections, and go with their last. */
 void backend_destroy(struct backend *b);
 
 /* The server for the next attempt of an exchange: by policy, among those that are healthy, that it
- * has not tried and that are not backing off; if there is none, among those backing off. NULL: all
- * that could get it were tried, or there is none. */
-struct server *backend_pick(struct backend *b, struct exchange *ex);
+ * has not tried and that are not backing off; if there is none, among those backing off. On it a
+ * place is taken, and one for a new connection if none of the pooled ones would do (ex->attempt's
+ * host tells): upstream_begin() is to follow. NULL: all that could get it were tried, or there is
+ * none; *full becomes true if some would have got it, but have no place. */
+struct server *backend_pick(struct backend *b, struct exchange *ex, bool *full);
 
 /* The same for a connection of layer 4: who asks, and the ids of the servers that were tried. */
 struct server *backend_pick_tcp(struct backend *b, struct worker *w, const struct peer_addr *client,
-                                const uint64_t *tried, unsigned tries);
+                                const uint64_t *tried, unsigned tries, bool *full);
 
 #endif

@@ -45,9 +45,13 @@ static void want_body(struct client *c)
 void client_pump_body(struct client *c)
 {
     struct exchange *ex = c->ex;
-    if (c->state != CLIENT_BUSY || ex->state == EX_ENDED ||
-        (ex->state < EX_WAITING && !ex->request_buffer))
-        return; /* the body waits for a connection */
+    if (c->state != CLIENT_BUSY || ex->state == EX_ENDED)
+        return;
+    if (ex->state < EX_WAITING && !ex->request_buffer) { /* the body waits for a connection */
+        if (ex->state == EX_QUEUED && exchange_request_complete(ex))
+            client_want_bytes(c); /* whether the client goes away */
+        return;
+    }
     if (ex->body_in.state == IN_BODY && c->in.buf) {
         uint64_t taken = ex->body_in.taken_bytes;
         in_pump(&ex->h1_in, &c->in);

@@ -16,6 +16,7 @@
 #include "core/proxy/listener.h"
 #include "core/proxy/log.h"
 #include "core/proxy/plan.h"
+#include "core/proxy/queue.h"
 #include "core/proxy/reply.h"
 #include "core/proxy/request.h"
 #include "core/proxy/response.h"
@@ -96,6 +97,8 @@ static const struct body_source_ops request_source_ops = { request_resume };
 void exchange_end(struct exchange *ex, enum end_reason why)
 {
     CHECK(ex->state != EX_ENDED && !ex->attempt.up);
+    if (ex->state == EX_QUEUED)
+        queue_leave(ex);
     ex->state = EX_ENDED;
     ex->reason = (uint8_t)why;
     body_buffer_clear(ex->request_buffer);
@@ -137,6 +140,8 @@ bool exchange_may_keep(const struct exchange *ex)
 void exchange_reply(struct exchange *ex, enum end_reason why)
 {
     CHECK(!ex->attempt.up && ex->state < EX_RESPONDING);
+    if (ex->state == EX_QUEUED)
+        queue_leave(ex);
     if (ex->fetch) {
         fetch_failed(ex, why);
         return;

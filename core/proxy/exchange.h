@@ -37,6 +37,7 @@ enum exchange_state {
     EX_CHECKING,   /* a gate has yet to say whether it may go on: exchange_checked(); up == NULL */
     EX_BUFFERING,  /* the request's body is taken in before an attempt begins; up == NULL */
     EX_FOLLOWING,  /* a fetch is awaited whose answer will be this one's; up == NULL */
+    EX_QUEUED,     /* in its backend's queue, for a server that has room (queue.h); up == NULL */
     EX_CONNECTING, /* an attempt waits for its connection; up != NULL; no body byte has left */
     EX_WAITING,    /* the request is on its way; up != NULL; no final response head yet */
     EX_RESPONDING, /* the final head is queued to the client; up != NULL while more is to come */
@@ -83,6 +84,9 @@ struct exchange {
     struct cache_reader *reader;         /* NULL: the answer does not come from the cache */
     struct fetch *fetch;                 /* that this exchange is; NULL: it is a client's */
     struct str scheme;                   /* of a fetch */
+    struct list queue_node;              /* EX_QUEUED */
+    uint64_t queue_ns, queue_until_ns;   /* EX_QUEUED since, and until: of all attempts together */
+    uint64_t waited_ns;                  /* in queues so far */
     struct list check_node;              /* EX_CHECKING: in the check that it waits for */
     struct str host;                     /* lower case, without port */
     struct str path, query;              /* as forwarded */
@@ -171,8 +175,12 @@ void exchange_switch_ready(struct exchange *ex);
 
 /* --- attempts (exchange_attempt.c) --- */
 
-/* Begins one, on a server that was not tried yet; replies with `none` if there is no such. */
+/* Begins one, on a server that was not tried yet, perhaps after it has waited for one that has room;
+ * replies with `none` if there is no such. */
 void exchange_attempt(struct exchange *ex, enum end_reason none);
+
+/* EX_QUEUED until now: s has a place for it, which is taken; NULL: there is no server any more. */
+void exchange_dequeued(struct exchange *ex, struct server *s);
 
 /* Takes the request's body in, as much as its route says, and then begins the first. */
 void exchange_buffer_request(struct exchange *ex);

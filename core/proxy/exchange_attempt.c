@@ -5,6 +5,7 @@
 #include "core/proxy/backend.h"
 #include "core/proxy/body_buffer.h"
 #include "core/proxy/client.h"
+#include "core/proxy/queue.h"
 #include "core/proxy/exchange.h"
 #include "core/proxy/request.h"
 #include "core/proxy/response.h"
@@ -32,11 +33,9 @@ static void begin(struct exchange *ex, struct server *s)
     if (ex->tries == 0)
         retry_note_request(ex);
     a->deadline_ns = try_ms ? ex->w->loop->now_ns + ms_to_ns(try_ms) : 0;
-    a->backend = ex->backend->config;
     a->client_peer = &ex->client->peer;
     a->client_fd = ex->client->t.fd;
     a->method = (enum http_method)ex->head.method_id;
-    a->host = request_host(ex);
     if (!upstream_begin(ex->w, a, s, ex->fresh_only)) {
         exchange_reply(ex, END_OVERLOADED);
         return;
@@ -53,11 +52,24 @@ static void begin(struct exchange *ex, struct server *s)
 
 void exchange_attempt(struct exchange *ex, enum end_reason none)
 {
-    struct server *s = backend_pick(ex->backend, ex);
+    bool full = queue_is_behind(ex->backend);
+    ex->attempt.backend = ex->backend->config;
+    ex->attempt.host = request_host(ex);
+    struct server *s = full ? NULL : backend_pick(ex->backend, ex, &full);
+    if (s)
+        begin(ex, s);
+    else if (full)
+        queue_enter(ex);
+    else
+        exchange_reply(ex, none);
+}
+
+void exchange_dequeued(struct exchange *ex, struct server *s)
+{
     if (s)
         begin(ex, s);
     else
-        exchange_reply(ex, none);
+        exchange_reply(ex, END_NO_SERVER);
 }
 
 /* --- the body, taken in before --- */
@@ -182,7 +194,9 @@ static struct body_sink *respond(struct attempt *a, const struct http_head *h,
 {
     struct exchange *ex = exchange_of(a);
     struct body_buffer *b = ex->request_buffer;
-    struct server *next = retry_after_status(ex, h->status) ? backend_pick(ex->backend, ex) : NULL;
+    bool full = false; /* then this answer will do */
+    struct server *next =
+        retry_after_status(ex, h->status) ? backend_pick(ex->backend, ex, &full) : NULL;
     if (next) {
         upstream_abort(a);
         count_retry(ex);

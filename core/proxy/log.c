@@ -98,6 +98,7 @@ static void put_record(struct exchange *ex, const struct log_config *log)
         .body_in = ex->body_in.body_bytes,
         .body_out = ex->out.body_bytes,
         .queue_us = phase_us(ex->attempt_ns ? ex->head_ns : 0, ex->attempt_ns),
+        .waited_us = ex->waited_ns ? phase_us(1, 1 + ex->waited_ns) : UINT32_MAX,
         .connect_us = phase_us(ex->connected_ns ? ex->attempt_ns : 0, ex->connected_ns),
         .first_byte_us =
             phase_us(ex->attempt.first_byte_ns ? ex->sent_ns : 0, ex->attempt.first_byte_ns),
@@ -170,6 +171,7 @@ void log_tunnel(const struct tunnel *t, enum end_reason why)
         .bytes_in = t->way[TUNNEL_CLIENT].bytes,
         .bytes_out = t->way[TUNNEL_SERVER].bytes,
         .queue_us = UINT32_MAX,
+        .waited_us = UINT32_MAX,
         .connect_us = t->connect_us,
         .first_byte_us = UINT32_MAX,
         .total_us = phase_us(t->start_ns, w->loop->now_ns),
@@ -211,6 +213,7 @@ void log_intake(const struct intake *in)
         .version_minor = 1,
         .end_reason = in->reason,
         .queue_us = UINT32_MAX,
+        .waited_us = UINT32_MAX,
         .connect_us = UINT32_MAX,
         .first_byte_us = UINT32_MAX,
         .total_us = phase_us(in->start_ns, w->loop->now_ns),

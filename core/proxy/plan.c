@@ -137,6 +137,7 @@ bool plan_use_attach(struct plan_use *u, struct worker *w)
 {
     CHECK(!u->w);
     u->w = w;
+    wake_port_open(registry_ports(u->plan->registry), w);
     for (uint32_t i = 0; i < u->plan->config->backends_count; i++)
         if (!backend_attach(&u->backends[i], w))
             return false;
@@ -146,6 +147,12 @@ bool plan_use_attach(struct plan_use *u, struct worker *w)
             return false;
     }
     return true;
+}
+
+void plan_use_in_force(struct plan_use *u)
+{
+    for (uint32_t i = 0; i < u->plan->config->backends_count; i++)
+        backend_in_force(&u->backends[i], u->w);
 }
 
 void plan_use_ref(struct plan_use *u)

@@ -72,6 +72,9 @@ struct plan_use *plan_use_create(struct plan *p, uint32_t worker);
 /* On the worker's thread: gives it the worker's servers. False without memory (then only
  * plan_use_unref() may follow). */
 bool plan_use_attach(struct plan_use *u, struct worker *w);
+
+/* On the worker's thread: from now on it is the worker's. */
+void plan_use_in_force(struct plan_use *u);
 void plan_use_ref(struct plan_use *u);
 
 /* On the worker's thread once attached. The last one tells the worker's on_plan_gone. u may be

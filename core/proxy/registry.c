@@ -11,6 +11,7 @@ struct registry {
     pthread_mutex_t lock; /* of lists and references; never held while waiting */
     struct list backends, servers;
     uint64_t next_id;
+    struct wake_ports *ports;
 };
 
 struct registry *registry_create(void)
@@ -18,6 +19,12 @@ struct registry *registry_create(void)
     struct registry *r = calloc(1, sizeof *r);
     if (!r)
         return NULL;
+    r->ports = aligned_alloc(_Alignof(struct wake_ports), sizeof *r->ports);
+    if (!r->ports) {
+        free(r);
+        return NULL;
+    }
+    memset(r->ports, 0, sizeof *r->ports);
     pthread_mutex_init(&r->lock, NULL);
     list_init(&r->backends);
     list_init(&r->servers);
@@ -31,13 +38,21 @@ void registry_destroy(struct registry *r)
         return;
     CHECK(list_empty(&r->backends) && list_empty(&r->servers));
     pthread_mutex_destroy(&r->lock);
+    free(r->ports);
     free(r);
+}
+
+struct wake_ports *registry_ports(struct registry *r)
+{
+    return r->ports;
 }
 
 /* --- backends --- */
 
 static void free_backend(struct shared_backend *b)
 {
+    CHECK(atomic_load(&b->waiting) == 0);
+    cap_destroy(&b->requests);
     free((char *)b->name);
     free(b);
 }
@@ -144,6 +159,8 @@ static void free_server(struct shared_server *s)
 {
     for (uint32_t i = 0; i < WORKERS_MAX; i++)
         free(atomic_load_explicit(&s->cells[i], memory_order_relaxed));
+    cap_destroy(&s->requests);
+    cap_destroy(&s->connections);
     free((char *)s->name);
     free((char *)s->host);
     free((char *)s->host_name.ptr);

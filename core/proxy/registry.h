@@ -13,12 +13,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "balance/cap.h"
 #include "balance/load.h"
 #include "balance/outlier.h"
 #include "core/base/counters.h"
 #include "core/base/limits.h"
 #include "core/base/list.h"
 #include "core/config/config.h"
+#include "core/proxy/wake.h"
 
 struct registry;
 
@@ -44,6 +46,9 @@ struct shared_backend {
     const char *name;
     uint64_t decay_ns;        /* of latencies, as configured last */
     _Atomic uint32_t changes; /* of flags and ramps of its servers: workers look anew */
+    struct cap requests;      /* in flight on all its servers */
+    _Atomic uint32_t waiting; /* exchanges, for a server that has room: see queue.h */
+    _Atomic uint64_t oldest_ns[WORKERS_MAX]; /* since when, by worker: see queue.c */
 };
 
 struct shared_server {
@@ -63,12 +68,17 @@ struct shared_server {
         uint64_t answered, failed, latency_sum_us;
     } seen[WORKERS_MAX], fresh;   /* when last summed; what came since somebody took it */
     struct outlier outlier;       /* the control thread's */
-    _Atomic uint32_t cells_count; /* no worker behind it has one */
+    struct cap requests, connections; /* in flight; open */
+    _Atomic bool connection_wanted;   /* all are there: who has an idle one is to close it */
+    _Atomic uint32_t cells_count;     /* no worker behind it has one */
     _Atomic(struct server_cell *) cells[WORKERS_MAX]; /* NULL: that worker never had it */
 };
 
 struct registry *registry_create(void); /* NULL without memory */
 void registry_destroy(struct registry *r);
+
+/* Of the workers that use its servers. */
+struct wake_ports *registry_ports(struct registry *r);
 
 /* One reference, a new or another one. NULL without memory. now_ns: when the slow start of a new
  * server begins; 0: it needs none. */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/base/check.h"
+#include "core/proxy/queue.h"
 #include "core/proxy/upstream.h"
 #include "core/proxy/worker.h"
 
@@ -79,6 +80,7 @@ void server_connection_gone(struct server *s)
 {
     server_count(s, closed);
     s->connections--;
+    server_give_connection(s);
     free_if_unused(s);
 }
 
@@ -104,6 +106,112 @@ void server_unuse(struct server *s)
         return;
     s->users--;
     free_if_unused(s);
+}
+
+/* --- places --- */
+
+/* Whether a worker's part of a cap is counted becomes what `on` says. */
+static void count_in(struct cap *c, uint32_t worker, bool *counted, bool on, uint32_t taken)
+{
+    if (on && !*counted) {
+        cap_join(c, worker);
+        cap_count(c, taken);
+    } else if (!on && *counted) {
+        cap_count(c, -(int64_t)taken);
+    }
+    *counted = on;
+}
+
+void server_set_caps(struct server *s, uint32_t requests_max, uint32_t connections_max)
+{
+    struct shared_server *shared = s->shared;
+    const uint32_t in_flight = atomic_load_explicit(&s->load->own, memory_order_relaxed);
+    bool more = cap_set(&shared->requests, requests_max);
+    more |= cap_set(&shared->connections, connections_max);
+    count_in(&shared->requests, s->w->index, &s->requests_capped, requests_max, in_flight);
+    count_in(&shared->connections, s->w->index, &s->connections_capped, connections_max,
+             s->connections);
+    if (more)
+        queue_tell(s->w, shared->backend);
+}
+
+void servers_set_cap(struct worker *w, struct shared_backend *sb, uint32_t requests_max)
+{
+    bool more = cap_set(&sb->requests, requests_max);
+    for (uint32_t i = 0; i < WORKER_SERVER_LISTS; i++)
+        for (struct list *n = w->servers[i].next; n != &w->servers[i]; n = n->next) {
+            struct server *s = container_of(n, struct server, node);
+            if (s->shared->backend == sb)
+                count_in(&sb->requests, w->index, &s->backend_capped, requests_max,
+                         atomic_load_explicit(&s->load->own, memory_order_relaxed));
+        }
+    if (more)
+        queue_tell(w, sb);
+}
+
+static bool take(struct server *s, struct cap *c)
+{
+    struct shared_backend *sb = s->shared->backend;
+    bool leased = false, taken = cap_take(c, s->w->index, atomic_load(&sb->waiting) > 0, &leased);
+    if (leased)
+        queue_tell(s->w, sb);
+    return taken;
+}
+
+static void give(struct server *s, struct cap *c)
+{
+    cap_give(c, s->w->index, atomic_load(&s->shared->backend->waiting) > 0);
+}
+
+bool server_enter_capped(struct server *s)
+{
+    if (s->backend_capped && !take(s, &s->shared->backend->requests))
+        return false;
+    if (!s->requests_capped || take(s, &s->shared->requests))
+        return true;
+    if (s->backend_capped)
+        give(s, &s->shared->backend->requests);
+    return false;
+}
+
+void server_leave_capped(struct server *s)
+{
+    if (s->backend_capped)
+        give(s, &s->shared->backend->requests);
+    if (s->requests_capped)
+        give(s, &s->shared->requests);
+    queue_tell(s->w, s->shared->backend);
+}
+
+void server_enter_beside(struct server *s)
+{
+    server_load_begin(s->load);
+    if (s->backend_capped)
+        cap_count(&s->shared->backend->requests, 1);
+    if (s->requests_capped)
+        cap_count(&s->shared->requests, 1);
+}
+
+bool server_take_connection(struct server *s)
+{
+    if (!s->connections_capped || take(s, &s->shared->connections))
+        return true;
+    s->connections_short = true;
+    return false;
+}
+
+void server_untake_connection(struct server *s)
+{
+    if (s->connections_capped)
+        give(s, &s->shared->connections);
+}
+
+void server_give_connection(struct server *s)
+{
+    if (!s->connections_capped)
+        return;
+    give(s, &s->shared->connections);
+    queue_tell(s->w, s->shared->backend);
 }
 
 /* --- what connecting tells --- */

@@ -9,6 +9,7 @@
 
 #include "balance/backoff.h"
 #include "balance/balance.h"
+#include "core/base/check.h"
 #include "core/base/counters.h"
 #include "core/base/limits.h"
 #include "core/base/list.h"
@@ -34,6 +35,9 @@ struct server {
     uint32_t idle_count;   /* of them: pooled */
     uint32_t active_count; /* of them: lent or being opened */
     struct list idle;      /* of struct upstream.idle_node, the most recently used first */
+    /* whether what is taken of the shared caps is counted: caps that a configuration knows */
+    bool requests_capped, connections_capped, backend_capped;
+    bool connections_short; /* somebody waits as it may have no more connections */
     struct server_counters *counters;
     struct server_load *load;
     uint64_t decay_ns; /* of its latency */
@@ -50,6 +54,49 @@ void server_unref(struct server *s);
 /* As long as an exchange names it. s may be NULL. */
 void server_use(struct server *s);
 void server_unuse(struct server *s);
+
+/* --- places (balance/cap.h) --- */
+
+/* What a configuration in force says of it; 0: no limit. What the worker has on the server is
+ * counted from now on, or not any more. */
+void server_set_caps(struct server *s, uint32_t requests_max, uint32_t connections_max);
+
+/* Likewise of all servers of a backend together. */
+void servers_set_cap(struct worker *w, struct shared_backend *sb, uint32_t requests_max);
+
+bool server_enter_capped(struct server *s);
+void server_leave_capped(struct server *s);
+
+/* One more request in flight on it. False: its max_requests, or its backend's. */
+static inline bool server_enter(struct server *s)
+{
+    if (unlikely(s->requests_capped || s->backend_capped) && !server_enter_capped(s))
+        return false;
+    server_load_begin(s->load);
+    return true;
+}
+
+/* It has ended. */
+static inline void server_leave(struct server *s)
+{
+    server_load_end(s->load);
+    if (unlikely(s->requests_capped || s->backend_capped))
+        server_leave_capped(s);
+}
+
+/* A request that is in flight goes over to another owner, who leaves in its place: call this before
+ * the old one leaves. */
+void server_enter_beside(struct server *s);
+
+/* A place for one more connection, which is to be opened now; server_connection_gone() gives it
+ * back, or this. False: its max_connections. */
+bool server_take_connection(struct server *s);
+void server_give_connection(struct server *s);
+
+/* The same when nothing came of it: there was a place before, nobody needs to be told. */
+void server_untake_connection(struct server *s);
+
+/* --- what connecting tells --- */
 
 /* Opening a connection begins. The ticket (balance/backoff.h) is kept by the attempt and given back
  * with its outcome: exactly one of the three calls below. */

@@ -26,6 +26,8 @@ static bool fill(struct server_list *l, const struct backend_config *bc,
     bool made = infos != NULL;
     for (uint32_t i = 0; made && i < count; i++) {
         l->tiers[i] = (uint8_t)tier_of(bc, &servers[i]);
+        l->caps[i] =
+            (struct server_caps){ servers[i].requests_max, servers[i].connections_max };
         l->shared[i] = shared_server_take(l->backend, bc, &servers[i], now_ns);
         made = l->shared[i] != NULL;
         if (made && l->tags)
@@ -57,15 +59,17 @@ struct server_list *server_list_create(struct registry *r, const struct backend_
     l->backend = shared_backend_take(r, bc->name);
     l->shared = calloc(count ? count : 1, sizeof(struct shared_server *));
     l->tiers = calloc(count ? count : 1, sizeof l->tiers[0]);
+    l->caps = calloc(count ? count : 1, sizeof l->caps[0]);
     if (bc->sticky.secret.len)
         l->tags = calloc(count ? count : 1, sizeof l->tags[0]);
     bool tagged = l->tags || !bc->sticky.secret.len;
-    if (l->backend && l->shared && l->tiers && tagged &&
+    if (l->backend && l->shared && l->tiers && l->caps && tagged &&
         fill(l, bc, servers, count, version, now_ns))
         return l;
     shared_backend_unref(l->backend);
     free(l->shared);
     free(l->tiers);
+    free(l->caps);
     free(l->tags);
     free(l);
     return NULL;
@@ -86,6 +90,7 @@ void server_list_unref(struct server_list *l)
     server_set_destroy(l->set);
     free(l->shared);
     free(l->tiers);
+    free(l->caps);
     free(l->tags);
     free(l);
 }

@@ -12,6 +12,10 @@
 #include "core/base/siphash.h"
 #include "core/proxy/registry.h"
 
+struct server_caps {
+    uint32_t requests_max, connections_max; /* at a time; 0: any number */
+};
+
 struct server_list {
     _Atomic uint32_t refs;
     struct shared_backend *backend; /* a reference */
@@ -19,6 +23,7 @@ struct server_list {
     struct shared_server **shared;  /* references */
     struct siphash *tags;           /* by index, with sticky clients; else NULL */
     uint8_t *tiers;                 /* by index: balance/tiers.h */
+    struct server_caps *caps;       /* by index */
 };
 
 /* Takes the servers from the registry, or makes them. At most SERVERS_MAX; they are copied. One

@@ -37,11 +37,12 @@ static void connect_next(struct tunnel *t, enum end_reason none)
 {
     struct worker *w = t->w;
     const struct backend_config *config = t->backend->config;
+    bool full = false;
     struct server *s = t->tries < config->retry.attempts_max && t->tries < TUNNEL_ATTEMPTS_MAX
-                           ? backend_pick_tcp(t->backend, w, &t->client, t->tried, t->tries)
+                           ? backend_pick_tcp(t->backend, w, &t->client, t->tried, t->tries, &full)
                            : NULL;
     if (!s) {
-        tunnel_close(t, none);
+        tunnel_close(t, full ? END_QUEUE_FULL : none); /* connections do not wait in a queue */
         return;
     }
     if (t->tries)
@@ -49,7 +50,6 @@ static void connect_next(struct tunnel *t, enum end_reason none)
     t->tried[t->tries++] = s->shared->id;
     t->server = s;
     s->active_count++;
-    server_load_begin(s->load);
     s->connections++;
     t->since_ns = w->loop->now_ns;
     t->ticket = server_connect_begin(s, w->loop->now_ns);
@@ -80,7 +80,7 @@ void tcp_server_gone(struct tunnel *t)
     t->server = NULL;
     t->t[TUNNEL_SERVER] = (struct transport){ .fd = -1 };
     s->active_count--;
-    server_load_end(s->load);
+    server_leave(s);
     counter_add(&t->w->counters->upstream_closed, 1);
     server_connection_gone(s);
     connect_next(t, (enum end_reason)t->reason);

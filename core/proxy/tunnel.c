@@ -95,7 +95,7 @@ static void finish(struct tunnel *t)
     }
     if (t->server) {
         t->server->active_count--;
-        server_load_end(t->server->load);
+        server_leave(t->server);
         counter_add(&w->counters->upstream_closed, 1);
         server_connection_gone(t->server);
     }

@@ -158,9 +158,9 @@ static void open_tunnel(struct exchange *ex)
     }
     fill_in(t, ex);
     struct buf_slice from_client = { 0 }, from_server = { 0 };
+    server_enter_beside(ex->server);
     t->server =
         upstream_hand_over(&ex->attempt, &t->t[TUNNEL_SERVER], &tunnel_server_user, &from_server);
-    server_load_begin(t->server->load);
     exchange_end(ex, END_TUNNEL_OPENED);
     ex->down->hand_over(ex, t, &from_client);
     tunnel_begin(t, from_client, from_server);

@@ -6,6 +6,7 @@
 
 #include "core/base/check.h"
 #include "core/proxy/preamble.h"
+#include "core/proxy/queue.h"
 #include "core/proxy/server_tls.h"
 #include "core/proxy/worker.h"
 
@@ -125,14 +126,27 @@ static struct upstream *find_pooled(const struct server *s, const struct server_
     return NULL;
 }
 
+/* With a PROXY header, a connection is one client's. */
+static bool may_be_pooled(const struct backend_config *config, bool fresh_only)
+{
+    return !fresh_only && !config->proxy_protocol;
+}
+
+bool upstream_has_pooled(const struct server *s, const struct backend_config *config,
+                         struct str host, bool fresh_only)
+{
+    struct server_tls_name name;
+    if (s->tls)
+        server_tls_name(s, host, &name);
+    return may_be_pooled(config, fresh_only) && find_pooled(s, &name);
+}
+
 bool upstream_begin(struct worker *w, struct attempt *a, struct server *s, bool fresh_only)
 {
     struct server_tls_name name;
     if (s->tls)
         server_tls_name(s, a->host, &name);
-    /* With a PROXY header, a connection is one client's. */
-    bool fresh = fresh_only || a->backend->proxy_protocol;
-    struct upstream *up = fresh ? NULL : find_pooled(s, &name);
+    struct upstream *up = may_be_pooled(a->backend, fresh_only) ? find_pooled(s, &name) : NULL;
     bool pooled = up != NULL;
     if (pooled) {
         CHECK(up->state == UP_IDLE);
@@ -145,10 +159,12 @@ bool upstream_begin(struct worker *w, struct attempt *a, struct server *s, bool 
         server_count(s, unpooled);
     } else {
         up = open_new(w, s, &name);
-        if (!up)
+        if (!up) {
+            server_untake_connection(s);
+            server_leave(s);
             return false;
+        }
     }
-    server_load_begin(s->load);
     up->reused = a->reused = pooled;
     up->a = a;
     a->up = up;
@@ -179,7 +195,7 @@ struct attempt *upstream_detach(struct upstream *up)
     CHECK(a && a->up == up);
     a->up = NULL;
     up->a = NULL;
-    server_load_end(up->server->load);
+    server_leave(up->server);
     up->body_in.m.sink = NULL;
     a->ops->detached(a);
     if (!out_idle(&up->out)) {
@@ -227,6 +243,12 @@ static void give_back(struct upstream *up, const struct attempt *a)
     server_count(s, pooled);
     list_push_front(&s->idle, &up->idle_node);
     upstream_arm(up);
+    if (unlikely(s->connections_capped)) {
+        /* Who sets it then looks for idle ones. */
+        atomic_thread_fence(memory_order_seq_cst);
+        if (atomic_load(&s->shared->connection_wanted))
+            queue_look(w);
+    }
 }
 
 /* --- the request --- */

@@ -57,8 +57,13 @@ struct upstream {
     bool request_failed;  /* a send failed: the response, if any, tells */
 };
 
-/* Begins an attempt: a pooled connection of the server (unless fresh_only), or a new one. Sets
- * a->up. False when out of memory. Never calls the attempt back. */
+/* Whether upstream_begin() would find a pooled connection for this host. */
+bool upstream_has_pooled(const struct server *s, const struct backend_config *config,
+                         struct str host, bool fresh_only);
+
+/* Begins an attempt: a pooled connection of the server (unless fresh_only), or a new one. The pick
+ * has taken the places for it (server_enter()), which go with the attempt. Sets a->up. False when
+ * out of memory; the places are given back. Never calls the attempt back. */
 bool upstream_begin(struct worker *w, struct attempt *a, struct server *s, bool fresh_only);
 
 /* After upstream_begin(): sends at once if the connection came from the pool. May call back. */

@@ -14,12 +14,15 @@
 #include "core/proxy/intake.h"
 #include "core/proxy/listener.h"
 #include "core/proxy/plan.h"
+#include "core/proxy/queue.h"
 #include "core/proxy/route.h"
 #include "core/proxy/tunnel.h"
 #include "core/proxy/upstream.h"
+#include "core/proxy/wake.h"
 
 static void on_drain_deadline(struct timer *t, uint64_t now_ns);
 static void run_drained(struct task *t);
+static void run_queues(struct task *t);
 
 bool worker_init(struct worker *w, struct loop *l, uint16_t index, struct counters *counters,
                  struct log_port *log)
@@ -47,6 +50,8 @@ bool worker_init(struct worker *w, struct loop *l, uint16_t index, struct counte
         list_init(&w->servers[i]);
     timer_init(&w->drain_timer, on_drain_deadline);
     w->drained_task.run = run_drained;
+    list_init(&w->queues);
+    w->queue_task.run = run_queues;
     w->scratch = route_scratch_create();
     return w->scratch != NULL;
 }
@@ -82,6 +87,7 @@ uint32_t worker_commit(struct worker *w, struct plan_use *use, const struct list
 {
     struct plan_use *old = w->use;
     w->use = use;
+    plan_use_in_force(use);
     w->relay = use->plan->config->relay;
     relay_configure(w->loop, &w->relay);
     for (uint32_t i = w->listeners_count; i-- > 0;) {
@@ -184,12 +190,23 @@ void worker_listener_gone(struct worker *w, struct listener *l)
     worker_object_gone(w);
 }
 
+static void run_queues(struct task *t)
+{
+    queue_look_now(container_of(t, struct worker, queue_task));
+}
+
+/* Nobody tells it to look at its queues any more. */
+static bool is_deaf(struct worker *w)
+{
+    return !w->queue_task.queued && (!w->wake || wake_port_close(w->wake, w->index));
+}
+
 static void run_drained(struct task *t)
 {
     struct worker *w = container_of(t, struct worker, drained_task);
     if (w->state == WORKER_DRAINED || w->listeners_count || w->clients.live || w->upstreams.live ||
         w->tunnels.live || w->intakes.live || auth_basic_pending(w) ||
-        (w->cache && !cache_port_idle(w->cache)))
+        (w->cache && !cache_port_idle(w->cache)) || !is_deaf(w))
         return;
     if (w->cache)
         cache_port_close(w->cache);
@@ -215,6 +232,10 @@ void worker_discard(struct worker *w)
     auth_basic_destroy(w);
     if (w->cache && atomic_load(&w->cache->loop))
         cache_port_close(w->cache);
+    if (w->wake) {
+        bool closed = wake_port_close(w->wake, w->index);
+        CHECK(closed);
+    }
     tls_worker_destroy(&w->tls);
     slab_destroy(&w->clients);
     slab_destroy(&w->exchanges);

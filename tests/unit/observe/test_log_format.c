@@ -58,6 +58,7 @@ static struct record usual(void)
         .bytes_in = 120,
         .bytes_out = 3456,
         .queue_us = 0,
+        .waited_us = UINT32_MAX,
         .connect_us = 0,
         .first_byte_us = 850,
         .total_us = 1234,
@@ -82,6 +83,7 @@ static struct record nothing(void)
         .request = 1,
         .end_reason = END_CLIENT_RESET,
         .queue_us = UINT32_MAX,
+        .waited_us = UINT32_MAX,
         .connect_us = UINT32_MAX,
         .first_byte_us = UINT32_MAX,
         .total_us = UINT32_MAX,
@@ -220,7 +222,7 @@ static void the_longest_line_fits(void **state)
     r.request = UINT32_MAX;
     r.status = r.server_status = r.worker = UINT16_MAX;
     r.tries = 255;
-    r.accept_us = r.queue_us = r.connect_us = r.first_byte_us = r.total_us = UINT32_MAX - 1;
+    r.accept_us = r.queue_us = r.waited_us = r.connect_us = r.first_byte_us = r.total_us = UINT32_MAX - 1;
     r.peer = peer("[2001:db88:8888:8888:8888:8888:8888:8888]:65535");
     r.client = r.peer;
     for (int i = 0; i < END_REASON_COUNT; i++) {
