@@ -23,8 +23,8 @@ struct cap_lease {
 /* All zero: no limit, and nobody has a lease. */
 struct cap {
     _Atomic int64_t free;
-    _Atomic uint32_t max; /* 0: no limit; who takes nothing need not give */
-    _Atomic uint32_t leases_count;                /* no worker behind it has one */
+    _Atomic uint32_t max;          /* 0: no limit; who takes nothing need not give */
+    _Atomic uint32_t leases_count; /* no worker behind it has one */
     _Atomic(struct cap_lease *) leases[WORKERS_MAX]; /* NULL: that worker holds none in advance */
 };
 

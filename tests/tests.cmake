@@ -213,6 +213,7 @@ sluice_program(sim LINK sluice_proxy sluice_ring_sim SOURCES
     tests/sim/server.c
     tests/sim/judge.c
     tests/sim/rules.c
+    tests/sim/caps.c
     tests/sim/alloc_sim.c
 )
 if(TARGET sim)

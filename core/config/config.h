@@ -167,9 +167,9 @@ struct backend_config {
     uint32_t servers_count;
     struct server_limits_config {
         uint32_t requests_max, connections_max;
-    } per_server;         /* of servers that say none; 0: any number */
-    uint32_t queue_max;   /* requests that wait for a server with room */
-    uint32_t queue_ms;    /* 0: as timeouts.queue says */
+    } per_server;       /* of servers that say none; 0: any number */
+    uint32_t queue_max; /* requests that wait for a server with room */
+    uint32_t queue_ms;  /* 0: as timeouts.queue says */
     struct breaker_config breaker;
     struct retry_config retry;
     struct sticky_config sticky;

@@ -187,9 +187,9 @@ static const struct word proxy_protocol_words[] = {
 };
 
 static const struct schema_key per_server_keys[] = {
-    { KEY("max_requests"), EXAMPLE("100"),
-      VALUE(server_limits_config, requests_max, value_number), BOUNDS(1, CAP_MAX),
-      .otherwise = "any number", .doc = "The same for each server that has no max_requests." },
+    { KEY("max_requests"), EXAMPLE("100"), VALUE(server_limits_config, requests_max, value_number),
+      BOUNDS(1, CAP_MAX), .otherwise = "any number",
+      .doc = "The same for each server that has no max_requests." },
     { KEY("max_connections"), EXAMPLE("50"),
       VALUE(server_limits_config, connections_max, value_number), BOUNDS(1, CAP_MAX),
       .otherwise = "any number", .doc = "The same for each server that has no max_connections." },
@@ -201,7 +201,8 @@ static const struct schema_object per_server = {
 static const struct schema_key queue_keys[] = {
     { KEY("max"), VALUE(backend_config, queue_max, value_number), DEFAULT(QUEUE_MAX),
       BOUNDS(0, CAP_MAX),
-      .doc = "How many requests may wait, in all workers together. More are answered 503 at once." },
+      .doc =
+          "How many requests may wait, in all workers together. More are answered 503 at once." },
     { KEY("timeout"), EXAMPLE("2s"), VALUE(backend_config, queue_ms, value_duration),
       BOUNDS(1, 86400000), .otherwise = "timeouts.queue",
       .doc = "How long. Then the request is answered 503." },
@@ -249,9 +250,8 @@ static const struct schema_key backend_keys[] = {
       .doc = "What each server takes at a time." },
     { KEY("queue"), EXAMPLE("{ max: 500, timeout: 2s }"), OBJECT_AT(0, queue),
       .doc = "Requests that no server has room for wait here, first come, first served." },
-    { KEY("breaker"), EXAMPLE("{ max_requests: 1000 }"),
-      OBJECT(backend_config, breaker, breaker), .otherwise = "none",
-      .doc = "When the backend as a whole gets nothing more." },
+    { KEY("breaker"), EXAMPLE("{ max_requests: 1000 }"), OBJECT(backend_config, breaker, breaker),
+      .otherwise = "none", .doc = "When the backend as a whole gets nothing more." },
     { KEY("pool"), EXAMPLE("{ idle: 64 }"), OBJECT_AT(0, pool),
       .doc = "Connections kept for the next request." },
     { KEY("retries"), EXAMPLE("{ attempts: 2 }"), OBJECT_AT(0, schema_backend_retries),

@@ -122,8 +122,8 @@ static void json_phases(struct out *o, const struct record *r)
         struct str name;
         uint32_t us;
     } phases[] = {
-        { STR("accept"), r->accept_us }, { STR("queue"), r->queue_us },
-        { STR("waited"), r->waited_us }, { STR("connect"), r->connect_us },
+        { STR("accept"), r->accept_us },         { STR("queue"), r->queue_us },
+        { STR("waited"), r->waited_us },         { STR("connect"), r->connect_us },
         { STR("first_byte"), r->first_byte_us }, { STR("total"), r->total_us },
     };
     char separator = '{';

@@ -356,8 +356,8 @@ static void take_out_resting(const struct backend *b, uint64_t *usable, size_t b
 /* The places that a request, and its connection, need on a server. */
 static bool enter(const struct backend *b, const struct asker *asker, struct server *s)
 {
-    bool opens = s->connections_capped &&
-                 !upstream_has_pooled(s, b->config, asker->host, asker->fresh_only);
+    bool opens =
+        s->connections_capped && !upstream_has_pooled(s, b->config, asker->host, asker->fresh_only);
     if (opens && !server_take_connection(s))
         return false;
     if (likely(server_enter(s)))

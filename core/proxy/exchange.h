@@ -64,6 +64,8 @@ struct exchange {
     bool grpc;              /* errors of ours are told as gRPC does */
     uint8_t gate;           /* enum exchange_gate: the next one to pass */
     uint8_t tries;
+    uint8_t
+        queue_none; /* enum end_reason, EX_QUEUED: the answer when there is no server any more */
     uint8_t interim_count;
     uint16_t status, server_status;
     uint32_t retry_after_s;       /* of a refusal that says when to come again; 0: not said */
@@ -175,8 +177,8 @@ void exchange_switch_ready(struct exchange *ex);
 
 /* --- attempts (exchange_attempt.c) --- */
 
-/* Begins one, on a server that was not tried yet, perhaps after it has waited for one that has room;
- * replies with `none` if there is no such. */
+/* Begins one, on a server that was not tried yet, perhaps after it has waited for one that has
+ * room; replies with `none` if there is no such. */
 void exchange_attempt(struct exchange *ex, enum end_reason none);
 
 /* EX_QUEUED until now: s has a place for it, which is taken; NULL: there is no server any more. */

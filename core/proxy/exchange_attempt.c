@@ -5,8 +5,8 @@
 #include "core/proxy/backend.h"
 #include "core/proxy/body_buffer.h"
 #include "core/proxy/client.h"
-#include "core/proxy/queue.h"
 #include "core/proxy/exchange.h"
+#include "core/proxy/queue.h"
 #include "core/proxy/request.h"
 #include "core/proxy/response.h"
 #include "core/proxy/retry.h"
@@ -59,7 +59,7 @@ void exchange_attempt(struct exchange *ex, enum end_reason none)
     if (s)
         begin(ex, s);
     else if (full)
-        queue_enter(ex);
+        queue_enter(ex, none);
     else
         exchange_reply(ex, none);
 }
@@ -69,7 +69,7 @@ void exchange_dequeued(struct exchange *ex, struct server *s)
     if (s)
         begin(ex, s);
     else
-        exchange_reply(ex, END_NO_SERVER);
+        exchange_reply(ex, (enum end_reason)ex->queue_none);
 }
 
 /* --- the body, taken in before --- */

@@ -29,7 +29,8 @@ static uint64_t oldest_of(const struct worker *w, const struct shared_backend *s
             continue;
         for (const struct list *k = q->waiting.next; k != &q->waiting; k = k->next) {
             const struct exchange *ex = container_of(k, struct exchange, queue_node);
-            uint64_t since = is_choosy(ex) ? ex->queue_ns | CHOOSY : ex->queue_ns & ~(uint64_t)CHOOSY;
+            uint64_t since =
+                is_choosy(ex) ? ex->queue_ns | CHOOSY : ex->queue_ns & ~(uint64_t)CHOOSY;
             if (!oldest || (oldest & CHOOSY) > (since & CHOOSY) ||
                 ((oldest & CHOOSY) == (since & CHOOSY) && since < oldest))
                 oldest = since;
@@ -163,7 +164,7 @@ static uint32_t seconds_up(uint64_t ms)
     return ms <= 1000 ? 1 : (uint32_t)((ms + 999) / 1000);
 }
 
-void queue_enter(struct exchange *ex)
+void queue_enter(struct exchange *ex, enum end_reason none)
 {
     struct backend *b = ex->backend;
     struct queue *q = &b->queue;
@@ -179,6 +180,7 @@ void queue_enter(struct exchange *ex)
     if (!ex->queue_until_ns) /* of all its attempts together */
         ex->queue_until_ns = w->loop->now_ns + ms_to_ns(timeout_ms);
     ex->state = EX_QUEUED;
+    ex->queue_none = (uint8_t)none;
     ex->queue_ns = w->loop->now_ns;
     counter_add(&b->counters->queued, 1);
     q->w = w;

@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "core/base/end_reason.h"
 #include "core/base/list.h"
 #include "core/ring/timer.h"
 
@@ -40,8 +41,9 @@ void queue_init(struct queue *q);
 /* Whether somebody waits already: who comes now stands behind. */
 bool queue_is_behind(const struct backend *b);
 
-/* EX_QUEUED from now on, or the exchange has replied: as many wait as may. */
-void queue_enter(struct exchange *ex);
+/* EX_QUEUED from now on, or the exchange has replied: as many wait as may. none: what it replies if
+ * it turns out that no server is left to wait for. */
+void queue_enter(struct exchange *ex, enum end_reason none);
 
 /* EX_QUEUED: it waits no longer, whatever for. EX_HEAD from now on. */
 void queue_leave(struct exchange *ex);

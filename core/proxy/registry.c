@@ -282,7 +282,11 @@ void shared_server_mark(struct shared_server *s, uint32_t set, uint32_t clear, u
     if (after == 0)
         atomic_store_explicit(&s->ramp_ns, now_ns, memory_order_relaxed);
     atomic_store_explicit(&s->flags, after, memory_order_relaxed);
-    atomic_fetch_add_explicit(&s->backend->changes, 1, memory_order_release);
+    atomic_fetch_add(&s->backend->changes, 1);
+    /* Who waits in a queue may go on with it. */
+    for (uint32_t i = 0; atomic_load(&s->backend->waiting) && i < WORKERS_MAX; i++)
+        if (atomic_load(&s->backend->oldest_ns[i]))
+            wake_port_tell(s->backend->registry->ports, i);
 }
 
 static void observe(struct shared_server *s, uint64_t answered, uint64_t latency_us,

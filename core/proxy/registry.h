@@ -66,8 +66,8 @@ struct shared_server {
     uint64_t latency_at_ns;
     struct registry_seen {
         uint64_t answered, failed, latency_sum_us;
-    } seen[WORKERS_MAX], fresh;   /* when last summed; what came since somebody took it */
-    struct outlier outlier;       /* the control thread's */
+    } seen[WORKERS_MAX], fresh;       /* when last summed; what came since somebody took it */
+    struct outlier outlier;           /* the control thread's */
     struct cap requests, connections; /* in flight; open */
     _Atomic bool connection_wanted;   /* all are there: who has an idle one is to close it */
     _Atomic uint32_t cells_count;     /* no worker behind it has one */

@@ -26,8 +26,7 @@ static bool fill(struct server_list *l, const struct backend_config *bc,
     bool made = infos != NULL;
     for (uint32_t i = 0; made && i < count; i++) {
         l->tiers[i] = (uint8_t)tier_of(bc, &servers[i]);
-        l->caps[i] =
-            (struct server_caps){ servers[i].requests_max, servers[i].connections_max };
+        l->caps[i] = (struct server_caps){ servers[i].requests_max, servers[i].connections_max };
         l->shared[i] = shared_server_take(l->backend, bc, &servers[i], now_ns);
         made = l->shared[i] != NULL;
         if (made && l->tags)

@@ -66,9 +66,9 @@ struct worker {
     uint32_t servers_count;
     uint32_t servers_bad; /* of them: those whose back-off is not GOOD */
     struct route_scratch *scratch;
-    struct list queues;          /* struct queue, in which somebody waits for a server */
-    struct task queue_task;      /* looks at them */
-    struct wake_ports *wake;     /* where others tell us to; NULL: no plan came yet */
+    struct list queues;      /* struct queue, in which somebody waits for a server */
+    struct task queue_task;  /* looks at them */
+    struct wake_ports *wake; /* where others tell us to; NULL: no plan came yet */
     struct limit_leases leases;
     struct auth_basic *auth_basic; /* NULL: nobody had to give a password yet */
     uint32_t buffered;             /* buffers that hold bodies which run ahead (body_buffer.h) */

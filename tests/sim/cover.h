@@ -55,6 +55,8 @@
     COVER(SERVER_FAULTS, "answers that servers broke")                                             \
     COVER(SERVER_EARLY, "answers before the whole request")                                        \
     COVER(SERVER_CUT, "requests that a server saw cut")                                            \
+    COVER(QUEUES, "looks at queues in which somebody waited")                                      \
+    COVER(MARKS, "servers marked as down, drained or back")                                        \
     COVER(RECORDS, "log records")
 
 enum cover_id {

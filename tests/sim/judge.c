@@ -188,6 +188,9 @@ static bool reason_is_possible(const struct world *w, const struct ask *a)
         return p->faults.alloc || p->faults.open_error || tls_is_starved(p);
     case END_SHUTDOWN:
         return w->draining;
+    case END_QUEUE_FULL:
+    case END_QUEUE_TIMEOUT:
+        return p->capped && p->config->backends[0].queue_max < CAP_MAX;
     case END_CONNECT_REFUSED:
     case END_CONNECT_TIMEOUT:
     case END_CONNECT_FAILED:

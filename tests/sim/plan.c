@@ -233,6 +233,53 @@ static void rules_no_memory(struct world_plan *p, struct sim *s)
     no_memory(p, s);
 }
 
+/* Servers take only so much at a time: all others wait, and all are served. */
+static void capped(struct world_plan *p, struct sim *s)
+{
+    p->capped = 700;
+    p->marks = sim_chance(s, 500);
+    p->clients = 20 + sim_below(s, 60);
+    p->config->backends[0].queue_max = CAP_MAX;
+    p->config->sites[0].routes[0].targets[0].timeouts.queue_ms = 3600 * 1000;
+    if (sim_chance(s, 200))
+        p->config->backends[0].breaker.requests_max = 1 + sim_below(s, 4);
+    if (sim_chance(s, 300))
+        p->config->backends[0].slow_start_ms = 1 + sim_below(s, 2000);
+}
+
+/* ... and some are too many, or wait for too long. */
+static void capped_tight(struct world_plan *p, struct sim *s)
+{
+    capped(p, s);
+    p->config->backends[0].queue_max = sim_below(s, 8);
+    p->config->sites[0].routes[0].targets[0].timeouts.queue_ms = 1 + sim_below(s, 300);
+    p->tolerance = MAY_FAIL;
+}
+
+static void capped_flapping(struct world_plan *p, struct sim *s)
+{
+    capped(p, s);
+    flapping(p, s);
+}
+
+static void capped_broken(struct world_plan *p, struct sim *s)
+{
+    capped(p, s);
+    broken_answers(p, s);
+}
+
+static void capped_rude(struct world_plan *p, struct sim *s)
+{
+    capped(p, s);
+    rude_clients(p, s);
+}
+
+static void capped_no_memory(struct world_plan *p, struct sim *s)
+{
+    capped(p, s);
+    no_memory(p, s);
+}
+
 /* The workers are told to end in the middle of it. */
 static void draining(struct world_plan *p, struct sim *s)
 {
@@ -240,6 +287,14 @@ static void draining(struct world_plan *p, struct sim *s)
     p->slow_reader = p->slow_writer = 300;
     p->delayed = 400;
     p->tolerance = MAY_BE_IGNORED;
+}
+
+static void capped_draining(struct world_plan *p, struct sim *s)
+{
+    capped(p, s);
+    draining(p, s);
+    p->stops = sim_chance(s, 500);
+    p->tolerance = MAY_BE_CUT | MAY_BE_IGNORED | MAY_FAIL;
 }
 
 static void stopping(struct world_plan *p, struct sim *s)
@@ -294,6 +349,13 @@ static const struct {
     { "rules_broken", rules_broken },
     { "rules_rude", rules_rude },
     { "rules_no_memory", rules_no_memory },
+    { "capped", capped },
+    { "capped_tight", capped_tight },
+    { "capped_flapping", capped_flapping },
+    { "capped_broken", capped_broken },
+    { "capped_rude", capped_rude },
+    { "capped_no_memory", capped_no_memory },
+    { "capped_draining", capped_draining },
     { "draining", draining },
     { "stopping", stopping },
     { "chaos", chaos },

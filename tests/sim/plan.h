@@ -37,6 +37,9 @@ struct world_plan {
     uint32_t stale_close;  /* after an answer: closes the idle connection some time later */
     uint32_t slow_server;  /* a connection is read and written in dribs */
 
+    uint32_t capped; /* servers that take only so much at a time; caps.h */
+    bool marks;      /* all but the first are down for a while, or drained */
+
     /* requests */
     uint32_t rules; /* the configuration has some (rules.h): requests that meet one of its own */
     uint32_t bad_request, http10, pipelining, expect, big_head, asks_close;

@@ -6,12 +6,14 @@
 #include <stdlib.h>
 
 #include "core/base/check.h"
+#include "tests/sim/caps.h"
 #include "tests/sim/client.h"
 #include "tests/sim/rules.h"
 
 #define PIECE_MAX 16384
 
 struct conn {
+    struct conn *next;
     struct sim_server *host;
     struct net_end *end;
     struct seam seam; /* on it */
@@ -94,6 +96,16 @@ static void check_framing(struct conn *k, const struct ask *a)
         sim_fail(sim_of(k), "request %u reached a server with another framing", a->id);
 }
 
+/* Requests that it has not answered, of which the proxy may still want the answer. */
+static uint32_t in_flight(const struct sim_server *host)
+{
+    uint32_t n = 0;
+    for (const struct conn *k = host->conns; k; k = k->next)
+        n += k->ask && !k->answered && seam_open(&k->seam) && k->end->peer &&
+             k->end->peer->state == NET_OPEN;
+    return n;
+}
+
 static void on_head(struct message *m, void *user)
 {
     struct conn *k = user;
@@ -118,6 +130,7 @@ static void on_head(struct message *m, void *user)
         rules_check_request(s, a, m);
     k->ask = a;
     k->requests++;
+    caps_check_server(w, k->host->number, in_flight(k->host));
     a->arrivals++;
     sim_cover(s, COVER_SERVER_REQUESTS);
     if (a->arrivals > 1)
@@ -370,7 +383,10 @@ static void on_pending(struct net_listener *l, void *user)
     while ((e = net_accept(l))) {
         struct conn *k = sim_alloc(s, sizeof *k);
         k->host = host;
+        k->next = host->conns;
+        host->conns = k;
         k->end = e;
+        caps_check_server(host->world, host->number, 0);
         k->out.sim = s;
         k->piece_max = UINT32_MAX;
         if (sim_chance(s, host->world->plan.slow_server)) {

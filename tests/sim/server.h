@@ -11,6 +11,7 @@ struct sim_server {
     struct addr addr;
     struct net_listener *listener;
     uint32_t number;
+    struct conn *conns; /* all that there ever were */
 };
 
 struct sim_server *server_make(struct world *w, uint32_t number, const struct addr *addr,

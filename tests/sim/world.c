@@ -9,6 +9,7 @@
 #include "core/proxy/gate.h"
 #include "core/ring/sock.h"
 #include "tests/sim/alloc_sim.h"
+#include "tests/sim/caps.h"
 #include "tests/sim/client.h"
 #include "tests/sim/random_sim.h"
 #include "tests/sim/server.h"
@@ -45,6 +46,7 @@ static void make_servers(struct world *w)
         w->server_configs[i] = (struct server_config){
             .addr = a, .name = names[i], .host = names[i], .weight = 1 + sim_below(s, 3)
         };
+        caps_of_server(w, &w->server_configs[i]);
     }
     for (uint32_t i = 0; i < p->server_flaps; i++) {
         struct sim_server *host = w->servers[sim_below(s, p->servers)];
@@ -227,6 +229,7 @@ static void build(struct world *w)
         w->clients[i] = client_make(w, i);
     alloc_watch(&w->sim);
     sim_after(&w->sim, SIM_S, on_look, w, 0);
+    caps_begin(w);
     if (p->drain_at_ns)
         sim_after(&w->sim, p->drain_at_ns, on_drain_time, w, 0);
 }

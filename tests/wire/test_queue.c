@@ -84,9 +84,8 @@ static void a_full_queue_is_503_at_once(struct wire *w)
 {
     struct origin *o = origin_open(w);
     const char *admin = admin_of(w);
-    sluice_run_config(w,
-                      "admin: \"%s\"\n" TOP "    per_server: { max_requests: 1 }\n    queue: 1\n",
-                      admin);
+    sluice_run_config(
+        w, "admin: \"%s\"\n" TOP "    per_server: { max_requests: 1 }\n    queue: 1\n", admin);
     struct conn *a = client_dial(w), *b = client_dial(w), *c = client_dial(w);
     ask(a, "/a");
     struct conn *s = origin_accept(o);
@@ -265,9 +264,8 @@ static void who_waits_while_sluice_drains_is_served(struct wire *w)
 static void full_servers_are_passed_over(struct wire *w)
 {
     struct origin *a = origin_open(w), *b = origin_open(w);
-    sluice_run_config(w,
-                      TOP "    balance: { policy: maglev, key: \"query:k\" }\n"
-                          "    per_server: { max_requests: 1 }\n");
+    sluice_run_config(w, TOP "    balance: { policy: maglev, key: \"query:k\" }\n"
+                             "    per_server: { max_requests: 1 }\n");
     struct conn *c[3];
     for (unsigned i = 0; i < 2; i++) {
         c[i] = client_dial(w);
@@ -324,10 +322,9 @@ static void a_tunnel_keeps_its_places(struct wire *w)
 {
     struct origin *o = origin_open(w);
     const char *admin = admin_of(w);
-    sluice_run_config(w,
-                      "admin: \"%s\"\n" TOP
-                      "    per_server: { max_requests: 1, max_connections: 1 }\n",
-                      admin);
+    sluice_run_config(
+        w, "admin: \"%s\"\n" TOP "    per_server: { max_requests: 1, max_connections: 1 }\n",
+        admin);
     struct conn *a = client_dial(w), *b = client_dial(w);
     say(a, "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
     struct conn *s = origin_accept(o);
@@ -374,8 +371,8 @@ static void a_full_layer_4_server_refuses(struct wire *w)
  * a time: "A REQUESTS CONNECTIONS". */
 struct counting {
     struct pollfd fds[1 + CONNS_MAX];
-    unsigned count;            /* of fds */
-    unsigned have[CONNS_MAX];  /* bytes of the request's end that were seen: "\r\n\r\n" */
+    unsigned count;           /* of fds */
+    unsigned have[CONNS_MAX]; /* bytes of the request's end that were seen: "\r\n\r\n" */
     bool asked[CONNS_MAX];
     unsigned in_flight, most_in_flight, most_connections;
 };
@@ -448,16 +445,16 @@ static int run_counting(int fd, const void *arg)
     }
 }
 
-static void check_most(struct wire *w, const char *limits, unsigned requests_max,
+static void check_most(struct wire *w, const char *limits, unsigned count, unsigned requests_max,
                        unsigned connections_max)
 {
     struct origin *o = origin_open(w);
     pid_t pid = wire_fork(w, run_counting, o->fd, NULL);
     sluice_run_config(w, "workers: 4\n" TOP "    per_server: %s\n    queue: { timeout: 60s }\n",
                       limits);
-    struct load load = { .connections = 60, .requests = 1500 };
+    struct load load = { .connections = 60, .requests = count };
     load_run(w, &load);
-    assert_int_equal(load.answered, 1500);
+    assert_int_equal(load.answered, count);
     assert_int_equal(load.others, 0);
     struct conn *c = client_dial(w);
     ask(c, "/");
@@ -472,17 +469,17 @@ static void check_most(struct wire *w, const char *limits, unsigned requests_max
 
 static void all_workers_together_keep_max_requests(struct wire *w)
 {
-    check_most(w, "{ max_requests: 7 }", 7, 60);
+    check_most(w, "{ max_requests: 7 }", 1500, 7, 60);
 }
 
 static void all_workers_together_keep_max_connections(struct wire *w)
 {
-    check_most(w, "{ max_connections: 5 }", 5, 5);
+    check_most(w, "{ max_connections: 5 }", 1500, 5, 5);
 }
 
 static void one_place_for_all_workers(struct wire *w)
 {
-    check_most(w, "{ max_requests: 1, max_connections: 1 }", 1, 1);
+    check_most(w, "{ max_requests: 1, max_connections: 1 }", 300, 1, 1);
 }
 
 int main(void)

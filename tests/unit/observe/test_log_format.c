@@ -222,7 +222,8 @@ static void the_longest_line_fits(void **state)
     r.request = UINT32_MAX;
     r.status = r.server_status = r.worker = UINT16_MAX;
     r.tries = 255;
-    r.accept_us = r.queue_us = r.waited_us = r.connect_us = r.first_byte_us = r.total_us = UINT32_MAX - 1;
+    r.accept_us = r.queue_us = r.waited_us = r.connect_us = r.first_byte_us = r.total_us =
+        UINT32_MAX - 1;
     r.peer = peer("[2001:db88:8888:8888:8888:8888:8888:8888]:65535");
     r.client = r.peer;
     for (int i = 0; i < END_REASON_COUNT; i++) {
