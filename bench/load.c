@@ -45,6 +45,12 @@ static bool start_worker(struct load_worker *w)
     CHECK(w->body && schedule_init(w));
     for (size_t i = 0; i < LOAD_BODY_PIECE; i += PATTERN_PERIOD)
         memcpy(w->body + i, PATTERN, PATTERN_PERIOD);
+    if (o->websocket) {
+        uint64_t key = rng_next(&w->rng);
+        memcpy(w->mask, &key, sizeof w->mask);
+        for (size_t i = 0; i < LOAD_BODY_PIECE; i++)
+            w->body[i] = (char)(w->body[i] ^ w->mask[i % 4]);
+    }
     if (o->tls) {
         tls_worker_init(&w->tls, w->loop);
         struct tls_client_config config = { .alpn = o->http2 ? "h2" : NULL, .classic = true };

@@ -10,6 +10,7 @@
 
 #include "bench/hdr.h"
 #include "bench/load_response.h"
+#include "bench/websocket.h"
 #include "core/base/addr.h"
 #include "core/base/list.h"
 #include "core/base/rng.h"
@@ -51,7 +52,7 @@ struct load_options {
     struct addr to;
     struct str host; /* for the Host field */
     char server_name[256];
-    bool tls, no_resumption, new_connections, poisson, http2;
+    bool tls, no_resumption, new_connections, poisson, http2, websocket;
     double rate; /* requests/s of all threads; 0: as many as the connections carry */
     double seconds;
     unsigned connections, threads;
@@ -116,6 +117,9 @@ struct load_connection {
     struct timer timeout;
     uint64_t body_left; /* to be sent */
     struct response response;
+    bool switched; /* it is a WebSocket now */
+    struct websocket websocket;
+    uint64_t message_bytes; /* of the answer, so far */
     struct iovec iov[2];
     char *head; /* LOAD_HEAD_BYTES */
 };
@@ -135,7 +139,8 @@ struct load_worker {
     struct load_h2 *h2;                                      /* HTTP/2 */
     unsigned connection_count, down_count, connecting_count; /* down: without a transport */
     struct list free;
-    char *body; /* LOAD_BODY_PIECE of pattern */
+    char *body; /* LOAD_BODY_PIECE of pattern; a WebSocket's: masked */
+    uint8_t mask[4];
     struct rng rng;
 
     uint64_t start_ns, end_ns; /* of the schedule */

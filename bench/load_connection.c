@@ -7,6 +7,8 @@
 #include "bench/origin_answer.h"
 #include "core/base/out.h"
 
+#define WEBSOCKET_KEY "c2x1aWNlIGxvYWQga2V5IQ=="
+
 static const struct transport_user user;
 
 /* It can take a request. The one that waits longest goes first: all are in use. */
@@ -53,6 +55,17 @@ static void fail(struct load_connection *c, enum load_error error)
 
 /* ---- Sending ---- */
 
+/* RFC 6455 4.1; the key is the same for all, as nobody here caches. */
+static void put_upgrade(struct load_connection *c, struct out *o)
+{
+    out_lit(o, "GET ");
+    out_str(o, c->what.target);
+    out_lit(o, " HTTP/1.1\r\nHost: ");
+    out_str(o, c->worker->options->host);
+    out_lit(o, "\r\nUser-Agent: sluice-load\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+               "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: " WEBSOCKET_KEY "\r\n\r\n");
+}
+
 static void put_head(struct load_connection *c, struct out *o)
 {
     const struct load_options *options = c->worker->options;
@@ -82,13 +95,22 @@ static unsigned put_body(struct load_connection *c, struct iovec *into)
     return bytes > 0;
 }
 
+/* A WebSocket's first request is preceded by the switch to it. */
 static void send_request(struct load_connection *c)
 {
+    bool websocket = c->worker->options->websocket, switches = websocket && !c->switched;
     struct out o = out_into(c->head, LOAD_HEAD_BYTES);
     c->state = LOAD_BUSY;
-    c->body_left = c->what.body_bytes;
+    c->body_left = switches ? 0 : c->what.body_bytes;
+    c->message_bytes = 0;
     response_begin(&c->response, str_eq(c->what.method, STR("HEAD")));
-    put_head(c, &o);
+    c->response.switches = switches;
+    if (switches)
+        put_upgrade(c, &o);
+    else if (websocket)
+        websocket_put_head(&o, c->body_left, c->worker->mask);
+    else
+        put_head(c, &o);
     c->iov[0] = (struct iovec){ c->head, out_len(&o) };
     transport_send(&c->transport, c->iov, 1 + put_body(c, &c->iov[1]));
     transport_read(&c->transport);
@@ -120,7 +142,8 @@ static void open_connection(struct load_connection *c)
 {
     struct load_worker *w = c->worker;
     c->state = LOAD_CONNECTING;
-    c->reused = false;
+    c->reused = c->switched = false;
+    c->websocket = (struct websocket){ 0 };
     w->connecting_count++;
     w->down_count--;
     load_transport_open(w, &c->transport, &user);
@@ -161,9 +184,61 @@ static void whole(struct load_connection *c)
     transport_read(&c->transport);
 }
 
+/* The message has come back. */
+static void message_whole(struct load_connection *c, bool more)
+{
+    bool same = c->message_bytes == c->what.body_bytes;
+    c->response.status = 101;
+    c->response.body_bytes = c->message_bytes;
+    if (more || c->body_left > 0) {
+        fail(c, LOAD_MALFORMED); /* before all of it was sent, or something behind it */
+        return;
+    }
+    end_request(c, same ? LOAD_FINE : LOAD_LENGTH);
+    if (c->transport.sending) {
+        begin_close(c, false);
+        return;
+    }
+    c->reused = true;
+    set_free(c, LOAD_IDLE);
+    transport_read(&c->transport);
+}
+
+static void read_frames(struct load_connection *c, struct str bytes)
+{
+    switch (websocket_read(&c->websocket, &bytes, &c->message_bytes)) {
+    case WEBSOCKET_MESSAGE:
+        message_whole(c, bytes.len > 0);
+        break;
+    case WEBSOCKET_OVER:
+        fail(c, LOAD_CLOSED);
+        break;
+    case WEBSOCKET_MALFORMED:
+        fail(c, LOAD_MALFORMED);
+        break;
+    default:
+        transport_read(&c->transport);
+    }
+}
+
+/* The answer to the upgrade is whole. */
+static void switched(struct load_connection *c)
+{
+    if (c->response.status != 101) {
+        fail(c, LOAD_STATUS);
+        return;
+    }
+    c->switched = true;
+    send_request(c);
+}
+
 /* After the response took something. */
 static void look(struct load_connection *c)
 {
+    if (c->response.state == RESPONSE_WHOLE && c->response.switches) {
+        switched(c);
+        return;
+    }
     if (c->response.state == RESPONSE_WHOLE)
         whole(c);
     else if (c->response.state == RESPONSE_MALFORMED)
@@ -193,14 +268,16 @@ static void on_data(struct transport *t, struct buf_slice data)
 {
     struct load_connection *c = container_of(t, struct load_connection, transport);
     c->worker->received_bytes += data.len;
-    if (c->has_request)
-        response_take(&c->response,
-                      (struct str){ (const char *)data.buf->data + data.off, data.len });
-    buf_unref(data.buf);
-    if (c->has_request)
-        look(c);
-    else
+    struct str bytes = { (const char *)data.buf->data + data.off, data.len };
+    if (!c->has_request) {
         begin_close(c, true); /* nothing was asked for */
+    } else if (c->switched) {
+        read_frames(c, bytes);
+    } else {
+        response_take(&c->response, bytes);
+        look(c);
+    }
+    buf_unref(data.buf);
 }
 
 /* A server may close a kept connection while the next request is under way (RFC 9112 9.3.1): what

@@ -18,6 +18,7 @@ static void usage(FILE *to)
           "  sluice-load --url https://127.0.0.1:8443/ --rate 200 --new-connections\n"
           "  sluice-load --url http://127.0.0.1:8080/ --rate max --connections 8\n"
           "  sluice-load --url https://127.0.0.1:8443/ --http2 --streams 8 --connections 16\n"
+          "  sluice-load --url http://127.0.0.1:8080/websocket --websocket --body 1024\n"
           "  sluice-load --url http://127.0.0.1:8080 --trace requests --log answers\n"
           "\n"
           "Sends HTTP/1.1 or HTTP/2 requests at a fixed rate. Each is timed from when it was due, "
@@ -34,6 +35,7 @@ static void usage(FILE *to)
           "  --connections N        at most so many at once (default 64)\n"
           "  --http2                over https negotiated by ALPN, over http with prior knowledge\n"
           "  --streams N            with it, at most so many at once on a connection (default 1)\n"
+          "  --websocket            a request is a message of --body bytes, which is to come back\n"
           "  --threads N            each with a ring and its share of all (default 1)\n"
           "  --new-connections      one for each request\n"
           "  --no-resumption        a full TLS handshake for each connection\n"
@@ -238,6 +240,7 @@ enum {
     CONNECTIONS,
     THREADS,
     HTTP2,
+    WEBSOCKET,
     STREAMS,
     NEW,
     FULL,
@@ -259,6 +262,7 @@ static const struct option names[] = {
     { "seconds", required_argument, NULL, SECONDS },
     { "connections", required_argument, NULL, CONNECTIONS },
     { "threads", required_argument, NULL, THREADS },
+    { "websocket", no_argument, NULL, WEBSOCKET },
     { "http2", no_argument, NULL, HTTP2 },
     { "streams", required_argument, NULL, STREAMS },
     { "new-connections", no_argument, NULL, NEW },
@@ -304,6 +308,9 @@ static bool read_option(int c, const char *text, struct load_options *o, unsigne
         ok = read_whole("threads", text, 1, THREADS_MAX, &n);
         o->threads = (unsigned)n;
         return ok;
+    case WEBSOCKET:
+        o->websocket = true;
+        return true;
     case HTTP2:
         o->http2 = true;
         return true;
@@ -385,6 +392,8 @@ int load_options_read(int argc, char **argv, struct load_options *o)
         ok = wrong("threads", "", "more than there are connections");
     if (ok && o->streams > 1 && (!o->http2 || o->new_connections))
         ok = wrong("streams", "", "they are HTTP/2's, on connections that are kept");
+    if (ok && o->websocket && (o->http2 || o->new_connections || o->trace))
+        ok = wrong("websocket", "", "of HTTP/1.1, on connections that are kept, without a trace");
     if (ok && 2 * o->timeout_ns / o->interval_ns > 10000)
         ok = wrong("interval", "", "too short for that timeout");
     struct str first = o->paths[0];

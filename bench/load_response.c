@@ -103,6 +103,10 @@ static bool read_head(struct response *r, struct str head)
     for (struct str line = next_line(&head); line.len > 0; line = next_line(&head))
         if (!read_field(r, line, &f))
             return false;
+    if (r->status == 101 && r->switches) {
+        r->state = RESPONSE_WHOLE;
+        return true;
+    }
     if (r->status < 200) {
         r->status = 0;
         return true;

@@ -19,6 +19,7 @@ struct response {
     enum response_state state;
     int status;
     bool head_only;      /* given: the request was a HEAD */
+    bool switches;       /* given: a 101 is no interim response, but the last */
     bool keep_alive;     /* the server wants to go on */
     uint64_t body_bytes; /* so far, without chunk framing */
     struct request_body body;

@@ -5,6 +5,7 @@
 #include "bench/origin_answer.h"
 #include "bench/origin_request.h"
 #include "bench/server.h"
+#include "bench/websocket.h"
 #include "core/base/buf.h"
 #include "core/base/list.h"
 #include "core/base/slab.h"
@@ -36,6 +37,7 @@ enum connection_state {
     AT_ANSWER,     /* about to put the answer's head */
     AT_SEND,       /* the answer's body: body_left to come, direct_left of them next */
     AT_ECHO,       /* the answer's body is the request's */
+    AT_WEBSOCKET,  /* frames are echoed, until a close frame */
     AT_BODY_LAST,  /* reading the request's body, after an early answer */
     AT_END,        /* everything is put */
     AT_CLOSE,      /* closes as soon as everything is sent */
@@ -67,6 +69,7 @@ struct connection {
     bool keep_alive;
     uint8_t version_minor;
     struct answer answer;
+    struct websocket websocket;
     uint64_t body_left;   /* of pattern */
     bool dripped;         /* the pause before the next piece is over */
     uint64_t body_at;     /* position in it */

@@ -20,6 +20,7 @@ const char answer_help[] =
     "  /drip/N[/PIECE[/MS]]   N bytes with Content-Length, in pieces (default 1024 bytes)\n"
     "                         with a pause (default 10 ms) between them\n"
     "  /echo                  the request: its head and its body as it comes\n"
+    "  /websocket             echoes the messages of a WebSocket (RFC 6455)\n"
     "  /upload                the number of bytes in the request's body\n"
     "  /continue[/N]          N times (default 1) 100 Continue, then as /upload\n"
     "  /early[/CODE]          answers at once, then reads the request's body and drops it\n"
@@ -44,6 +45,7 @@ static const struct {
     { 403, "Forbidden" },
     { 404, "Not Found" },
     { 413, "Content Too Large" },
+    { 426, "Upgrade Required" },
     { 431, "Request Header Fields Too Large" },
     { 500, "Internal Server Error" },
     { 502, "Bad Gateway" },
@@ -207,6 +209,10 @@ static bool read_path(struct str path, struct rng *rng, struct answer *a)
     if (str_eq(word, STR("echo"))) {
         a->body = ANSWER_ECHO;
         return true;
+    }
+    if (str_eq(word, STR("websocket"))) {
+        a->body = ANSWER_WEBSOCKET;
+        return path.len == 0;
     }
     if (str_eq(word, STR("upload"))) {
         a->body = ANSWER_COUNT;

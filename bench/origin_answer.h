@@ -20,6 +20,7 @@ enum answer_body {
     ANSWER_UNTIL_CLOSE, /* ... ended by closing */
     ANSWER_COUNT,       /* the number of bytes of the request's body, and a newline */
     ANSWER_ECHO,        /* the request's head and body, in chunks as they come */
+    ANSWER_WEBSOCKET,   /* another protocol */
 };
 
 struct answer {

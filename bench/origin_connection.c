@@ -3,26 +3,12 @@
  * used up, the room is, or something has to be waited for; then what was put is sent. */
 #include <stdlib.h>
 
-#include "bench/origin.h"
+#include "bench/origin_step.h"
 #include "core/base/limits.h"
 #include "core/ring/sock.h"
 
 /* A head may come in pieces up to this long. */
 #define HEAD_MAX (64 * 1024)
-
-/* A step wants at least so much room: for a head, for a chunk's size. */
-#define ROOM_MIN 1024
-
-/* Pieces of a body up to this size are copied behind the head; larger ones are sent from where they
- * are. */
-#define COPY_MAX 2048
-
-enum step {
-    STEP_AGAIN, /* there may be more to do */
-    STEP_INPUT, /* nothing to do without more input */
-    STEP_FLUSH, /* ... before what was put is sent */
-    STEP_WAIT,  /* ... before the timer */
-};
 
 static void free_connection(struct connection *c)
 {
@@ -54,7 +40,7 @@ static void close_connection(struct connection *c, bool reset)
 
 /* ---- input ---- */
 
-static void input_used(struct connection *c, size_t n)
+void step_input_used(struct connection *c, size_t n)
 {
     c->at += n;
     if (c->at < c->end)
@@ -66,15 +52,10 @@ static void input_used(struct connection *c, size_t n)
     c->at = c->end = NULL;
 }
 
-static struct str input(const struct connection *c)
-{
-    return (struct str){ c->at, (size_t)(c->end - c->at) };
-}
-
 /* Keeps an incomplete head until more comes. */
 static bool keep_partial(struct connection *c)
 {
-    size_t len = input(c).len;
+    size_t len = step_input(c).len;
     if (len >= HEAD_MAX)
         return false;
     if (c->partial) {
@@ -95,7 +76,7 @@ static bool keep_partial(struct connection *c)
 static void take_input(struct connection *c, struct buf *buf, uint32_t len)
 {
     if (c->partial) {
-        size_t have = input(c).len;
+        size_t have = step_input(c).len;
         memcpy(c->partial + have, buf->data, len);
         c->end = c->partial + have + len;
         buf_unref(buf);
@@ -115,191 +96,14 @@ static void limit_idle(struct connection *c)
         loop_timer_set(c->worker->loop, &c->idle, c->worker->loop->now_ns + ms_to_ns(limit_ms));
 }
 
-static size_t room(const struct connection *c)
-{
-    return (size_t)(c->out.end - c->out.at);
-}
-
-static void put_last_fields(struct connection *c)
-{
-    struct out *o = &c->out;
-    if (!c->keep_alive)
-        out_lit(o, "Connection: close\r\n");
-    else if (c->version_minor == 0)
-        out_lit(o, "Connection: keep-alive\r\n");
-    out_lit(o, "\r\n");
-}
-
-/* The next part of the body: copied when small. */
-static void put_direct(struct connection *c, uint64_t bytes)
-{
-    if (bytes <= COPY_MAX && bytes <= room(c)) {
-        out_mem(&c->out, c->worker->pattern + c->body_at % PATTERN_PERIOD, (size_t)bytes);
-        c->body_at += bytes;
-        c->body_left -= bytes;
-    } else {
-        c->direct_left = bytes;
-    }
-}
-
-static void put_answer(struct connection *c)
-{
-    struct answer *a = &c->answer;
-    struct out *o = &c->out;
-    struct str body = a->text;
-    char count[24];
-    if (a->body == ANSWER_COUNT) {
-        struct out text = out_into(count, sizeof count);
-        out_u64(&text, c->request_body_bytes);
-        out_char(&text, '\n');
-        body = (struct str){ count, out_len(&text) };
-        a->body = ANSWER_TEXT;
-    }
-    if (c->version_minor == 0 && (a->body == ANSWER_CHUNKED || a->body == ANSWER_ECHO))
-        c->keep_alive = false;
-    if (a->body == ANSWER_UNTIL_CLOSE)
-        c->keep_alive = false;
-    answer_put_status(o, a->status);
-    out_str(o, c->worker->fields);
-    if (a->body == ANSWER_TEXT || a->body == ANSWER_SIZE) {
-        uint64_t size = a->body == ANSWER_TEXT ? body.len : a->size;
-        out_lit(o, "Content-Length: ");
-        out_u64(o, a->reset ? 2 * size : size);
-        out_lit(o, "\r\n");
-    } else if (c->version_minor > 0 && a->body != ANSWER_UNTIL_CLOSE) {
-        out_lit(o, "Transfer-Encoding: chunked\r\n");
-        if (a->trailers)
-            out_lit(o, "Trailer: X-Bytes\r\n");
-    }
-    put_last_fields(c);
-    c->state = a->early ? AT_BODY_LAST : AT_END;
-    if (c->head_only)
-        return;
-    if (a->body == ANSWER_TEXT) {
-        out_str(o, body);
-        return;
-    }
-    c->state = AT_SEND;
-    c->body_left = a->size;
-    c->body_at = 0;
-    if (a->body != ANSWER_CHUNKED && a->drip_ms == 0)
-        put_direct(c, c->body_left);
-}
-
-static bool is_chunked(const struct connection *c)
-{
-    return c->version_minor > 0 &&
-           (c->answer.body == ANSWER_CHUNKED || c->answer.body == ANSWER_ECHO);
-}
-
-static void put_chunk_size(struct connection *c, uint64_t bytes)
-{
-    if (!is_chunked(c))
-        return;
-    out_hex(&c->out, bytes);
-    out_lit(&c->out, "\r\n");
-}
-
-static void put_chunk_end(struct connection *c)
-{
-    if (is_chunked(c))
-        out_lit(&c->out, "\r\n");
-}
-
-static void put_last_chunk(struct connection *c)
-{
-    if (!is_chunked(c))
-        return;
-    out_lit(&c->out, "0\r\n");
-    if (c->answer.trailers) {
-        out_lit(&c->out, "X-Bytes: ");
-        out_u64(&c->out, c->answer.size);
-        out_lit(&c->out, "\r\n");
-    }
-    out_lit(&c->out, "\r\n");
-}
-
-/* direct_left is 0: the piece before this one is sent, or was copied. */
-static enum step step_send(struct connection *c)
-{
-    const struct answer *a = &c->answer;
-    if (a->body == ANSWER_CHUNKED && c->body_at > 0)
-        put_chunk_end(c);
-    if (c->body_left > 0 && a->drip_ms > 0 && c->body_at > 0 && !c->dripped) {
-        c->answer.delay_ms = a->drip_ms;
-        c->dripped = true;
-        c->state = AT_DELAY;
-        c->after_delay = AT_SEND;
-        return STEP_AGAIN;
-    }
-    if (c->body_left > 0) {
-        uint64_t bytes = a->chunk < c->body_left ? a->chunk : c->body_left;
-        c->dripped = false;
-        put_chunk_size(c, bytes);
-        put_direct(c, bytes);
-        return STEP_AGAIN;
-    }
-    if (a->body == ANSWER_CHUNKED)
-        put_last_chunk(c);
-    c->state = AT_END;
-    return STEP_AGAIN;
-}
-
-/* The request's head was put as the first chunk; now its body, in the pieces it comes in. */
-static enum step step_echo(struct connection *c)
-{
-    struct str text = input(c), data;
-    if (c->request_body.state == BODY_END) {
-        put_last_chunk(c);
-        c->state = AT_END;
-        return STEP_AGAIN;
-    }
-    if (text.len == 0)
-        return STEP_INPUT;
-    if (text.len > room(c) - ROOM_MIN / 2)
-        text.len = room(c) - ROOM_MIN / 2;
-    long used = request_body_read(&c->request_body, text, &data);
-    if (used < 0) {
-        c->state = AT_CLOSE;
-        return STEP_AGAIN;
-    }
-    if (data.len > 0) {
-        put_chunk_size(c, data.len);
-        out_str(&c->out, data);
-        put_chunk_end(c);
-    }
-    input_used(c, (size_t)used);
-    return STEP_AGAIN;
-}
-
-/* Reads the request's body and drops it. */
-static enum step step_body(struct connection *c, enum connection_state then)
-{
-    struct str text = input(c), data;
-    if (c->request_body.state == BODY_END) {
-        c->state = then;
-        return STEP_AGAIN;
-    }
-    if (text.len == 0)
-        return STEP_INPUT;
-    long used = request_body_read(&c->request_body, text, &data);
-    if (used < 0) {
-        c->state = AT_CLOSE;
-        return STEP_AGAIN;
-    }
-    c->request_body_bytes += data.len;
-    input_used(c, (size_t)used);
-    return STEP_AGAIN;
-}
-
 static enum step refuse(struct connection *c, int status)
 {
     c->answer = (struct answer){ .status = status, .text = STR("This is no request.\n") };
     c->keep_alive = false;
     c->version_minor = 1;
     c->head_only = false;
-    input_used(c, input(c).len);
-    put_answer(c);
+    step_input_used(c, step_input(c).len);
+    body_put_answer(c);
     return STEP_AGAIN;
 }
 
@@ -322,26 +126,10 @@ static void begin_request(struct connection *c, const struct request *r)
     c->state = AT_INTERIM;
 }
 
-/* The head of an echo is answered at once, while it is still in memory. */
-static void begin_echo(struct connection *c, struct str head)
-{
-    put_answer(c);
-    if (c->head_only) {
-        c->state = AT_BODY_LAST;
-        return;
-    }
-    if (head.len > room(c) - ROOM_MIN)
-        head.len = room(c) - ROOM_MIN;
-    put_chunk_size(c, head.len);
-    out_str(&c->out, head);
-    put_chunk_end(c);
-    c->state = AT_ECHO;
-}
-
 static enum step step_head(struct connection *c)
 {
     struct request r;
-    struct str text = input(c);
+    struct str text = step_input(c);
     if (text.len == 0)
         return STEP_INPUT;
     long len = request_read(text, &r);
@@ -350,12 +138,14 @@ static enum step step_head(struct connection *c)
     if (len == 0)
         return keep_partial(c) ? STEP_INPUT : refuse(c, 431);
     begin_request(c, &r);
-    if (c->answer.body == ANSWER_ECHO) {
+    if (c->answer.body == ANSWER_WEBSOCKET) {
+        body_begin_websocket(c, &r);
+    } else if (c->answer.body == ANSWER_ECHO) {
         for (; c->answer.interim > 0; c->answer.interim--)
             out_lit(&c->out, "HTTP/1.1 100 Continue\r\n\r\n");
-        begin_echo(c, r.head);
+        body_begin_echo(c, r.head);
     }
-    input_used(c, (size_t)len);
+    step_input_used(c, (size_t)len);
     return STEP_AGAIN;
 }
 
@@ -388,7 +178,7 @@ static enum step step_answer(struct connection *c)
         c->state = AT_CLOSE;
         return STEP_AGAIN;
     }
-    put_answer(c);
+    body_put_answer(c);
     return STEP_AGAIN;
 }
 
@@ -403,7 +193,7 @@ static enum step step_end(struct connection *c)
 
 static enum step step(struct connection *c)
 {
-    if (room(c) < ROOM_MIN || c->direct_left > 0)
+    if (step_room(c) < ROOM_MIN || c->direct_left > 0)
         return STEP_FLUSH;
     switch (c->state) {
     case AT_HEAD:
@@ -411,17 +201,19 @@ static enum step step(struct connection *c)
     case AT_INTERIM:
         return step_interim(c);
     case AT_BODY_FIRST:
-        return step_body(c, AT_DELAY);
+        return body_drop(c, AT_DELAY);
     case AT_DELAY:
         return step_delay(c);
     case AT_ANSWER:
         return step_answer(c);
     case AT_SEND:
-        return step_send(c);
+        return body_send(c);
     case AT_ECHO:
-        return step_echo(c);
+        return body_echo(c);
+    case AT_WEBSOCKET:
+        return body_websocket(c);
     case AT_BODY_LAST:
-        return step_body(c, AT_END);
+        return body_drop(c, AT_END);
     case AT_END:
         return step_end(c);
     case AT_CLOSE:

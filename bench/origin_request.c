@@ -81,6 +81,8 @@ static bool read_field(struct str line, struct request *r)
             r->keep_alive = false;
         else if (has_word(value, STR("keep-alive")))
             r->keep_alive = true;
+    } else if (str_eq_fold(name, STR("sec-websocket-key"))) {
+        r->websocket_key = value;
     } else if (str_eq_fold(name, STR("expect"))) {
         r->expects_continue = str_eq_fold(value, STR("100-continue"));
     }

@@ -32,6 +32,7 @@ struct request {
     uint8_t version_minor;
     bool keep_alive;
     bool expects_continue;
+    struct str websocket_key; /* empty: none */
 };
 
 /* Reads a head from text: its length, 0 when it is not complete yet, -1 when it is none. The

@@ -44,6 +44,7 @@ sluice_fuzz(tests/fuzz/fuzz_keeper.c LINK sluice_config sluice_ring SOURCES core
 sluice_fuzz(tests/fuzz/fuzz_client_hello.c LINK sluice_tls sluice_random)
 sluice_fuzz(tests/fuzz/fuzz_sticky.c LINK sluice_proxy sluice_ring sluice_random)
 sluice_fuzz(tests/fuzz/fuzz_load_response.c LINK sluice_bench_http)
+sluice_fuzz(tests/fuzz/fuzz_websocket.c LINK sluice_bench_http)
 if(SLUICE_FUZZ)
     return()
 endif()
@@ -171,6 +172,7 @@ sluice_program(bench_count LINK sluice_proxy sluice_ring sluice_random SOURCES
 sluice_unit_test(tests/unit/bench/test_origin_request.c LINK sluice_bench_http)
 sluice_unit_test(tests/unit/bench/test_hdr.c SOURCES bench/hdr.c)
 sluice_unit_test(tests/unit/bench/test_load_response.c LINK sluice_bench_http)
+sluice_unit_test(tests/unit/bench/test_websocket.c LINK sluice_bench_http)
 if(NOT SLUICE_SANITIZE)
     # What the suite says is compared with what happened; the floor needs the machine for itself.
     foreach(name load load_h2 bench)

@@ -53,6 +53,7 @@ def add_common(parser):
 
 
 def read_options(arguments):
+    """(options, arguments with their verb)."""
     parser = argparse.ArgumentParser(
         prog="sluice-bench", formatter_class=argparse.RawDescriptionHelpFormatter,
         description="Performance testing that can be trusted, of sluice or of anything else.\n\n"
@@ -68,7 +69,8 @@ def read_options(arguments):
     if not arguments:
         parser.print_help()
         sys.exit(2)
-    return parser.parse_args(with_verb(arguments, [name for name, *_ in known]))
+    arguments = with_verb(arguments, [name for name, *_ in known])
+    return parser.parse_args(arguments), arguments
 
 
 def with_verb(arguments, known):
@@ -129,7 +131,7 @@ def interrupt(_signal, _frame):
 
 def main(arguments):
     signal.signal(signal.SIGTERM, interrupt)
-    options = read_options(arguments)
+    options, arguments = read_options(arguments)
     try:
         if options.measures:
             return measure(options, arguments[1:])

@@ -30,6 +30,7 @@ class Request:
     close: bool = False          # a new connection for each
     paths: list = field(default_factory=list)  # several, in turn; of the URL the path is ignored
     http2: bool = False
+    websocket: bool = False      # sluice-load: a message each, of body_bytes, that comes back
     streams: int = 1             # HTTP/2: at once on a connection
     tls: str = "resumed"         # of new connections: "full" or "resumed"
     rate: float = 0              # sluice-load: requests/s; 0: as many as the connections carry
@@ -228,6 +229,8 @@ def open_command(request, seconds, program="sluice-load", threads=1):
         options += ["--body", str(request.body_bytes)]
     if request.close:
         options.append("--new-connections")
+    if request.websocket:
+        options.append("--websocket")
     if request.http2:
         options += ["--http2", "--streams", str(request.streams)]
     if request.tls == "full":

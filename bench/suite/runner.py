@@ -124,7 +124,8 @@ class Runner:
                                 cpus=self.cpus.proxy, workers=self.cpus.workers, files=self.files,
                                 all_cpus=f"{self.cpus.proxy},{self.cpus.load}",
                                 certificate=self.certificate if scenario.tls else None,
-                                http2=scenario.http2, log=scenario.log, tcp=scenario.tcp)
+                                http2=scenario.http2, log=scenario.log, tcp=scenario.tcp,
+                                websocket=scenario.websocket)
 
     def load(self, scenario, url, seconds, **changes):
         request = scenario.request(url)
@@ -136,14 +137,16 @@ class Runner:
         """Until it answers properly, and then some."""
         url = contender.url(scenario.path)
         body = b"x" * scenario.upload if scenario.upload else None
-        for _ in range(5):
+        for _ in range(0 if scenario.websocket else 5):
             status, size = measure.probe(url, scenario.method, body)
             if status == 200 and scenario.bytes in (-1, size):
                 break
             if status < 500 or "error" not in scenario.path:
                 raise Failure(f"answers {status} with {size} bytes instead of 200"
                               + (f" with {scenario.bytes}" if scenario.bytes >= 0 else ""))
-        self.load(scenario, url, WARM_SECONDS)
+        load = self.load(scenario, url, WARM_SECONDS)
+        if load.errors:
+            raise Failure(", ".join(load.errors))
 
     def contender(self, spec, scenario):
         """(contender, result): the result says when it takes no part."""

@@ -48,6 +48,7 @@ class Scenario:
     streams: int = 1
     tls: str = ""                    # "": plain; "full", "resumed": of new connections
     http2: bool = False
+    websocket: bool = False          # messages of `upload` bytes through a tunnel
     log: bool = False
     tcp: bool = False                # layer 4: bytes are passed on as they are
     rate: float = 0                  # of an open-loop scenario
@@ -65,6 +66,8 @@ class Scenario:
         found = {"tls" if self.tls else "http"}
         if self.http2:
             found.add("h2")
+        if self.websocket:
+            found.add("websocket")
         if self.tcp:
             found.add("tcp")
         if self.log:
@@ -86,7 +89,8 @@ class Scenario:
     def request(self, url):
         return loads.Request(url, connections=self.connections, method=self.method,
                              body_bytes=self.upload, close=self.close, paths=list(self.paths),
-                             http2=self.http2, streams=self.streams, tls=self.tls or "resumed", rate=self.rate)
+                             http2=self.http2, streams=self.streams,
+                             websocket=self.websocket, tls=self.tls or "resumed", rate=self.rate)
 
     def planned_seconds(self, blocks=None):
         """What it takes on a quiet machine; of so many blocks of two pairs."""
@@ -123,6 +127,8 @@ def of_dict(key, data):
         raise Failure(f"scenario {key}: engine is one of {', '.join(loads.ENGINES)}")
     if scenario.event and scenario.event not in EVENTS:
         raise Failure(f"scenario {key}: event is one of {', '.join(EVENTS)}")
+    if scenario.websocket and scenario.engine != "open":
+        raise Failure(f"scenario {key}: a websocket is for the engine 'open'")
     if scenario.tls not in ("", "full", "resumed"):
         raise Failure(f"scenario {key}: tls is 'full' or 'resumed'")
     if scenario.event not in ("", "knee") and not scenario.rate:

@@ -256,6 +256,31 @@ class Generator(unittest.TestCase):
                          [["0", "0", "200", "5", "ok"], ["1", "200000", "200", "5", "ok"],
                           ["2", "400000", "404", "28", "status"]])
 
+    def test_messages_of_a_websocket_come_back(self):
+        with origin() as (_, port):
+            url = f"http://127.0.0.1:{port}"
+            for size in (0, 13, 125, 126, 65535, 65536, 1000000):
+                found = run(url + "/websocket", "--websocket", "--body", str(size), "--rate", "40",
+                            "--seconds", "0.25", "--connections", "2")
+                self.assertEqual((found.errors, found.requests), ([], 10), size)
+            found = run(url + "/size/13", "--websocket", "--rate", "20", "--seconds", "0.5")
+            self.assertEqual(found.errors, ["10 responses of a wrong status",
+                                            "no response at all"])
+
+    def test_messages_of_a_websocket_through_the_proxy(self):
+        with origin() as (_, port), tempfile.TemporaryDirectory() as folder:
+            yaml = os.path.join(folder, "sluice.yaml")
+            with open(yaml, "w", encoding="utf-8") as f:
+                f.write("""workers: 1
+listeners: { l: { bind: "127.0.0.1:0", site: s } }
+sites: { s: { routes: [{ to: b, upgrade: websocket }] } }
+backends: { b: { servers: ["127.0.0.1:%d"] } }
+""" % port)
+            with program([SLUICE, "run", "-c", yaml], "listening on") as (_, proxy_port):
+                found = run(f"http://127.0.0.1:{proxy_port}/websocket", "--websocket", "--body",
+                            "300000", "--rate", "100", "--seconds", "0.5")
+        self.assertEqual((found.errors, found.requests), ([], 50))
+
     def test_threads_share_the_rate(self):
         with origin() as (_, port):
             found = run(f"http://127.0.0.1:{port}/", "--rate", "300", "--seconds", "1",
@@ -295,6 +320,7 @@ class Options(unittest.TestCase):
         self.refused("from 1 to 100000", *url, "--connections", "0")
         self.refused("with its unit", *url, "--timeout", "10")
         self.refused("uniform or poisson", *url, "--arrivals", "never")
+        self.refused("of HTTP/1.1", *url, "--websocket", "--http2")
         self.refused("more than there are connections", *url, "--connections", "1", "--threads",
                      "2")
         self.refused("No such file", *url, "--trace", "/nonexistent")

@@ -32,7 +32,7 @@ MaxKeepAliveRequests 0
 KeepAliveTimeout 3600
 {tls}
 {log}
-ProxyPass / http://{server}/ enablereuse=on keepalive=on max=256 retry=0
+ProxyPass / http://{server}/ enablereuse=on keepalive=on max=256 retry=0{upgrade}
 ProxyPreserveHost On
 ProxyAddHeaders On
 """
@@ -49,7 +49,7 @@ SSLCipherSuite TLSv1.3 TLS_AES_128_GCM_SHA256"""
 class Apache(Contender):
     title = "Apache"
     program = package = "apache2"
-    can = frozenset({"http", "tls", "h2", "log"})
+    can = frozenset({"http", "tls", "h2", "websocket", "log"})
 
     def version(self):
         return first_line([self.program, "-v"])
@@ -67,6 +67,7 @@ class Apache(Contender):
         path = self.write_configuration(
             "apache.conf", CONF, home=setup.home, port=setup.port, server=setup.server(),
             workers=setup.workers, threads=256 * setup.workers, tls=tls,
+            upgrade=" upgrade=websocket" if setup.websocket else "",
             user="www-data" if root else "#" + str(os.getuid()),
             group="Group www-data" if root else "",
             modules="\n".join(f"LoadModule {name}_module {MODULES}/mod_{name}.so"

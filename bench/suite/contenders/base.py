@@ -46,6 +46,7 @@ class Setup:
     http2: bool = False               # offered to clients
     log: bool = False                 # an access log into a file
     tcp: bool = False                 # layer 4: no HTTP
+    websocket: bool = False           # requests may ask for it
     home: str = ""                    # the contender's folder; set by start()
     port: int = 0                     # where it is to listen; set by start()
 
@@ -62,7 +63,7 @@ class Contender:
     program = ""  # to be found before it can start
     package = ""  # Debian's that has it
     variants = {}  # word -> what it adds to the title
-    can = frozenset()  # of "http", "tls", "h2", "tcp", "log", "servers", "reload"
+    can = frozenset()  # of "http", "tls", "h2", "tcp", "websocket", "log", "servers", "reload"
     stop_signal = signal.SIGTERM
     proxy = True  # has a CPU of its own, whose time is of interest
     note = ""     # said below the table in which it is

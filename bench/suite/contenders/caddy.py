@@ -36,7 +36,7 @@ CONF = """\
 class Caddy(Contender):
     title = "Caddy"
     program = package = "caddy"
-    can = frozenset({"http", "tls", "h2", "log", "servers"})
+    can = frozenset({"http", "tls", "h2", "websocket", "log", "servers"})
     note = "Caddy's runtime has as many threads as the scheduler gives it on the proxy's CPUs."
 
     def version(self):

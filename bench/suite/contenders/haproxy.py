@@ -23,6 +23,7 @@ defaults
     timeout connect 5s
     timeout client 1h
     timeout server 1h
+    timeout tunnel 1h
     {keep}
 frontend bench
     bind 127.0.0.1:{port} backlog 4096{tls}
@@ -45,7 +46,7 @@ class Haproxy(Contender):
     title = "HAProxy"
     program = package = "haproxy"
     variants = {"bare": "bare", "splice": "splice", "large": "32 KiB buffers", "again": "again"}
-    can = frozenset({"http", "tls", "h2", "tcp", "log", "servers", "reload"})
+    can = frozenset({"http", "tls", "h2", "tcp", "websocket", "log", "servers", "reload"})
 
     def version(self):
         return first_line([self.program, "-v"])

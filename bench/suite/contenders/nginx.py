@@ -30,7 +30,7 @@ http {{
     scgi_temp_path {home}/scgi;
     proxy_http_version 1.1;
     proxy_request_buffering off;
-    proxy_set_header Connection "";
+    {connection}
     proxy_set_header Host $http_host;
     {forwarded}
     proxy_buffer_size 32k;
@@ -60,6 +60,12 @@ proxy_set_header X-Forwarded-For $remote_addr;
     proxy_set_header X-Forwarded-Host $http_host;
     proxy_set_header X-Request-Id $request_id;"""
 
+# As nginx's page on WebSocket proxying has it; every request of such a run is one.
+WEBSOCKET = """\
+proxy_set_header Upgrade $http_upgrade;
+    proxy_set_header Connection upgrade;
+    proxy_read_timeout 1h;"""
+
 TLS = """\
 ssl_certificate {chain};
         ssl_certificate_key {key};
@@ -74,7 +80,7 @@ class Nginx(Contender):
     title = "nginx"
     program = package = "nginx"
     variants = {"bare": "bare", "again": "again"}
-    can = frozenset({"http", "tls", "h2", "log", "servers", "reload"})
+    can = frozenset({"http", "tls", "h2", "websocket", "log", "servers", "reload"})
 
     def version(self):
         return first_line([self.program, "-v"])
@@ -85,6 +91,7 @@ class Nginx(Contender):
             "nginx.conf", CONF, home=setup.home, port=setup.port, workers=setup.workers,
             files=setup.files, clients=setup.clients_max(),
             servers="\n        ".join(f"server 127.0.0.1:{port};" for port in setup.servers),
+            connection=WEBSOCKET if setup.websocket else 'proxy_set_header Connection "";',
             forwarded="" if "bare" in self.words else FORWARDED,
             log=f"{setup.home}/access.log" if setup.log else "off",
             listen=("ssl " if tls else "") + ("http2 " if setup.http2 else ""),

@@ -17,12 +17,16 @@ backends:
   servers: {{ servers: [{servers}] }}
 """
 
+SITES = """\
+sites:
+  bench: {{ {log}routes: [{{ to: servers{upgrade} }}] }}"""
+
 
 class Sluice(Contender):
     title = "sluice"
     variants = {"again": "again", "log": "JSON log", "one": "one worker, on all CPUs",
                 "two": "two workers, on all CPUs"}
-    can = frozenset({"http", "tls", "h2", "tcp", "log", "servers", "reload"})
+    can = frozenset({"http", "tls", "h2", "tcp", "websocket", "log", "servers", "reload"})
     stop_signal = signal.SIGINT  # at once; TERM drains
 
     def __init__(self, build, words=(), spec=""):
@@ -45,9 +49,11 @@ class Sluice(Contender):
             pair = f"{{ cert: {setup.certificate.chain}, key: {setup.certificate.key} }}"
             tls = f", tls: {{ certificates: [{pair}] }}"
         path = self.write_configuration(
-            "sluice.yaml", SLUICE_YAML, workers=workers or setup.workers, port=setup.port, tls=tls, use="tcp: servers" if setup.tcp else "site: bench",
-            sites="" if setup.tcp else "sites:\n  bench: { LOGroutes: [{ to: servers }] }".replace(
-                "LOG", "log: access, " if logged else ""),
+            "sluice.yaml", SLUICE_YAML, workers=workers or setup.workers, port=setup.port,
+            tls=tls, use="tcp: servers" if setup.tcp else "site: bench",
+            sites="" if setup.tcp else SITES.format(
+                log="log: access, " if logged else "",
+                upgrade=", upgrade: websocket" if setup.websocket else ""),
             logs=f"logs: {{ access: {{ to: {access} }} }}" if logged else "",
             servers=", ".join(f'"127.0.0.1:{port}"' for port in setup.servers))
         return [self.program, "run", "-c", path]
@@ -64,7 +70,7 @@ class NullRelay(Contender):
     title = "null relay"
     variants = {"splice": "splice", "ring-splice": "ring splice", "again": "again",
                 "slowed": "slowed by 1.2 us"}
-    can = frozenset({"http", "tcp"})
+    can = frozenset({"http", "tcp", "websocket"})
 
     def __init__(self, build, words=(), spec=""):
         super().__init__(build, words, spec)
@@ -81,7 +87,7 @@ class Origin(Contender):
     """The server behind all of them; asked directly it shows what the load costs without a
     proxy."""
     title = "direct"
-    can = frozenset({"http"})
+    can = frozenset({"http", "websocket"})
     proxy = False
 
     def __init__(self, build, words=(), spec=""):
