@@ -31,7 +31,7 @@ Verbs
   demo [--once]         runs until Ctrl-C; --once ends by itself
   bench [VERB ...]      sluice-bench (compare, target, latency, ...; `bench --help`); without a verb the
                         standard comparison, under 10 minutes            -> build/bench/
-  bench results         the same into bench/RESULTS.md, if the machine is fit to measure
+  bench results         the same into bench/RESULTS.md and README.md, if the machine is fit to measure
   manual                write the generated parts of deploy/manual, deploy/man, deploy/completion
   install [PREFIX]      default /usr/local
   clean [all]           remove the build directories; all: .deps too
@@ -180,7 +180,7 @@ verb_bench() {
     need "${BENCH_PACKAGES[@]}"
     compile_release programs
     [ $# -gt 0 ] || set -- compare
-    [ "$1" != results ] || set -- compare --publish bench/RESULTS.md "${@:2}"
+    [ "$1" != results ] || set -- compare --publish bench/RESULTS.md --readme README.md "${@:2}"
     exec /usr/bin/python3 bench/sluice-bench "$@"
 }
 

@@ -8,7 +8,7 @@ import sys
 import tempfile
 import time
 
-from . import machine, runner, scenario, store, tables, verbs
+from . import machine, runner, scenario, store, summary, verbs
 from .processes import Failure
 
 EXAMPLES = """\
@@ -118,9 +118,10 @@ def measure(options, arguments):
         folder = store.folder_for(options.verb, options.output)
         store.save(run, folder)
         store.write_report(run.data, folder)
-        print(tables.markdown(run.data) if options.markdown else tables.text(run.data))
+        print(summary.markdown(run.data) if options.markdown else summary.text(run.data))
         if getattr(options, "publish", None):
-            status = store.publish(run.data, options.publish, options.anyway) or status
+            status = store.publish(run.data, options.publish, options.anyway,
+                                   options.readme) or status
         print(f"report: {store.relative(os.path.join(folder, 'report.html'))}", file=sys.stderr)
     return status
 

@@ -22,7 +22,8 @@ def run(runner, scenario):
     notes, taking = list(scenario.notes), []
     section = {"kind": "curve", "key": scenario.key, "title": scenario.title, "series": [],
                "x": "offered/s", "notes": notes, "load": loads.command_shown(
-                   "open", scenario.request("URL"), scenario.seconds, runner.cpus.load)}
+                   "open", scenario.request("URL"), scenario.seconds,
+                   runner.cpus.load).replace("--rate max", "--rate N")}
 
     def attempt(name, action):
         try:

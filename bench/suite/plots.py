@@ -5,6 +5,11 @@ import io
 from .histogram import Histogram
 
 WIDTH, HEIGHT = 5.4, 3.1  # inches; the page scales them
+# A contender has its colour wherever it is drawn; its variants differ by their dashes.
+COLOURS = {"sluice": "#0b6e99", "null relay": "#7a7a7a", "nginx": "#5b8c2a", "HAProxy": "#8e5ea2",
+           "direct": "#1c1f23", "Varnish": "#d1495b", "Apache": "#9c6644", "Caddy": "#17a398",
+           "lighttpd": "#e08e1b", "Squid": "#3d5a80", "hitch": "#b56576"}
+DASHES = ["-", (0, (5, 2)), (0, (1, 1.5)), (0, (6, 2, 1, 2))]
 PALETTE = ["#0b6e99", "#d1495b", "#5b8c2a", "#8e5ea2", "#e08e1b", "#4b4b4b", "#17a398", "#b56576",
            "#9c6644", "#3d5a80"]
 NINES = (50, 90, 99, 99.9, 99.99, 99.999)
@@ -25,10 +30,19 @@ class Figures:
             "legend.frameon": False, "legend.fontsize": 9, "axes.prop_cycle":
             pyplot.cycler(color=PALETTE),
         })
-        self.colours = {}
+        self.colours = dict(COLOURS)
+        self.variants = {}  # a base name's names, in the order of their dashes
 
     def colour(self, name):
-        return self.colours.setdefault(name, PALETTE[len(self.colours) % len(PALETTE)])
+        base = name.partition(",")[0]
+        return self.colours.setdefault(
+            base, PALETTE[(len(self.colours) - len(COLOURS)) % len(PALETTE)])
+
+    def dashes(self, name):
+        names = self.variants.setdefault(name.partition(",")[0], [])
+        if name not in names:
+            names.append(name)
+        return DASHES[names.index(name) % len(DASHES)]
 
     def svg(self, figure):
         out = io.StringIO()
@@ -55,7 +69,8 @@ class Figures:
             farthest = max(farthest, 1 / (1 - min(last, 99.999) / 100))
             xs = [1 / (1 - p / 100) for p, _ in points if p < 100]
             ys = [us / 1e3 for p, us in points if p < 100]
-            axes.plot(xs, ys, label=name, color=self.colour(name), linewidth=1.6)
+            axes.plot(xs, ys, label=name, color=self.colour(name), linewidth=1.6,
+                      linestyle=self.dashes(name))
         axes.set_xscale("log")
         axes.set_yscale("log")
         axes.set_xlim(1, farthest * 1.1)
@@ -120,8 +135,15 @@ class Figures:
                 axes.plot([p["x"] for p in points], [p.get(name) for p in points], style,
                           color=colour, marker="o", markersize=2.5, linewidth=1.4,
                           label=f"{one['name']} {name[:-3].replace('_', '.')}")
+            for p in points:
+                if p["saturated"]:  # the generator's, not the target's
+                    axes.plot([p["x"]], [p["p99_ms"]], "o", color=colour, markersize=7,
+                              markerfacecolor="white")
         axes.set_yscale("log")
         plain_logarithmic(axes)
+        axes.set_xlim(left=0)
+        axes.xaxis.set_major_locator(self.pyplot.MaxNLocator(5))
+        axes.xaxis.set_major_formatter(plain_number)
         axes.set_xlabel(x_label)
         axes.set_ylabel("latency, ms")
         legend_above(axes, 3 * len(series))
@@ -134,7 +156,8 @@ class Figures:
         for one in series:
             axes.plot([p["x"] for p in one["points"]],
                       [p["cpu_us"] if known else p["rate"] for p in one["points"]],
-                      color=self.colour(one["name"]), marker="o", markersize=3, label=one["name"])
+                      color=self.colour(one["name"]), linestyle=self.dashes(one["name"]),
+                      marker="o", markersize=3, label=one["name"])
         axes.set_xscale("log")
         axes.set_yscale("log")
         axes.xaxis.set_major_formatter(plain_number)
@@ -204,7 +227,7 @@ def of_section(figures, section):
                 f"{mark['text']} at {mark['t']:g} s" for mark in row["marks"]), \
                 figures.timeline(row, row["marks"])
     elif kind == "curve" and section["x"] == "offered/s":
-        yield "Latency against offered load", figures.knee(section["series"],
+        yield "Latency against offered load; a ring: the generator was short of CPU", figures.knee(section["series"],
                                                            "requests/s offered")
     elif kind == "curve":
         yield f"Over {section['x']}", figures.sweep(section["series"], section["x"])

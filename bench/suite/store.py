@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 
-from . import histogram, machine, page, tables
+from . import histogram, machine, page, summary, tables
 from .processes import Failure, first_line, shown
 
 FORMAT = 1
@@ -164,12 +164,15 @@ def relative(path):
 
 def write_report(data, folder):
     with open(os.path.join(folder, "report.md"), "w", encoding="utf-8") as f:
-        f.write(tables.markdown(data))
+        f.write(summary.markdown(data))
     with open(os.path.join(folder, "report.html"), "w", encoding="utf-8") as f:
         f.write(page.html(data))
 
 
-def publish(data, path, anyway):
+README_MARKS = ("<!-- results -->\n", "<!-- end of results -->\n")
+
+
+def publish(data, path, anyway, readme=None):
     """The run's Markdown as the one that is shown; 1: this run is none to be shown."""
     if data["interrupted"] or (data["unfit"] and not anyway):
         why = "it was interrupted" if data["interrupted"] else "; ".join(data["unfit"])
@@ -177,5 +180,19 @@ def publish(data, path, anyway):
         return 1
     with open(path, "w", encoding="utf-8") as f:
         f.write("# What was measured last\n\nMade by `./build.sh bench results`; how to read it: "
-                "../README.md, \"How fast\".\n\n" + tables.markdown(data))
+                "../README.md, \"How fast\".\n\n" + summary.markdown(data))
+    if readme:
+        put_between_marks(readme, summary.readme(data))
     return 0
+
+
+def put_between_marks(path, text):
+    """What stood there goes."""
+    with open(path, encoding="utf-8") as f:
+        whole = f.read()
+    before, begin, rest = whole.partition(README_MARKS[0])
+    _, end, after = rest.partition(README_MARKS[1])
+    if not begin or not end:
+        raise Failure(f"{path}: the lines {' and '.join(map(str.strip, README_MARKS))} are wanted")
+    with open(path, "w", encoding="utf-8") as f:
+        f.write(before + begin + "\n" + text.strip() + "\n\n" + end + after)

@@ -2,7 +2,7 @@
 """compare: contenders x scenarios; reload: what a reload costs whom."""
 import dataclasses
 
-from .. import claims, contenders, scenario
+from .. import claims, contenders, overview, scenario
 from ..budget import Budget
 from ..processes import Failure
 
@@ -25,6 +25,8 @@ def add_compare(parser):
                         "whole interval is beyond it")
     parser.add_argument("--publish", metavar="FILE", help="write the Markdown there, too: only of "
                         "a whole run on a machine that is fit to measure")
+    parser.add_argument("--readme", metavar="FILE", help="... and put the figures between its marks "
+                        "<!-- results --> and <!-- end of results -->")
     parser.add_argument("--anyway", action="store_true", help="... of an unfit machine, too; it "
                         "says so")
     parser.add_argument("--list", action="store_true", help="name what there is, and end")
@@ -107,6 +109,9 @@ def run_all(context, chosen, budget=None):
             if one.claims:
                 made = [claims.of_dict(one, claim) for claim in one.claims]
                 context.run.add(claims.table(f"Claims: {one.title}", claims.rows(made, section)))
+    by_size = overview.sizes(context.run.data["sections"])
+    if by_size:
+        context.run.add(by_size)
     if left_out:
         context.run.data["facts"]["left out for lack of time"] = "; ".join(left_out)
     return 0

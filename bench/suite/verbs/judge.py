@@ -4,7 +4,7 @@ import json
 import os
 import sys
 
-from .. import machine, stats, store, tables
+from .. import machine, stats, store, summary, tables
 from ..processes import Failure
 
 LIMIT = 0.03           # a difference up to this is no regression
@@ -58,7 +58,7 @@ def report(options):
     folder = options.run or store.newest()
     data = store.load(folder)
     store.write_report(data, folder if os.path.isdir(folder) else os.path.dirname(folder))
-    print(tables.markdown(data) if options.markdown else tables.text(data))
+    print(summary.markdown(data) if options.markdown else summary.text(data))
     return 0
 
 

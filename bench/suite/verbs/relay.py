@@ -2,7 +2,6 @@
 """relay: what bodies cost by their size, against the null relay's strategies and HAProxy's splicing."""
 import dataclasses
 
-from .. import plots
 from ..processes import Failure
 from ..scenario import UNITS, Scenario, read_size, size_text
 from .compare import run_all
@@ -47,33 +46,13 @@ def layer4_of(size, options):
                                        for name in contenders if name.startswith("null-relay")])
 
 
-def curve(sections, sizes):
-    """The medians of all sizes as one figure."""
-    series = {}
-    for size, section in zip(sizes, sections):
-        for result in section["results"]:
-            samples = result["samples"]
-            if not samples or result["broken"]:
-                continue
-            point = {name: plots.middle(samples, name)
-                     for name in ("cpu_us", "rate", "p50_ms", "p90_ms", "p99_ms", "p99_9_ms")}
-            point.update(x=size, errors=[], saturated="")
-            series.setdefault(result["name"], []).append(point)
-    return {"kind": "curve", "title": "CPU time of a request over the size of its body",
-            "series": [{"name": name, "points": points} for name, points in series.items()],
-            "load": "", "x": "bytes of the body", "notes": []}
-
-
 def relay(context):
     options = context.options
     sizes = [read_size(text) for text in options.sizes.split(",")]
     if options.pairs < 2:
         raise Failure("--pairs: at least 2, an interval needs more than one value")
-    status = run_all(context, [scenario_of(size, options) for size in sizes]
-                     + [layer4_of(size, options) for size in sizes if size in LAYER4])
-    measured = [s for s in context.run.data["sections"] if s["kind"] == "pairs"]
-    context.run.add(curve(measured, sizes))
-    return status
+    return run_all(context, [scenario_of(size, options) for size in sizes]
+                   + [layer4_of(size, options) for size in sizes if size in LAYER4])
 
 
 VERBS = [("relay", "large and small bodies: splicing, copying, and what it costs", add_relay, relay,

@@ -14,7 +14,7 @@ import re  # noqa: E402
 import tempfile  # noqa: E402
 
 import made_up  # noqa: E402
-from suite import histogram, page, store, tables  # noqa: E402
+from suite import histogram, overview, page, store, summary  # noqa: E402
 
 RATIO = {"median": 1.3, "low": 1.2, "high": 1.4, "count": 10}
 AGAIN = {"median": 1.0, "low": 0.98, "high": 1.02, "count": 10}
@@ -56,6 +56,67 @@ def whole_run():
          "seconds": timeline_section()["rows"][0]["seconds"]}]}
     return made_up.run([made_up.section(results), timeline_section(), curve_section("offered/s"),
                         curve_section("body"), latency], ["load average: 3"])
+
+
+def scenario_section(key, path, ours, theirs, **more):
+    """A section with a scenario of its own, sluice beside a rival in two variants."""
+    def ratio(median):
+        return {"median": median, "low": median - 0.01, "high": median + 0.01, "count": 4}
+    one = made_up.section([
+        made_up.result("sluice", [ours] * 4), made_up.result("null-relay", [9.0] * 4, ratio(1.1)),
+        made_up.result("haproxy:large", [theirs] * 4, ratio(ours / theirs)),
+        made_up.result("haproxy:splice", [theirs * 0.9] * 4, ratio(ours / theirs / 0.9)),
+        made_up.result("haproxy:bare", [theirs * 0.1] * 4, ratio(10 * ours / theirs)),
+        made_up.result("squid", [50.0] * 4, ratio(ours / 50))], key)
+    for one_result in one["results"]:
+        one_result["name"] = one_result["name"].replace("null-relay", "null relay").replace(
+            "haproxy", "HAProxy")
+    one["scenario"].update(path=path, connections=64, **more)
+    return one
+
+
+class Glance(unittest.TestCase):
+    def data(self):
+        return made_up.run([scenario_section("16k", "/size/16384", 20.0, 40.0),
+                            scenario_section("1k", "/size/1024", 10.0, 12.0),
+                            scenario_section("256k", "/size/262144", 60.0, 50.0),
+                            scenario_section("tls", "/size/13", 20.0, 40.0, tls="full")])
+
+    def test_each_rival_s_best_variant_is_the_measure(self):
+        found = overview.table(self.data())
+        self.assertEqual(found.header[2:], ["over null relay", "over HAProxy",
+                                            "over the best of others"])
+        self.assertEqual(found.rows[0], [
+            "title of 16k", "20.0", "1.10 [1.09, 1.11]", "0.56 [0.55, 0.57] splice",
+            "0.40 [0.39, 0.41] squid"])
+
+    def test_one_scenario_needs_no_overview(self):
+        data = self.data()
+        del data["sections"][1:]
+        self.assertIsNone(overview.table(data))
+
+    def test_sizes_make_a_curve_when_nothing_else_differs(self):
+        curve = overview.sizes(self.data()["sections"])
+        points = {one["name"]: [(p["x"], p["cpu_us"]) for p in one["points"]]
+                  for one in curve["series"]}
+        self.assertEqual(points["sluice"], [(1024, 10.0), (16384, 20.0), (262144, 60.0)])
+        self.assertIsNone(overview.sizes(self.data()["sections"][:2]))
+
+    def test_the_readme_gets_it_between_its_marks(self):
+        with tempfile.TemporaryDirectory() as folder:
+            paths = [os.path.join(folder, name) for name in ("RESULTS.md", "README.md")]
+            with open(paths[1], "w", encoding="utf-8") as f:
+                f.write("# x\n\n<!-- results -->\nold\n<!-- end of results -->\nbehind\n")
+            for _ in range(2):
+                self.assertEqual(store.publish(self.data(), paths[0], False, paths[1]), 0)
+            with open(paths[1], encoding="utf-8") as f:
+                made = f.read()
+            self.assertTrue(made.startswith("# x\n\n<!-- results -->\n\n2026-01-01"), made)
+            self.assertTrue(made.endswith("\n\n<!-- end of results -->\nbehind\n"), made)
+            self.assertNotIn("old", made)
+            self.assertIn("title of 256k: sluice needs 1.20 times", made)
+            unfit = {**self.data(), "unfit": ["load average: 3"]}
+            self.assertEqual(store.publish(unfit, paths[0], False, paths[1]), 1)
 
 
 class Page(html.parser.HTMLParser):
@@ -104,20 +165,20 @@ class Report(unittest.TestCase):
         self.assertNotIn("<reset>", self.html)
 
     def test_invalid_skipped_unfit_and_saturated_are_said(self):
-        for text in (self.html, tables.markdown(self.data), tables.text(self.data)):
+        for text in (self.html, summary.markdown(self.data), summary.text(self.data)):
             self.assertIn("INVALID", text)
             self.assertIn("skipped: squid: squid not found (Debian: squid)", text)
             self.assertIn("load average: 3", text)
             self.assertIn("generator: too slow", text)
 
     def test_losses_are_of_rivals_only(self):
-        self.assertEqual(tables.losses(self.data),
+        self.assertEqual(summary.losses(self.data),
                          ["title of keep-alive: sluice needs 1.30 times the CPU of nginx "
                           "[1.20, 1.40]"])
         self.assertIn("sluice needs 1.30 times the CPU of nginx", self.html)
 
     def test_the_resolution_is_that_of_the_a_a_row(self):
-        self.assertEqual(len(tables.resolution(self.data)), 1)
+        self.assertEqual(len(summary.resolution(self.data)), 1)
 
     def test_configurations_are_printed(self):
         self.assertIn("configuration of nginx", self.html)
@@ -143,7 +204,7 @@ class Files(unittest.TestCase):
                              ["latency.hlog", "report.html", "report.md", "run.json",
                               "samples.csv"])
             again = store.load(folder)
-            self.assertEqual(tables.markdown(again), tables.markdown(Run.data))
+            self.assertEqual(summary.markdown(again), summary.markdown(Run.data))
             with open(os.path.join(folder, "samples.csv"), encoding="utf-8") as f:
                 lines = f.read().splitlines()
             self.assertTrue(lines[0].startswith("scenario,contender,run"))
