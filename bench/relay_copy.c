@@ -10,12 +10,16 @@ static void send_rest(struct flow *f)
     op_send(f->relay->worker->loop, &f->tx, f->to, s->buf->data + s->off, s->len);
 }
 
-/* Sends a slice and asks for what comes after it. */
+/* Sends a slice and asks for what comes after it: there is more when its buffer was filled. */
 static void pass_on(struct flow *f, struct buf_slice slice)
 {
+    struct loop *l = f->relay->worker->loop;
     f->sending = slice;
     send_rest(f);
-    op_recv(f->relay->worker->loop, &f->rx, f->from);
+    if (slice.len == slice.buf->cap)
+        op_recv_large(l, &f->rx, f->from);
+    else
+        op_recv(l, &f->rx, f->from);
 }
 
 static void received(struct op *op, struct op_result result)

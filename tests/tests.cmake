@@ -175,11 +175,12 @@ sluice_unit_test(tests/unit/bench/test_load_response.c LINK sluice_bench_http)
 sluice_unit_test(tests/unit/bench/test_websocket.c LINK sluice_bench_http)
 if(NOT SLUICE_SANITIZE)
     # What the suite says is compared with what happened; the floor needs the machine for itself.
-    foreach(name load load_h2 bench)
+    foreach(name load load_h2 servers bench)
         sluice_add_test(wire/bench_${name} 300 ${Python3_EXECUTABLE} tests/wire/test_${name}.py)
         set_property(TEST wire/bench_${name} APPEND PROPERTY ENVIRONMENT
                      SLUICE_BIN=$<TARGET_FILE:sluice> SLUICE_ORIGIN_BIN=$<TARGET_FILE:sluice-origin>
-                     SLUICE_LOAD_BIN=$<TARGET_FILE:sluice-load> SLUICE_BUILD=${CMAKE_BINARY_DIR})
+                     SLUICE_LOAD_BIN=$<TARGET_FILE:sluice-load>
+                     SLUICE_RELAY_BIN=$<TARGET_FILE:sluice-null-relay> SLUICE_BUILD=${CMAKE_BINARY_DIR})
     endforeach()
     sluice_add_test(bench/floor 120 ${Python3_EXECUTABLE} tests/wire/test_floor.py ${CMAKE_BINARY_DIR})
     set_tests_properties(bench/floor PROPERTIES RUN_SERIAL ON SKIP_RETURN_CODE 77)
