@@ -103,6 +103,8 @@ def measure(options, arguments):
     with tempfile.TemporaryDirectory(prefix="sluice-bench-") as scratch, \
             machine.CubicCongestion(not options.keep_congestion) as congestion:
         os.chmod(scratch, 0o755)  # contenders that drop their rights look into it
+        if getattr(options, "publish", None):
+            machine.settle(lambda text: print(text, file=sys.stderr))
         context = Context(options, arguments, scratch, congestion)
         run, status = context.run, 0
         run.data["unfit"] += machine.unfit(machine.checks(context.cpus, {}))

@@ -18,6 +18,7 @@ LOAD_MAX = 0.5       # load average before the run, beyond which the machine is 
 STOLEN_MAX = 0.02    # of a CPU's time
 BUSY_MAX = 0.10      # of all CPUs, by others, while we do nothing
 WATCH_SECONDS = 1.0
+SETTLE_SECONDS = 150
 
 
 class Cpus(NamedTuple):
@@ -169,7 +170,7 @@ def siblings_apart(cpus):
 
 def checks(cpus, tools):
     """What can be known about the machine before a run."""
-    load = float(read_text("/proc/loadavg", "0").split()[0])
+    load = load_average()
     busy, stolen = watch()
     governors = {read_text(path) for path in
                  glob.glob("/sys/devices/system/cpu/cpu*/cpufreq/scaling_governor")}
@@ -209,6 +210,22 @@ def checks(cpus, tools):
         place = shutil.which(tool) or (tool if os.path.exists(tool) else "")
         found.append(Check(tool, bool(place), place or "not found", f"install {package}"))
     return found
+
+
+def load_average():
+    return float(read_text("/proc/loadavg", "0").split()[0])
+
+
+def settle(say):
+    """Waits, for a while, until the load average has forgotten what ran before (a build): only
+    when nothing runs now."""
+    end = time.monotonic() + SETTLE_SECONDS
+    while load_average() > LOAD_MAX and time.monotonic() < end:
+        busy, _ = watch()
+        if busy > BUSY_MAX:
+            return
+        say(f"the machine is quiet, its load average is still {load_average():g}: waiting")
+        time.sleep(10)
 
 
 def unfit(found):

@@ -14,7 +14,7 @@ import re  # noqa: E402
 import tempfile  # noqa: E402
 
 import made_up  # noqa: E402
-from suite import histogram, overview, page, store, summary  # noqa: E402
+from suite import histogram, overview, page, store, summary, tables  # noqa: E402
 
 RATIO = {"median": 1.3, "low": 1.2, "high": 1.4, "count": 10}
 AGAIN = {"median": 1.0, "low": 0.98, "high": 1.02, "count": 10}
@@ -73,6 +73,23 @@ def scenario_section(key, path, ours, theirs, **more):
             "haproxy", "HAProxy")
     one["scenario"].update(path=path, connections=64, **more)
     return one
+
+
+class Tables(unittest.TestCase):
+    def test_a_rate_that_the_load_limited_is_told(self):
+        busy, idle = made_up.result("sluice", [10.0] * 3), made_up.result("nginx", [20.0] * 3)
+        for one in idle["samples"]:
+            one["core_share"] = 0.6
+        notes = tables.of_section(made_up.section([busy, idle])).notes
+        self.assertIn("requests/s are the load's and origin's, not the proxy's own, for nginx "
+                      "(its CPU idled 39%); CPU time a request is.", notes)
+        self.assertEqual(tables.limited_by_load([busy]), "")
+
+    def test_fewer_pairs_than_planned_are_told(self):
+        one = made_up.section([made_up.result("sluice", [10.0] * 2)])
+        one["scenario"]["pairs"] = 10
+        self.assertIn("2 pairs instead of 10: the run was to keep to its time.",
+                      tables.of_section(one).notes)
 
 
 class Glance(unittest.TestCase):
