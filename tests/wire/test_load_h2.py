@@ -4,12 +4,14 @@
 import contextlib
 import os
 import shutil
+import signal
 import socket
 import struct
 import subprocess
 import sys
 import tempfile
 import threading
+import time
 import unittest
 
 sys.dont_write_bytecode = True
@@ -18,7 +20,7 @@ sys.path[:0] = [os.path.join(HERE, "../../bench"), HERE]
 
 from suite import loads  # noqa: E402
 from suite.histogram import Histogram  # noqa: E402
-from test_load import LOAD, SLUICE, origin, program, run  # noqa: E402
+from test_load import LOAD, SLUICE, delayed, origin, program, run  # noqa: E402
 
 DATA, HEADERS, RST, SETTINGS, GOAWAY = 0, 1, 3, 4, 7
 END_STREAM, END_HEADERS = 1, 4
@@ -97,6 +99,27 @@ class WithSluice(unittest.TestCase):
         # Of the tenth that others on the machine disturb least.
         self.assertAlmostEqual(ours.histogram.percentile_us(10) / theirs.percentile_us(10), 1,
                                delta=0.15)
+
+
+class Stall(unittest.TestCase):
+    def test_a_second_s_stall_delays_a_second_s_requests(self):
+        rate = 500
+        with origin() as (process, port), program(
+                [SLUICE, "proxy", "--from", "127.0.0.1:0", "--to", f"127.0.0.1:{port}", "--tls",
+                 "self-signed", "--log", "off", "--workers", "1"], "listening on") as (_, tls_port):
+            load = subprocess.Popen([LOAD, "--url", f"https://127.0.0.1:{tls_port}/", "--http2",
+                                     "--streams", "4", "--connections", "2", "--rate", str(rate),
+                                     "--seconds", "3"], stdout=subprocess.PIPE, text=True)
+            time.sleep(1)
+            process.send_signal(signal.SIGSTOP)
+            stopped = time.monotonic()
+            time.sleep(1)
+            process.send_signal(signal.SIGCONT)
+            stall = time.monotonic() - stopped
+            found = loads.parse_open(load.communicate(timeout=60)[0])
+        self.assertEqual((found.errors, found.requests), ([], 3 * rate))
+        waited = delayed(found.histogram, 100, 1e3 * stall + 500)
+        self.assertAlmostEqual(waited / (rate * (stall - 0.1)), 1, delta=0.25)
 
 
 class OtherProtocols(unittest.TestCase):
