@@ -36,7 +36,8 @@ struct counters {
     counter bytes_from_clients, bytes_to_clients;
     counter accept_errors;
     counter tunnels_opened, tunnels_closed;
-    counter pipes_refused; /* bytes were copied instead */
+    counter pipes_refused;  /* bytes were copied instead */
+    counter coders_refused; /* answers stayed as they were: no memory to code them */
     counter log_dropped;
     counter ended[END_REASON_COUNT];      /* exchanges by reason */
     counter h2_abuse[H2_ABUSE_KINDS_MAX]; /* connections that did too much: enum h2_abuse */

@@ -45,6 +45,9 @@
 /* the cache */
 #define CACHE_BYTES (256 * 1024 * 1024)
 
+/* compression, per worker */
+#define CODER_BYTES (64 * 1024 * 1024)
+
 /* workers */
 #define WORKERS_MAX 256
 #define LISTENERS_MAX 64

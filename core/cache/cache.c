@@ -250,6 +250,7 @@ enum cache_begun cache_begin(struct cache *c, const struct cache_key *key,
         shard_insert(s, m->o);
     shard_make_room(s);
     pthread_mutex_unlock(&s->lock);
+    m->body_id = atomic_fetch_add_explicit(&c->bodies, 1, memory_order_relaxed);
     if (m->o)
         return BEGUN_MAKER;
     atomic_fetch_add_explicit(&c->stats.refused, 1, memory_order_relaxed);

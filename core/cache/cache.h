@@ -32,6 +32,7 @@ struct cache {
     /* A purge takes the next number and writes it where objects find it: those begun before are
      * gone. Two tags in one slot are purged together. */
     _Atomic uint32_t purge_seq;
+    _Atomic uint32_t bodies; /* begun so far */
     _Atomic uint32_t purged_all;
     _Atomic uint32_t *purged_tags, *stale_tags;
     struct cache_stats stats;

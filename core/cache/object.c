@@ -155,12 +155,22 @@ bool maker_head(struct cache_maker *m, const struct cache_head_parts *p)
         .text_len = (uint16_t)p->text.len,
         .vary_len = (uint16_t)p->vary.len,
         .tags_count = (uint16_t)p->tags_count,
+        .form = (uint8_t)p->form,
+        .coding = (uint8_t)p->coding,
+        .body_id = m->body_id,
     };
+    if (p->body_of) {
+        const struct cache_head *of = object_head(p->body_of);
+        h->form = of->form;
+        h->coding = of->coding;
+        h->body_id = of->body_id;
+    }
     chunk_init(&h->chunk, s, data_off, cap);
     if (p->tags_count)
         memcpy(h->tags, p->tags, p->tags_count * sizeof(uint16_t));
     char *text = (char *)(h->tags + p->tags_count);
-    memcpy(text, p->text.ptr, p->text.len);
+    if (p->text.len)
+        memcpy(text, p->text.ptr, p->text.len);
     if (p->vary.len)
         memcpy(text + p->text.len, p->vary.ptr, p->vary.len);
     if (p->body_of)

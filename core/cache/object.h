@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "core/base/coding.h"
 #include "core/base/str.h"
 #include "core/cache/reclaim.h"
 #include "core/http/freshness.h"
@@ -36,6 +37,14 @@ struct cache_chunk {
 
 /* The head as it came, with what belongs to it. It is the first chunk of the body, too: a short
  * body needs no other; that of one of unknown length has no room. */
+/* How the body is stored. */
+enum object_form {
+    FORM_FIXED,  /* as the head says, and it is not to be given otherwise */
+    FORM_PLAIN,  /* without a coding; may be given in one */
+    FORM_OURS,   /* in one that the head does not say: without it is what came */
+    FORM_SERVERS /* in one that the head says; may be given without */
+};
+
 struct cache_head {
     struct cache_chunk chunk;
     struct freshness fresh;
@@ -43,6 +52,9 @@ struct cache_head {
     uint16_t text_len;   /* HTTP/1 response head, its empty line included */
     uint16_t vary_len;   /* see vary.h */
     uint16_t tags_count; /* at most CACHE_TAGS_MAX */
+    uint8_t form;        /* enum object_form */
+    uint8_t coding;      /* of the body: enum coding */
+    uint32_t body_id;    /* one for each body that was stored */
     /* text, vary and body follow the tags */
     uint16_t tags[];
 };
@@ -160,6 +172,7 @@ struct cache_maker {
     struct cache_chunk *last; /* held; NULL: the head has not come */
     struct cache_chunk *tail; /* after maker_let_go(): held; every reader before it is gone */
     uint64_t tail_bytes;      /* of the body before the tail */
+    uint32_t body_id;
     bool letting_go;
 };
 
@@ -169,6 +182,8 @@ struct cache_head_parts {
     uint32_t tags_count;
     struct freshness fresh;
     uint64_t length;
+    enum object_form form;
+    enum coding coding;
     bool passes;                  /* maker_let_go() will follow, whatever the length */
     struct cache_object *body_of; /* validated: the body is that whole object's; NULL: own */
 };

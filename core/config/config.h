@@ -19,6 +19,7 @@
 #include "core/base/str.h"
 #include "core/config/config_cache.h"
 #include "core/config/config_dns.h"
+#include "core/config/config_compress.h"
 #include "core/config/config_values.h"
 #include "core/config/strings.h"
 #include "core/config/upstream_tls.h"
@@ -295,6 +296,7 @@ struct handling {
     uint32_t rate_limits_count;
     uint64_t request_buffer_bytes, response_buffer_bytes; /* 0: streaming */
     const struct cache_config *cache;                     /* NULL: nothing is kept */
+    const struct compress_config *compress;               /* NULL: answers stay as they are */
 };
 
 /* ---- Sites and routes ----------------------------------------------------------------------- */
@@ -474,6 +476,7 @@ struct config {
     const char *user;         /* NULL: stays who it is */
     const char *admin_socket; /* path; NULL: none */
     uint64_t cache_bytes;     /* memory of the cache, all of it */
+    uint64_t coder_bytes;     /* memory of what compresses, per worker */
     uint32_t lame_duck_ms;
     struct networks trusted_proxies;
     struct renewable renewable;

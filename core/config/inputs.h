@@ -92,6 +92,14 @@ struct cache_input {
     struct cache_config cache;
 };
 
+struct compress_input {
+    bool enabled;
+    const char **encodings;
+    uint32_t encodings_count;
+    uint32_t gzip_level, brotli_level, zstd_level;
+    struct compress_config compress;
+};
+
 struct hsts_input {
     uint32_t max_age_s;
     bool subdomains, preload;
@@ -123,6 +131,9 @@ extern object_fn begin_defaults, begin_site, begin_route, end_route, begin_backe
 
 /* inputs_cache.c */
 extern take_fn take_cache; /* const struct cache_config * */
+
+/* inputs_compress.c */
+extern take_fn take_compress; /* const struct compress_config * */
 
 /* upstream_tls.c */
 extern take_fn take_upstream_tls; /* const struct upstream_tls_config * */

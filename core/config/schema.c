@@ -57,6 +57,11 @@ static const struct schema_key worker_limits_keys[] = {
           "How many buffers of 16 KiB a worker has; without a free one it stops receiving. "
           "Bodies that are copied in bulk come in larger ones, which are another quarter of their "
           "bytes at most. auto: as memory allows." },
+    { KEY("compression_memory"), VALUE(config, coder_bytes, value_size), DEFAULT(CODER_BYTES),
+      BOUNDS(0, UINT64_C(1) << 32),
+      .doc = "Memory of a worker's compressors that run at a time: 320 KiB for gzip, 1 to 4 MiB "
+             "for brotli and zstd, by level. Without room for one more, answers leave "
+             "uncompressed." },
 };
 static const struct schema_object worker_limits = {
     OBJECT_OF("worker_limits", config, worker_limits_keys),

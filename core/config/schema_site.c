@@ -248,6 +248,9 @@ static const struct schema_key handling_keys[] = {
       .take = take_cache, .otherwise = "off",
       .doc = "Answers are kept and given again as RFC 9111 says; equal requests at a time become "
              "one." },
+    { KEY("compress"), EXAMPLE("{ encodings: [br, gzip] }"),
+      OBJECT(handling, compress, schema_compress), .take = take_compress, .otherwise = "off",
+      .doc = "Answers leave compressed for clients that take them so." },
 };
 const struct schema_object schema_handling = {
     OBJECT_OF("handling", handling, handling_keys),

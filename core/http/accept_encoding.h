@@ -5,9 +5,8 @@
 
 #include <stdint.h>
 
+#include "core/base/coding.h"
 #include "core/http/head.h"
-
-enum coding { CODING_IDENTITY, CODING_GZIP, CODING_BROTLI, CODING_ZSTD, CODING_COUNT };
 
 /* Weights 0 to 1000 of each, as the request's Accept-Encoding says; 0: not acceptable. Without the
  * field all but identity are 0: a client that does not say that it understands them may not. */

@@ -286,6 +286,7 @@ enum process_family {
     PIPES_REFUSED,
     HTTP2_ABUSE,
     LOG_LINES,
+    CODERS_REFUSED,
     LOG_LOST,
     LOG_ERRORS,
     CACHE_OBJECTS,
@@ -324,6 +325,9 @@ static const struct metric_info process_families[] = {
                       "that asks for nothing.",
                       NULL, "kind" },
     [LOG_LINES] = { "sluice_log_lines_total", "counter", "Access log lines written.", NULL, NULL },
+    [CODERS_REFUSED] = { "sluice_coders_refused_total", "counter",
+                         "Answers that stayed uncompressed: coders had no memory left.", NULL,
+                         NULL },
     [LOG_LOST] = { "sluice_log_lost_lines_total", "counter",
                    "Access log lines lost: to a full queue, or to a log that could not be written.",
                    NULL, "cause" },
@@ -461,6 +465,7 @@ void metrics_text_process(const struct metrics_process *p, FILE *to)
     put_one(to, PIPES_REFUSED, sum_of(p, offsetof(struct counters, pipes_refused)));
     put_floods(to, p);
     put_one(to, LOG_LINES, p->logs->records);
+    put_one(to, CODERS_REFUSED, sum_of(p, offsetof(struct counters, coders_refused)));
     put_two(to, LOG_LOST, "queue", sum_of(p, offsetof(struct counters, log_dropped)), "write",
             p->logs->records_lost);
     put_one(to, LOG_ERRORS, p->logs->write_errors);

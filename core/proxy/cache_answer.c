@@ -8,6 +8,8 @@
 #include "core/http/h1_head.h"
 #include "core/proxy/cache_hub.h"
 #include "core/proxy/cache_reader.h"
+#include "core/proxy/cache_variant.h"
+#include "core/proxy/compress.h"
 #include "core/proxy/edit.h"
 #include "core/proxy/exchange.h"
 #include "core/proxy/response.h"
@@ -109,7 +111,7 @@ static void write_part_head(struct out *o, const struct cache_reader *r,
     out_lit(o, "\r\nContent-Type: ");
     out_str(o, r->content_type);
     out_lit(o, "\r\n");
-    write_content_range(o, range, r->o->published);
+    write_content_range(o, range, r->body->published);
     out_lit(o, "\r\n");
 }
 
@@ -149,8 +151,8 @@ bool cache_answer_next_range(struct cache_reader *r)
     }
     if (!give_text(r, r->ranges))
         return false;
-    cursor_end(&r->cursor, r->o);
-    cursor_begin(&r->cursor, r->o);
+    cursor_end(&r->cursor, r->body);
+    cursor_begin(&r->cursor, r->body);
     r->skip = r->ranges->first;
     r->left = r->ranges->length;
     r->ranges++;
@@ -223,7 +225,8 @@ static void choose_ranges(struct cache_reader *r, struct http_head *h, uint64_t 
         r->skip = ranges[0].first;
         r->left = f->length = ranges[0].length;
         write_content_range(lines, ranges, length);
-    } else if (object_state(r->o) == OBJECT_WHOLE && make_multipart(r, h, ranges, count, lines)) {
+    } else if (object_state(r->body) == OBJECT_WHOLE &&
+               make_multipart(r, h, ranges, count, lines)) {
         f->length = multipart_length(r);
     } else {
         return;
@@ -253,6 +256,13 @@ static struct framing frame(const struct exchange *ex, const struct http_head *h
     return f;
 }
 
+static void parse_stored(const struct cache_reader *r, struct http_head *h)
+{
+    struct str text = cache_head_text(object_head(r->o));
+    enum end_reason why;
+    CHECK(h1_parse_response(text.ptr, text.len, 0, h, &why) == H1_DONE);
+}
+
 static bool is_not_modified(struct cache_reader *r, const struct http_head *h)
 {
     uint64_t now_s = r->port->w->loop->wall_us / 1000000, date_s;
@@ -267,8 +277,8 @@ static bool give_short_body(struct cache_reader *r, const struct framing *f)
 {
     struct exchange *ex = r->ex;
     uint32_t n;
-    const uint8_t *body = object_small_body(r->o, &n);
-    if (!body || f->kind != BODY_LENGTH || f->length != n || r->ranges || r->skip)
+    const uint8_t *body = object_small_body(r->body, &n);
+    if (!body || ex->coder || f->kind != BODY_LENGTH || f->length != n || r->ranges || r->skip)
         return false;
     if (n && !ex->down->text(ex, (struct str){ (const char *)body, n }))
         return false;
@@ -277,22 +287,95 @@ static bool give_short_body(struct cache_reader *r, const struct framing *f)
     return true;
 }
 
+/* --- codings --- */
+
+static struct answer_coding coded(bool changed, enum coding to)
+{
+    return (struct answer_coding){ .vary = true, .changed = changed, .to = (uint8_t)to };
+}
+
+void cache_answer_as_stored(struct cache_reader *r)
+{
+    const struct cache_head *h = object_head(r->o);
+    r->length_known = true;
+    if (h->form != FORM_FIXED)
+        r->ex->coding = coded(h->form == FORM_OURS, (enum coding)h->coding);
+}
+
+/* Others may find it, and so its variants. */
+static bool is_kept(const struct cache_object *o)
+{
+    return object_state(o) == OBJECT_WHOLE &&
+           !atomic_load_explicit(&o->passed_on, memory_order_acquire) &&
+           !atomic_load_explicit(&o->removed, memory_order_acquire);
+}
+
+static bool needs_body(struct cache_reader *r)
+{
+    const struct http_head *q = &r->ex->head;
+    struct http_head h;
+    if (q->method_id == METHOD_HEAD)
+        return false;
+    if (!head_field(q, FIELD_IF_NONE_MATCH) && !head_field(q, FIELD_IF_MODIFIED_SINCE))
+        return true;
+    parse_stored(r, &h);
+    return !is_not_modified(r, &h);
+}
+
+/* In the coding in which it is not stored. Of a whole object that is a variant; what is still
+ * coming is coded for this client. NULL: r->o, see above. */
+static struct cache_object *in_coding(struct cache_reader *r, enum coding to)
+{
+    struct exchange *ex = r->ex;
+    const struct cache_head *h = object_head(r->o);
+    struct cache_object *variant = NULL;
+    r->length_known = false;
+    if (needs_body(r)) {
+        variant = is_kept(r->o) ? cache_variant_find(r, to) : NULL;
+        r->length_known = variant != NULL;
+        bool made = variant || (to == CODING_IDENTITY ? compress_decode(ex, (enum coding)h->coding,
+                                                                        h->form == FORM_OURS)
+                                                      : compress_encode(ex, to, UINT64_MAX));
+        if (!made) {
+            cache_answer_as_stored(r);
+            return NULL;
+        }
+    }
+    ex->coding = coded(h->form != FORM_OURS, to);
+    return variant;
+}
+
+struct cache_object *cache_answer_variant(struct cache_reader *r)
+{
+    struct exchange *ex = r->ex;
+    const struct cache_head *h = object_head(r->o);
+    enum coding stored = (enum coding)h->coding, to = stored;
+    if (h->form == FORM_PLAIN)
+        to = compress_wanted(ex);
+    else if (h->form != FORM_FIXED && !compress_accepted(ex, stored))
+        to = CODING_IDENTITY;
+    if (to != stored)
+        return in_coding(r, to);
+    cache_answer_as_stored(r);
+    return NULL;
+}
+
+/* --- all of it --- */
+
 bool cache_answer(struct cache_reader *r)
 {
     struct exchange *ex = r->ex;
     struct http_head stored, *h = &stored;
-    struct str text = cache_head_text(object_head(r->o));
-    enum end_reason why;
     char lines[160];
     struct out o = out_into(lines, sizeof lines);
-    CHECK(h1_parse_response(text.ptr, text.len, 0, h, &why) == H1_DONE);
-    uint64_t length = length_of(r->o);
+    parse_stored(r, h);
+    uint64_t length = r->length_known ? length_of(r->body) : CACHE_LENGTH_UNKNOWN;
     if (is_not_modified(r, h))
         set_status(h, 304);
     struct framing f = frame(ex, h, length);
     if (h->status == 304)
         f.length_declared = false;
-    if (h->status == 200 && f.kind == BODY_LENGTH)
+    if (h->status == 200 && f.kind == BODY_LENGTH && !ex->coding.changed)
         choose_ranges(r, h, length, &f, &o);
     char *kept = arena_alloc(&ex->arena, sizeof lines);
     if (!kept) {

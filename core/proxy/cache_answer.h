@@ -11,6 +11,14 @@
 struct cache_reader;
 struct exchange;
 
+/* Which coding the client gets: sets ex->coding, and ex->coder if the body is coded on its way to
+ * this client alone. Gives the variant whose body is to be read in place of r->o's, with a
+ * reference; NULL: r->o's. r->o has a head. */
+struct cache_object *cache_answer_variant(struct cache_reader *r);
+
+/* In place of that: r->o's body as it lies there, whatever the client wants. */
+void cache_answer_as_stored(struct cache_reader *r);
+
 /* Queues the head of r->o, which has one. Then r->to is the sink for the body, or NULL: there is
  * none, or it was given with its end. False: the exchange has replied otherwise. */
 bool cache_answer(struct cache_reader *r);

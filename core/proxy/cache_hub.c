@@ -7,6 +7,7 @@
 
 #include "core/base/check.h"
 #include "core/proxy/cache_reader.h"
+#include "core/proxy/cache_variant.h"
 #include "core/proxy/fetch.h"
 #include "core/proxy/worker.h"
 
@@ -121,6 +122,7 @@ void cache_port_open(struct cache_port *p, struct worker *w)
     p->view_pool = (struct buf_pool){ .take_back = take_back };
     slab_init(&p->fetches, sizeof(struct fetch), 0);
     slab_init(&p->views, sizeof(struct cache_view), 0);
+    slab_init(&p->variants, sizeof(struct cache_variant), 0);
     fetch_ops_init(&p->fetch_ops);
     atomic_store_explicit(&p->loop, w->loop, memory_order_seq_cst);
     _Atomic uint32_t *used = &p->hub->used_count;
@@ -131,7 +133,7 @@ void cache_port_open(struct cache_port *p, struct worker *w)
 
 bool cache_port_idle(struct cache_port *p)
 {
-    if (!list_empty(&p->followers) || p->fetches.live || p->views.live)
+    if (!list_empty(&p->followers) || p->fetches.live || p->views.live || p->variants.live)
         return false;
     /* Nobody begins to tell us from now on: there is nothing that we follow. */
     while (atomic_load_explicit(&p->tellers, memory_order_seq_cst) > 0)
@@ -148,4 +150,5 @@ void cache_port_close(struct cache_port *p)
     CHECK(!atomic_load(&p->told));
     slab_destroy(&p->fetches);
     slab_destroy(&p->views);
+    slab_destroy(&p->variants);
 }

@@ -23,9 +23,9 @@ struct cache_port {
     struct cache *cache;
     struct worker *w;
     uint32_t index;
-    struct list followers;      /* struct cache_reader: exchanges that read what is being fetched */
-    struct task wake_task;      /* looks after all of them */
-    struct slab fetches, views; /* struct fetch; struct cache_view */
+    struct list followers; /* struct cache_reader: exchanges that read what is being fetched */
+    struct task wake_task; /* looks after all of them */
+    struct slab fetches, views, variants; /* struct fetch, cache_view, cache_variant */
     struct list fetch_list;
     struct attempt_ops fetch_ops;
     struct buf_pool view_pool; /* buffers that stand for bytes of stored bodies */

@@ -28,7 +28,7 @@ static const struct body_source_ops source_ops = { source_resume };
 static void begin_reading(struct cache_reader *r)
 {
     if (!r->begun)
-        cursor_begin(&r->cursor, r->o);
+        cursor_begin(&r->cursor, r->body ? r->body : r->o);
     r->begun = true;
 }
 
@@ -53,9 +53,9 @@ struct cache_reader *cache_reader_create(struct exchange *ex, struct cache_objec
     return r;
 }
 
-static void follow(struct cache_reader *r)
+static void follow(struct cache_reader *r, const struct cache_object *o)
 {
-    if (object_state(r->o) != OBJECT_FILLING)
+    if (object_state(o) != OBJECT_FILLING || r->following)
         return;
     r->following = true;
     list_push_back(&r->port->followers, &r->node);
@@ -77,8 +77,25 @@ static void stop_reading(struct cache_reader *r)
     unfollow(r);
     r->to = NULL;
     if (r->begun)
+        cursor_end(&r->cursor, r->body ? r->body : r->o);
+    r->begun = false;
+}
+
+/* The body of another object. */
+static void read_other(struct cache_reader *r, struct cache_object *body)
+{
+    if (r->begun)
         cursor_end(&r->cursor, r->o);
     r->begun = false;
+    r->body = body;
+    follow(r, body);
+}
+
+static void forget_body(struct cache_reader *r)
+{
+    if (r->body != r->o)
+        object_unref(r->body);
+    r->body = NULL;
 }
 
 void cache_reader_end(struct cache_reader *r)
@@ -93,6 +110,7 @@ void cache_reader_end(struct cache_reader *r)
 void cache_reader_release(struct cache_reader *r)
 {
     struct cache_port *p = r->port;
+    forget_body(r);
     object_unref(r->o);
     object_unref(r->stale);
     r->o = r->stale = NULL;
@@ -117,7 +135,7 @@ static bool skip(struct cache_reader *r)
     uint32_t n;
     while (r->skip) {
         uint32_t max = r->skip < PIECE_BYTES ? (uint32_t)r->skip : PIECE_BYTES;
-        if (!cursor_read(&r->cursor, r->o, max, &n))
+        if (!cursor_read(&r->cursor, r->body, max, &n))
             return false;
         r->skip -= n;
     }
@@ -129,7 +147,7 @@ static bool give_piece(struct cache_reader *r)
     uint32_t max = r->to->room < PIECE_BYTES ? r->to->room : PIECE_BYTES, n;
     if (r->left < max)
         max = (uint32_t)r->left;
-    const uint8_t *at = cursor_read(&r->cursor, r->o, max, &n);
+    const uint8_t *at = cursor_read(&r->cursor, r->body, max, &n);
     if (!at)
         return false;
     struct buf *view = cache_view(r->port, r->cursor.chunk, at, n);
@@ -155,7 +173,7 @@ static void give_end(struct cache_reader *r)
 static bool deliver(struct cache_reader *r)
 {
     /* Its last bytes are published before it is said to have ended. */
-    enum object_state state = object_state(r->o);
+    enum object_state state = object_state(r->body);
     bool more = skip(r);
     while (more && r->to->room && r->left)
         more = give_piece(r);
@@ -175,7 +193,7 @@ static void go_on_delivering(struct cache_reader *r)
     struct exchange *ex = r->ex;
     struct fetch *f = r->fetch;
     if (!deliver(r)) {
-        enum end_reason why = (enum end_reason)r->o->why;
+        enum end_reason why = (enum end_reason)r->body->why;
         exchange_response_broken(ex, r->failed ? END_OVERLOADED
                                      : why     ? why
                                                : END_RESPONSE_CUT_BODY);
@@ -198,6 +216,19 @@ static void source_resume(struct body_source *s)
 static void answer(struct cache_reader *r)
 {
     struct exchange *ex = r->ex;
+    if (!r->body) {
+        struct cache_object *variant = cache_answer_variant(r);
+        r->body = r->o;
+        if (variant)
+            read_other(r, variant);
+    }
+    if (r->body != r->o && !object_head(r->body)) {
+        if (object_state(r->body) == OBJECT_FILLING)
+            return; /* its length comes with it */
+        forget_body(r);
+        r->body = r->o; /* it could not be made */
+        cache_answer_as_stored(r);
+    }
     if (!cache_answer(r))
         return;
     if (!r->to) { /* there is no body, or it was given whole */
@@ -217,6 +248,7 @@ static void fall_back(struct cache_reader *r)
     if (r->stale &&
         freshness_stale_if_error(&object_head(r->stale)->fresh, &ex->head, &rules, now_s(r))) {
         cache_reader_end(r);
+        forget_body(r);
         object_unref(r->o);
         r->o = r->stale;
         r->stale = NULL;
@@ -258,7 +290,7 @@ static void go_on(struct cache_reader *r)
 void cache_reader_begin(struct cache_reader *r)
 {
     r->ex->state = EX_FOLLOWING;
-    follow(r);
+    follow(r, r->o);
     if (object_head(r->o))
         answer(r);
 }

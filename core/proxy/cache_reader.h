@@ -21,6 +21,8 @@ struct cache_reader {
     struct exchange *ex;
     struct cache_port *port;
     struct cache_object *o;     /* one reference */
+    struct cache_object *body;  /* whose body is read: o, or (one reference) a variant of it; NULL:
+                                   the head has not come */
     struct cache_object *stale; /* to be used if the fetch fails; one reference; NULL: none */
     struct fetch *fetch;        /* that this exchange asked for, while it runs; NULL: none */
     struct list node;           /* of the port's followers, while the object is being filled */
@@ -36,7 +38,8 @@ struct cache_reader {
     bool owner;              /* it is this exchange that the fetch was begun for */
     bool failed;             /* no memory */
     bool following;
-    bool begun; /* the cursor is in use */
+    bool begun;        /* the cursor is in use */
+    bool length_known; /* that of `body`, or it will be, is what is sent */
 };
 
 /* Answers from o, of which it takes over a reference: at once, or when its head comes. stale: see

@@ -9,6 +9,7 @@
 #include "core/proxy/auth_basic.h"
 #include "core/proxy/auth_external.h"
 #include "core/proxy/body_buffer.h"
+#include "core/proxy/body_coder.h"
 #include "core/proxy/cache_reader.h"
 #include "core/proxy/cache_stage.h"
 #include "core/proxy/client.h"
@@ -103,6 +104,7 @@ void exchange_end(struct exchange *ex, enum end_reason why)
     ex->reason = (uint8_t)why;
     body_buffer_clear(ex->request_buffer);
     body_buffer_clear(ex->response_buffer);
+    body_coder_clear(ex->coder);
     if (ex->reader)
         cache_reader_end(ex->reader);
     if (!ex->fetch)

@@ -17,6 +17,7 @@
 #include "core/http/head.h"
 #include "core/http/target.h"
 #include "core/proxy/attempt.h"
+#include "core/proxy/compress.h"
 #include "core/proxy/downstream.h"
 #include "core/proxy/h1_in.h"
 #include "core/proxy/h1_out.h"
@@ -26,6 +27,7 @@
 struct auth_external;
 struct backend;
 struct body_buffer;
+struct body_coder;
 struct cache_reader;
 struct client;
 struct fetch;
@@ -105,7 +107,9 @@ struct exchange {
     };
     struct body_source body_source;                       /* ... read by the client's stage */
     struct body_buffer *request_buffer, *response_buffer; /* NULL: bodies stream */
-    union {                                               /* to the client */
+    struct answer_coding coding;
+    struct body_coder *coder; /* of the answer, behind the buffer; NULL: it stays as it is */
+    union {                   /* to the client */
         struct message_out out;
         struct h1_out h1_out;
         struct h2_side h2;

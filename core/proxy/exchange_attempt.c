@@ -4,6 +4,7 @@
 #include "core/base/limits.h"
 #include "core/proxy/backend.h"
 #include "core/proxy/body_buffer.h"
+#include "core/proxy/body_coder.h"
 #include "core/proxy/client.h"
 #include "core/proxy/exchange.h"
 #include "core/proxy/queue.h"
@@ -177,6 +178,8 @@ static void detached(struct attempt *a)
     struct exchange *ex = exchange_of(a);
     if (ex->response_buffer)
         ex->response_buffer->from = NULL;
+    else if (ex->coder)
+        ex->coder->from = NULL;
     else
         ex->out.source = NULL;
     request_cut(a);
@@ -235,7 +238,10 @@ void exchange_response_broken(struct exchange *ex, enum end_reason why)
     CHECK(!ex->attempt.up && ex->state == EX_RESPONDING);
     if (ex->down->take_back(ex)) {
         body_buffer_clear(ex->response_buffer);
+        body_coder_clear(ex->coder);
         ex->response_buffer = NULL;
+        ex->coder = NULL;
+        ex->coding = (struct answer_coding){ 0 };
         ex->state = EX_WAITING;
         exchange_reply(ex, why);
         return;

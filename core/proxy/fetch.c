@@ -6,9 +6,11 @@
 #include "core/base/check.h"
 #include "core/cache/vary.h"
 #include "core/http/h1_head.h"
+#include "core/proxy/body_coder.h"
 #include "core/proxy/cache_hub.h"
 #include "core/proxy/cache_reader.h"
 #include "core/proxy/cache_rules.h"
+#include "core/proxy/compress.h"
 #include "core/proxy/edit.h"
 #include "core/proxy/listener.h"
 #include "core/proxy/plan.h"
@@ -104,6 +106,13 @@ void fetch_free(struct fetch *f)
     worker_object_gone(p->w);
 }
 
+static void finish(struct fetch *f)
+{
+    if (f->maker.o)
+        cache_finish(f->port->cache, &f->maker, f->stale);
+    end(f, END_OK);
+}
+
 /* --- the answer's body --- */
 
 static void sink_data(struct body_sink *s, struct buf_slice data)
@@ -119,8 +128,12 @@ static void sink_data(struct body_sink *s, struct buf_slice data)
 
 static void sink_end(struct body_sink *s, const struct http_head *trailers)
 {
+    struct fetch *f = container_of(s, struct fetch, sink);
     (void)trailers; /* they belong to no stored response (RFC 9111 3: may be discarded) */
     s->room = 0;
+    f->given = true;
+    if (f->received)
+        finish(f);
 }
 
 /* It turned out to be too big for the cache. */
@@ -149,8 +162,8 @@ static void sink_flush(struct body_sink *s)
 {
     struct fetch *f = container_of(s, struct fetch, sink);
     update_room(f);
-    bool unread = f->passing && f->maker.o && f->maker.o->refs == 1;
-    if (unread && f->ex->attempt.up)
+    bool useless = !f->maker.o || (f->passing && f->maker.o->refs == 1);
+    if (useless && f->ex->attempt.up)
         fetch_abandon(f);
     else
         cache_port_tell(f->port);
@@ -208,6 +221,15 @@ static uint32_t read_tags(struct fetch *f, const struct http_head *h, uint16_t t
     return count;
 }
 
+/* What the answer may vary by without its being kept once for each: the coding, where we can give
+ * it in another. */
+static struct str settled_here(const struct fetch *f, const struct http_head *h)
+{
+    bool ours = !head_field(h, FIELD_CONTENT_ENCODING) ||
+                (compress_allowed(h) && compress_coding_of(h) != CODING_COUNT);
+    return f->ex->handling->compress && ours ? STR("accept-encoding") : (struct str){ 0 };
+}
+
 /* Publishes the head. body_of: of a validated one. */
 static bool publish(struct fetch *f, const struct http_head *h, uint64_t length,
                     const struct freshness *fresh, struct cache_object *body_of)
@@ -218,12 +240,14 @@ static bool publish(struct fetch *f, const struct http_head *h, uint64_t length,
     struct cache_head_parts parts = {
         .fresh = *fresh,
         .length = length,
+        .form = (enum object_form)f->form,
+        .coding = (enum coding)f->coding,
         .passes = f->passing,
         .body_of = body_of,
     };
     if (o.full || !write_stored_head(f, &o, h))
         return false;
-    if (!f->passing && !vary_write(&v, h, &f->ex->head, (struct str){ 0 }))
+    if (!f->passing && !vary_write(&v, h, &f->ex->head, settled_here(f, h)))
         return false;
     parts.text = (struct str){ o.start, out_len(&o) };
     parts.vary = (struct str){ v.start, out_len(&v) };
@@ -247,7 +271,7 @@ static bool may_keep(struct fetch *f, const struct http_head *h, const struct fr
     struct freshness_rules rules = cache_freshness_rules(f->ex);
     return freshness_may_store(&f->ex->head, h, fresh, &rules) == STORE_OK &&
            (length == CACHE_LENGTH_UNKNOWN || length <= rules_of(f)->object_bytes_max) &&
-           vary_write(&v, h, &f->ex->head, (struct str){ 0 });
+           vary_write(&v, h, &f->ex->head, settled_here(f, h));
 }
 
 static bool bridges_error(unsigned status)
@@ -278,6 +302,44 @@ static bool refresh(struct fetch *f, const struct http_head *h)
     return publish(f, merged, object_head(f->stale)->length, &fresh, f->stale);
 }
 
+/* How it is stored. What is kept is coded now, as who asked first likes it; what passes is coded by
+ * its reader. */
+static void choose_form(struct fetch *f, const struct http_head *h, uint64_t length)
+{
+    struct exchange *ex = f->ex;
+    const struct compress_config *rules = ex->handling->compress;
+    enum coding coding = compress_coding_of(h);
+    f->form = FORM_FIXED;
+    if (!rules || !compress_allowed(h))
+        return;
+    if (compress_suits(rules, h, length))
+        f->form = FORM_PLAIN;
+    else if (coding != CODING_IDENTITY && coding != CODING_COUNT)
+        f->form = FORM_SERVERS;
+    if (f->form == FORM_SERVERS)
+        f->coding = (uint8_t)coding;
+    enum coding to = compress_wanted(ex);
+    if (f->form != FORM_PLAIN || f->passing || to == CODING_IDENTITY ||
+        !compress_encode(ex, to, length))
+        return;
+    f->form = FORM_OURS;
+    f->coding = (uint8_t)to;
+}
+
+/* Where the body goes: into the object, perhaps by way of a coder. */
+static struct body_sink *open_sink(struct fetch *f, const struct framing *fr,
+                                   struct body_source *source)
+{
+    struct body_coder *c = f->ex->coder;
+    f->sink.room = fr->kind == BODY_NONE ? 0 : UINT32_MAX;
+    f->source = c ? &c->source : source;
+    if (!c)
+        return &f->sink;
+    c->from = source;
+    c->to = &f->sink;
+    return &c->sink;
+}
+
 static struct body_sink *refuse(struct fetch *f, enum end_reason why)
 {
     upstream_abort(&f->ex->attempt);
@@ -294,12 +356,9 @@ static struct body_sink *respond(struct attempt *a, const struct http_head *h,
     freshness_read(&fresh, h, &rules, f->requested_s, now_s(f));
     f->ex->server_status = f->ex->status = h->status;
     f->ex->state = EX_RESPONDING;
-    f->source = source;
     if (f->stale && h->status == 304) {
-        if (!refresh(f, h))
-            return refuse(f, END_OVERLOADED);
-        f->sink.room = 0;
-        return &f->sink;
+        static const struct framing none = { .kind = BODY_NONE };
+        return refresh(f, h) ? open_sink(f, &none, source) : refuse(f, END_OVERLOADED);
     }
     if (f->stale && bridges_error(h->status) &&
         freshness_stale_if_error(&object_head(f->stale)->fresh, &f->ex->head, &rules, now_s(f)))
@@ -309,10 +368,11 @@ static struct body_sink *respond(struct attempt *a, const struct http_head *h,
         cache_pass(f->port->cache, &f->maker, rules_of(f)->pass_s, now_s(f));
     if (f->passing && !f->reader)
         return refuse(f, END_CLIENT_RESET);
-    if (!publish(f, h, length_of(fr), &fresh, NULL))
+    choose_form(f, h, length_of(fr));
+    uint64_t length = f->form == FORM_OURS ? CACHE_LENGTH_UNKNOWN : length_of(fr);
+    if (!publish(f, h, length, &fresh, NULL))
         return refuse(f, END_OVERLOADED);
-    f->sink.room = fr->kind == BODY_NONE ? 0 : UINT32_MAX;
-    return &f->sink;
+    return open_sink(f, fr, source);
 }
 
 static enum end_reason interim(struct attempt *a, const struct http_head *h)
@@ -329,9 +389,11 @@ static void progress(struct attempt *a)
 static void received(struct attempt *a)
 {
     struct fetch *f = fetch_of(a);
-    if (f->maker.o)
-        cache_finish(f->port->cache, &f->maker, f->stale);
-    end(f, END_OK);
+    f->received = true;
+    if (!f->ex->coder || f->given)
+        finish(f);
+    else
+        progress(a);
 }
 
 static void broken(struct attempt *a, enum end_reason why)
@@ -341,7 +403,11 @@ static void broken(struct attempt *a, enum end_reason why)
 
 static void detached(struct attempt *a)
 {
-    fetch_of(a)->source = NULL;
+    struct fetch *f = fetch_of(a);
+    if (f->ex->coder)
+        f->ex->coder->from = NULL;
+    else
+        f->source = NULL;
 }
 
 void fetch_ops_init(struct attempt_ops *ops)
@@ -380,6 +446,16 @@ static void drop_unkeyed(const struct exchange *ex, struct field_edits *e)
     }
 }
 
+/* Others get the answer, too: only codings are asked for that can be taken back. */
+static bool ask_coding(const struct exchange *ex, struct field_edits *e, struct out *o)
+{
+    if (!ex->handling->compress)
+        return true;
+    enum coding to = compress_wanted(ex);
+    edits_drop(e, &ex->head, STR("accept-encoding"));
+    return to == CODING_IDENTITY || edits_add_line(e, STR("Accept-Encoding"), coding_name(to), o);
+}
+
 bool fetch_edit_request(struct exchange *ex, struct forward_request *r, struct out *o)
 {
     static const struct str ours[] = {
@@ -393,6 +469,8 @@ bool fetch_edit_request(struct exchange *ex, struct forward_request *r, struct o
     for (size_t i = 0; i < ARRAY_LEN(ours); i++)
         edits_drop(&r->edits, &ex->head, ours[i]);
     drop_unkeyed(ex, &r->edits);
+    if (!ask_coding(ex, &r->edits, o))
+        return false;
     if (!f->stale)
         return true;
     struct http_head head, *stored = &head;

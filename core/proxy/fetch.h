@@ -25,8 +25,12 @@ struct fetch {
     struct body_sink sink;
     struct body_source *source; /* NULL: gone */
     uint64_t requested_s;
-    bool passing; /* it is not stored */
-    bool ended;   /* its memory goes with the end of this turn */
+    uint8_t form; /* enum object_form: how it is stored */
+    uint8_t coding;
+    bool passing;  /* it is not stored */
+    bool received; /* all came, which its coder is yet to give */
+    bool given;    /* its coder gave all */
+    bool ended;    /* its memory goes with the end of this turn */
 };
 
 /* Begins the fetch of what the exchange asks for, into m. stale: what there is already, to be

@@ -296,6 +296,10 @@ void request_write_head(struct exchange *ex, struct out *o)
         o->full = true;
         return;
     }
+    if (!compress_edit_request(ex, &f.edits, o)) {
+        o->full = true;
+        return;
+    }
     if (handling->basic_auth) /* it was meant for us */
         edits_drop(&f.edits, &ex->head, STR("authorization"));
     if (ex->auth_external && !auth_external_add(ex, &f.edits, o)) {

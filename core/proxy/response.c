@@ -10,10 +10,12 @@
 #include "core/proxy/auth_external.h"
 #include "core/proxy/backend.h"
 #include "core/proxy/body_buffer.h"
+#include "core/proxy/body_coder.h"
 #include "core/proxy/cache_answer.h"
 #include "core/proxy/cache_stage.h"
 #include "core/proxy/client.h"
 #include "core/proxy/client_tls.h"
+#include "core/proxy/compress.h"
 #include "core/proxy/edit.h"
 #include "core/proxy/exchange.h"
 #include "core/proxy/log.h"
@@ -102,6 +104,8 @@ static bool apply_rules(struct exchange *ex, struct out *o, const struct http_he
         return false;
     if (p->cache && !cache_edit_answer(ex, h, edits, o))
         return false;
+    if (!compress_edit(ex, h, edits, o))
+        return false;
     struct str hsts = client_tls_hsts(ex);
     if (hsts.len) {
         edits_drop(edits, h, STR("strict-transport-security"));
@@ -161,12 +165,19 @@ struct body_sink *exchange_open_body(struct exchange *ex, enum body_framing fram
     if (max && f->kind != BODY_NONE)
         ex->response_buffer = body_buffer_create(ex->w, &ex->arena, max);
     struct body_buffer *b = ex->response_buffer; /* without memory for it the body streams */
-    ex->down->body(ex, framing, b ? &b->source : source);
+    struct body_coder *c = ex->coder;
+    struct body_source *next = b ? &b->source : source;
+    struct body_sink *sink = c ? &c->sink : &ex->out.sink;
+    if (c) {
+        c->from = next;
+        c->to = &ex->out.sink;
+    }
+    ex->down->body(ex, framing, c ? &c->source : next);
     if (!b)
-        return &ex->out.sink;
+        return sink;
     b->from = source;
     b->keep = false;
-    body_buffer_give_to(b, &ex->out.sink);
+    body_buffer_give_to(b, sink);
     return &b->sink;
 }
 
@@ -207,10 +218,12 @@ struct body_sink *exchange_respond(struct exchange *ex, const struct http_head *
     ex->server_status = h->status;
     if (ex->handling->cache)
         cache_invalidate(ex, h);
-    enum body_framing framing = exchange_respond_head(ex, h, f);
+    struct framing coded = *f;
+    compress_answer(ex, h, &coded);
+    enum body_framing framing = exchange_respond_head(ex, h, &coded);
     if (ex->state != EX_RESPONDING)
         return NULL;
-    struct body_sink *sink = exchange_open_body(ex, framing, f, source);
+    struct body_sink *sink = exchange_open_body(ex, framing, &coded, source);
     if (f->kind == BODY_NONE)
         ex->out.sink.ops->end(&ex->out.sink, NULL);
     return sink;

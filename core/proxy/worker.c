@@ -41,6 +41,7 @@ bool worker_init(struct worker *w, struct loop *l, uint16_t index, struct counte
     slab_init(&w->body_pieces, sizeof(struct body_piece), 0);
     slab_init(&w->h2_clients, sizeof(struct h2_client), 0);
     slab_init(&w->h2_batches, sizeof(struct h2_batch), 0);
+    coders_init(&w->coders, CODER_BYTES);
     tls_worker_init(&w->tls, l);
     list_init(&w->client_list);
     list_init(&w->intake_list);
@@ -90,6 +91,7 @@ uint32_t worker_commit(struct worker *w, struct plan_use *use, const struct list
     plan_use_in_force(use);
     w->relay = use->plan->config->relay;
     relay_configure(w->loop, &w->relay);
+    w->coders.pool.bytes_max = use->plan->config->coder_bytes;
     for (uint32_t i = w->listeners_count; i-- > 0;) {
         struct listener *l = w->listeners[i];
         const struct listen_slot *slot = find_slot(slots, slots_count, l->fd);
@@ -245,6 +247,7 @@ void worker_discard(struct worker *w)
     slab_destroy(&w->body_pieces);
     slab_destroy(&w->h2_clients);
     slab_destroy(&w->h2_batches);
+    coders_destroy(&w->coders);
     route_scratch_destroy(w->scratch);
 }
 

@@ -14,6 +14,7 @@
 #include "core/base/slab.h"
 #include "core/config/config.h"
 #include "core/http/date.h"
+#include "core/proxy/body_coder.h"
 #include "core/proxy/limit.h"
 #include "core/proxy/server.h"
 #include "core/ring/loop.h"
@@ -71,8 +72,9 @@ struct worker {
     struct wake_ports *wake; /* where others tell us to; NULL: no plan came yet */
     struct limit_leases leases;
     struct auth_basic *auth_basic; /* NULL: nobody had to give a password yet */
-    uint32_t buffered;             /* buffers that hold bodies which run ahead (body_buffer.h) */
-    uint32_t limited_clients;      /* over a limit of connections, waiting for their 429 */
+    struct coders coders;
+    uint32_t buffered;        /* buffers that hold bodies which run ahead (body_buffer.h) */
+    uint32_t limited_clients; /* over a limit of connections, waiting for their 429 */
 
     struct relay_config relay; /* of the current plan */
 

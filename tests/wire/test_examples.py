@@ -8,6 +8,7 @@ A new example is a function below of its name, with @example(what has to be repl
 environment it wants), and says what it has to do."""
 import base64
 import glob
+import gzip
 import json
 import os
 import re
@@ -106,6 +107,45 @@ def tls(x):
         equal((answer.split()[1], answer.endswith(f"{name}-1 /x")), ("200", True))
         equal("Strict-Transport-Security: max-age=63072000" in answer, True, "HSTS")
         equal(x.last(name)["headers"]["X-Forwarded-Proto"], "https")
+
+
+@example()
+def cache(x):
+    page = "a line of text\n" * 200
+
+    def answer(request):
+        fields = {"Content-Type": "text/html", "ETag": '"1"'}
+        if request["path"].startswith("/assets/"):
+            fields["Cache-Control"] = "max-age=0"  # the route knows better
+        return 200, fields, page
+
+    for origin in x.origins["app"]:
+        origin.answer = answer
+    status = lambda a: a.fields["Cache-Status"].split(";")[1].strip()  # noqa: E731
+    equal(status(x.ask("/a?x=1&utm_source=y")), "fwd=miss")
+    a = x.ask("/a?x=1")
+    equal((status(a), a.body, a.fields["Vary"]), ("hit", page, "Accept-Encoding"))
+    a = x.ask("/a?x=1", fields={"Cookie": "session=1"})
+    equal(status(a), "fwd=bypass")
+    for path, times in (("/assets/a.js?v=1", 1), ("/account/me", 2)):
+        before = x.count("app")
+        for _ in range(2):
+            equal(x.ask(path).body, page)
+        equal(x.count("app") - before, times, path)
+    equal(x.ask("/a", method="DELETE").status, 405)
+    for coding, decode in (("gzip", gzip.decompress),):
+        c = x.connect()
+        c.request("GET", "/a?x=1", headers={"Host": "www.example.com", "Accept-Encoding": coding})
+        r = c.getresponse()
+        body = r.read()
+        equal((r.headers["Content-Encoding"], r.headers["ETag"]), (coding, 'W/"1"'))
+        equal(decode(body).decode(), page)
+        within(len(body), 1, 200, "bytes of it")
+        c.close()
+    before = x.count("app")
+    x.ask("/a?x=1", method="POST", body="")  # which changes it
+    x.ask("/a?x=1")
+    equal(x.count("app") - before, 2, "requests after it was changed")
 
 
 @example()
