@@ -4,8 +4,11 @@
 #include <stdlib.h>
 
 #include "core/base/check.h"
+#include "core/base/end_reason.h"
 #include "core/base/hash.h"
 #include "core/cache/vary.h"
+
+_Static_assert(END_REASON_COUNT + MARK_WHY <= UINT8_MAX, "a mark holds every reason");
 
 /* --- life --- */
 
@@ -97,7 +100,8 @@ static struct cache_shard *shard_of(struct cache *c, uint64_t hash)
 
 static bool has_key(const struct cache_object *o, const struct cache_key *k)
 {
-    return o->hash == k->hash && str_eq(object_url(o), k->url) && str_eq(object_rest(o), k->rest);
+    return o->hash == (uint32_t)k->hash && str_eq(object_url(o), k->url) &&
+           str_eq(object_rest(o), k->rest);
 }
 
 /* --- purged? --- */
@@ -119,8 +123,7 @@ static bool is_purged(const struct cache *c, const struct cache_object *o)
 
 bool cache_is_soft_purged(const struct cache *c, const struct cache_object *o)
 {
-    return atomic_load_explicit(&o->soft_purged, memory_order_acquire) ||
-           any_tag_after(c->stale_tags, o);
+    return object_is(o, OBJECT_SOFT_PURGED) || any_tag_after(c->stale_tags, o);
 }
 
 /* --- finding --- */
@@ -128,11 +131,11 @@ bool cache_is_soft_purged(const struct cache *c, const struct cache_object *o)
 static bool answers(const struct cache *c, const struct cache_object *o,
                     const struct cache_key *key, const struct http_head *request, uint64_t now_s)
 {
-    if (!has_key(o, key) || atomic_load_explicit(&o->removed, memory_order_acquire))
+    if (!has_key(o, key) || object_is(o, OBJECT_REMOVED))
         return false;
     switch (object_state(o)) {
     case OBJECT_PASS:
-        return now_s < o->pass_until_s;
+        return now_s < object_bytes(o);
     case OBJECT_BROKEN:
         return false;
     case OBJECT_FILLING:
@@ -178,9 +181,10 @@ struct cache_found cache_find(struct cache *c, uint32_t reader, const struct cac
     reclaim_leave(&c->reclaim, reader);
     struct cache_object *o = found.stored;
     if (o) {
-        uint8_t hits = atomic_load_explicit(&o->hits, memory_order_relaxed);
+        uint8_t hits = atomic_load_explicit(&o->mark, memory_order_relaxed);
         if (hits < CACHE_HITS_MAX) /* not exact: a hit more or less is nothing */
-            atomic_store_explicit(&o->hits, (uint8_t)(hits + 1), memory_order_relaxed);
+            atomic_compare_exchange_strong_explicit(&o->mark, &hits, (uint8_t)(hits + 1),
+                                                    memory_order_relaxed, memory_order_relaxed);
     }
     return found;
 }
@@ -194,10 +198,10 @@ static struct cache_object *object_create(struct cache *c, struct cache_shard *s
     if (!o)
         return NULL;
     *o = (struct cache_object){
-        .shard = s,
-        .hash = key->hash,
+        .shard = (uintptr_t)s,
+        .hash = (uint32_t)key->hash,
         .purge_seq = atomic_load_explicit(&c->purge_seq, memory_order_acquire),
-        .url_len = (uint16_t)key->url.len,
+        .url_len = key->url.len,
         .rest_len = (uint16_t)key->rest.len,
     };
     atomic_init(&o->refs, 1);
@@ -215,10 +219,10 @@ static uint32_t sweep_chain(struct cache *c, struct cache_shard *s, const struct
     struct cache_object *o = shard_bucket(s, key->hash), *next;
     for (; o; o = next) {
         next = atomic_load_explicit(&o->chain, memory_order_relaxed);
-        if (o->hash != key->hash || !str_eq(object_url(o), key->url))
+        if (o->hash != (uint32_t)key->hash || !str_eq(object_url(o), key->url))
             continue;
         enum object_state state = object_state(o);
-        if (is_purged(c, o) || (state == OBJECT_PASS && now_s >= o->pass_until_s))
+        if (is_purged(c, o) || (state == OBJECT_PASS && now_s >= object_bytes(o)))
             shard_remove(s, o);
         else
             variants++;
@@ -259,6 +263,12 @@ enum cache_begun cache_begin(struct cache *c, const struct cache_key *key,
 
 /* --- ending --- */
 
+/* From OBJECT_FILLING, once. */
+static void set_state(struct cache_object *o, enum object_state state)
+{
+    atomic_fetch_or_explicit(&o->state, (uint8_t)state, memory_order_acq_rel);
+}
+
 static void remove_locked(struct cache_shard *s, struct cache_object *o)
 {
     pthread_mutex_lock(&s->lock);
@@ -281,34 +291,34 @@ void cache_break(struct cache *c, struct cache_maker *m)
 {
     struct cache_object *o = m->o;
     atomic_fetch_add_explicit(&c->stats.broken, 1, memory_order_relaxed);
-    remove_locked(o->shard, o);
-    atomic_store_explicit(&o->state, OBJECT_BROKEN, memory_order_release);
+    remove_locked(object_shard(o), o);
+    set_state(o, OBJECT_BROKEN);
     maker_end(m);
 }
 
 void cache_hide(struct cache *c, struct cache_maker *m)
 {
     (void)c;
-    remove_locked(m->o->shard, m->o);
+    remove_locked(object_shard(m->o), m->o);
 }
 
 void cache_pass(struct cache *c, struct cache_maker *m, uint32_t pass_s, uint64_t now_s)
 {
     struct cache_object *o = m->o;
-    struct cache_shard *s = o->shard;
+    struct cache_shard *s = object_shard(o);
     struct cache_key key = { object_url(o), object_rest(o), o->hash };
     pthread_mutex_lock(&s->lock);
     shard_remove(s, o);
     struct cache_object *pass = pass_s ? object_create(c, s, &key) : NULL;
     if (pass) {
-        pass->pass_until_s = now_s + pass_s;
+        atomic_init(&pass->progress, now_s + pass_s);
         atomic_init(&pass->state, OBJECT_PASS);
         shard_insert(s, pass);
         object_unref(pass);
     }
     shard_make_room(s);
     pthread_mutex_unlock(&s->lock);
-    atomic_store_explicit(&o->passed_on, true, memory_order_release);
+    object_set(o, OBJECT_PASSED_ON);
 }
 
 /* What the same requests were answered with until now. */
@@ -327,17 +337,17 @@ static void remove_replaced(struct cache_shard *s, struct cache_object *by)
 bool cache_finish(struct cache *c, struct cache_maker *m, struct cache_object *stale)
 {
     struct cache_object *o = m->o;
-    struct cache_shard *s = o->shard;
+    struct cache_shard *s = object_shard(o);
     struct cache_head *h = object_head(o);
-    uint64_t length = atomic_load_explicit(&o->published, memory_order_relaxed);
+    uint64_t length = object_bytes(o);
     if (h->length != CACHE_LENGTH_UNKNOWN && h->length != length) {
         cache_break(c, m);
         return false;
     }
-    atomic_store_explicit(&o->state, OBJECT_WHOLE, memory_order_release);
+    set_state(o, OBJECT_WHOLE);
     pthread_mutex_lock(&s->lock);
     /* What was purged meanwhile is older than what answers its requests now. */
-    bool removed = atomic_load_explicit(&o->removed, memory_order_relaxed);
+    bool removed = object_is(o, OBJECT_REMOVED);
     if (!removed && !is_purged(c, o))
         remove_replaced(s, o);
     if (stale)
@@ -360,7 +370,7 @@ static uint32_t next_purge(struct cache *c)
 static void purge_one(struct cache_shard *s, struct cache_object *o, bool soft)
 {
     if (soft)
-        atomic_store_explicit(&o->soft_purged, true, memory_order_release);
+        object_set(o, OBJECT_SOFT_PURGED);
     else
         shard_remove(s, o);
 }
@@ -373,7 +383,7 @@ uint64_t cache_purge_url(struct cache *c, struct str url, bool soft)
     struct cache_object *o = shard_bucket(s, hash), *next;
     for (; o; o = next) {
         next = atomic_load_explicit(&o->chain, memory_order_relaxed);
-        if (o->hash != hash || !str_eq(object_url(o), url))
+        if (o->hash != (uint32_t)hash || !str_eq(object_url(o), url))
             continue;
         purge_one(s, o, soft);
         count++;

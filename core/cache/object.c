@@ -28,7 +28,7 @@ void object_unref(struct cache_object *o)
     struct cache_head *h = object_head(o);
     if (h)
         chunk_unref(&h->chunk);
-    shard_free(o->shard, o, sizeof *o + o->url_len + o->rest_len);
+    shard_free(object_shard(o), o, sizeof *o + o->url_len + o->rest_len);
 }
 
 void chunk_ref(struct cache_chunk *c)
@@ -46,7 +46,7 @@ void chunk_unref(struct cache_chunk *c)
 {
     while (c && was_last(&c->refs)) {
         struct cache_chunk *next = next_of(c);
-        shard_free(c->shard, c, c->data_off + c->cap);
+        shard_free(chunk_shard(c), c, c->data_off + c->cap);
         c = next;
     }
 }
@@ -56,7 +56,7 @@ void chunk_unref(struct cache_chunk *c)
 void cursor_begin(struct cache_cursor *c, struct cache_object *o)
 {
     *c = (struct cache_cursor){ 0 };
-    atomic_fetch_add_explicit(&o->unstarted, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&o->progress, PROGRESS_READER, memory_order_relaxed);
 }
 
 /* The first chunk that has room for bytes; NULL: it has yet to come. */
@@ -74,7 +74,7 @@ const uint8_t *cursor_read(struct cache_cursor *c, struct cache_object *o, uint3
         if (!c->chunk)
             return NULL;
         chunk_ref(c->chunk);
-        atomic_fetch_sub_explicit(&o->unstarted, 1, memory_order_release);
+        atomic_fetch_sub_explicit(&o->progress, PROGRESS_READER, memory_order_release);
     }
     for (;;) {
         uint32_t len = atomic_load_explicit(&c->chunk->len, memory_order_acquire);
@@ -99,7 +99,7 @@ void cursor_end(struct cache_cursor *c, struct cache_object *o)
     if (c->chunk)
         chunk_unref(c->chunk);
     else
-        atomic_fetch_sub_explicit(&o->unstarted, 1, memory_order_release);
+        atomic_fetch_sub_explicit(&o->progress, PROGRESS_READER, memory_order_release);
     *c = (struct cache_cursor){ 0 };
 }
 
@@ -114,16 +114,17 @@ const uint8_t *object_small_body(const struct cache_object *o, uint32_t *n)
 
 static void chunk_init(struct cache_chunk *c, struct cache_shard *s, size_t data_off, uint32_t cap)
 {
-    *c = (struct cache_chunk){ .shard = s, .cap = cap, .data_off = (uint32_t)data_off };
+    *c = (struct cache_chunk){ .shard = (uintptr_t)s, .cap = (uint16_t)cap, .data_off = data_off };
     atomic_init(&c->refs, 2); /* the link's, and the maker's */
 }
 
 /* The declared body begins in the head's block: a small one needs no other. */
-static uint32_t first_cap(const struct cache_head_parts *p)
+static uint32_t first_cap(const struct cache_head_parts *p, size_t data_off)
 {
+    uint64_t room = data_off < CACHE_CHUNK_BYTES ? CACHE_CHUNK_BYTES - data_off : 0;
     if (p->body_of || p->passes || p->length == CACHE_LENGTH_UNKNOWN)
         return 0;
-    return p->length < CACHE_CHUNK_BYTES ? (uint32_t)p->length : CACHE_CHUNK_BYTES;
+    return (uint32_t)(p->length < room ? p->length : room);
 }
 
 static void share_body(struct cache_object *o, struct cache_head *h, struct cache_object *of)
@@ -132,20 +133,19 @@ static void share_body(struct cache_object *o, struct cache_head *h, struct cach
     if (first)
         chunk_ref(first);
     atomic_init(&h->chunk.next, first);
-    atomic_store_explicit(&o->published, atomic_load_explicit(&of->published, memory_order_acquire),
-                          memory_order_release);
+    atomic_fetch_add_explicit(&o->progress, object_bytes(of), memory_order_release);
 }
 
 bool maker_head(struct cache_maker *m, const struct cache_head_parts *p)
 {
-    struct cache_shard *s = m->o->shard;
-    uint32_t cap = first_cap(p);
+    struct cache_shard *s = object_shard(m->o);
     CHECK(p->tags_count <= CACHE_TAGS_MAX && p->text.len <= UINT16_MAX &&
           p->vary.len <= UINT16_MAX);
     size_t data_off = offsetof(struct cache_head, tags) + p->tags_count * sizeof(uint16_t) +
                       p->text.len + p->vary.len;
     if (data_off < sizeof(struct cache_head))
         data_off = sizeof(struct cache_head);
+    uint32_t cap = first_cap(p, data_off);
     struct cache_head *h = shard_alloc(s, data_off + cap);
     if (!h)
         return false;
@@ -180,24 +180,26 @@ bool maker_head(struct cache_maker *m, const struct cache_head_parts *p)
     return true;
 }
 
+#define CHUNK_CAP_MAX ((uint32_t)(CACHE_CHUNK_BYTES - sizeof(struct cache_chunk)))
+
 /* Sizes double, so that small bodies of unknown length waste little. */
 static uint32_t next_cap(const struct cache_maker *m, const struct cache_head *h, uint64_t so_far)
 {
     if (h->length != CACHE_LENGTH_UNKNOWN)
-        return h->length - so_far < CACHE_CHUNK_BYTES ? (uint32_t)(h->length - so_far)
-                                                      : CACHE_CHUNK_BYTES;
+        return h->length - so_far < CHUNK_CAP_MAX ? (uint32_t)(h->length - so_far) : CHUNK_CAP_MAX;
     if (m->last->cap == 0)
-        return CACHE_FIRST_CHUNK_BYTES;
-    return m->last->cap < CACHE_CHUNK_BYTES / 2 ? m->last->cap * 2 : CACHE_CHUNK_BYTES;
+        return CACHE_FIRST_CHUNK_BYTES - sizeof(struct cache_chunk);
+    uint32_t block = 2 * (m->last->cap + (uint32_t)sizeof(struct cache_chunk));
+    return block < CACHE_CHUNK_BYTES ? block - (uint32_t)sizeof(struct cache_chunk) : CHUNK_CAP_MAX;
 }
 
 static bool add_chunk(struct cache_maker *m, struct cache_head *h, uint64_t so_far)
 {
     uint32_t cap = next_cap(m, h, so_far);
-    struct cache_chunk *c = shard_alloc(m->o->shard, sizeof *c + cap);
+    struct cache_chunk *c = shard_alloc(object_shard(m->o), sizeof *c + cap);
     if (!c)
         return false;
-    chunk_init(c, m->o->shard, sizeof *c, cap);
+    chunk_init(c, object_shard(m->o), sizeof *c, cap);
     atomic_store_explicit(&m->last->next, c, memory_order_release);
     chunk_unref(m->last);
     m->last = c;
@@ -207,8 +209,8 @@ static bool add_chunk(struct cache_maker *m, struct cache_head *h, uint64_t so_f
 bool maker_data(struct cache_maker *m, const void *bytes, uint32_t n)
 {
     struct cache_head *h = object_head(m->o);
-    uint64_t so_far = atomic_load_explicit(&m->o->published, memory_order_relaxed);
-    if (h->length != CACHE_LENGTH_UNKNOWN && n > h->length - so_far)
+    uint64_t so_far = object_bytes(m->o);
+    if (n > (h->length != CACHE_LENGTH_UNKNOWN ? h->length : PROGRESS_BYTES_MAX) - so_far)
         return false;
     const uint8_t *at = bytes;
     while (n) {
@@ -220,11 +222,11 @@ bool maker_data(struct cache_maker *m, const void *bytes, uint32_t n)
         }
         uint32_t part = m->last->cap - len < n ? m->last->cap - len : n;
         memcpy(chunk_data(m->last) + len, at, part);
-        atomic_store_explicit(&m->last->len, len + part, memory_order_release);
+        atomic_store_explicit(&m->last->len, (uint16_t)(len + part), memory_order_release);
         at += part;
         n -= part;
         so_far += part;
-        atomic_store_explicit(&m->o->published, so_far, memory_order_release);
+        atomic_fetch_add_explicit(&m->o->progress, part, memory_order_release);
     }
     return true;
 }
@@ -236,7 +238,8 @@ static void begin_letting_go(struct cache_maker *m)
 {
     struct cache_chunk *head = &object_head(m->o)->chunk;
     CHECK(head->cap == 0);
-    if (head == m->last || atomic_load_explicit(&m->o->unstarted, memory_order_acquire) > 0)
+    if (head == m->last ||
+        atomic_load_explicit(&m->o->progress, memory_order_acquire) >= PROGRESS_READER)
         return;
     m->tail = atomic_exchange_explicit(&head->next, NULL, memory_order_acq_rel);
     m->letting_go = true;
@@ -250,7 +253,7 @@ void maker_let_go(struct cache_maker *m)
 
 uint64_t maker_held_bytes(struct cache_maker *m)
 {
-    uint64_t published = atomic_load_explicit(&m->o->published, memory_order_relaxed);
+    uint64_t published = object_bytes(m->o);
     while (m->letting_go) {
         struct cache_chunk *next = next_of(m->tail);
         /* Ours alone: whoever was in it, or before it, is past it. */

@@ -11,6 +11,7 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "core/base/coding.h"
@@ -20,23 +21,24 @@
 
 #define CACHE_HITS_MAX 3
 #define CACHE_LENGTH_UNKNOWN UINT64_MAX
-#define CACHE_CHUNK_BYTES (64 * 1024)
-#define CACHE_FIRST_CHUNK_BYTES (4 * 1024) /* of a body of unknown length; doubling */
+#define CACHE_CHUNK_BYTES (64 * 1024)      /* with its header: what allocators give in one piece */
+#define CACHE_FIRST_CHUNK_BYTES (2 * 1024) /* of a body of unknown length; doubling */
 #define CACHE_TAGS_MAX 1024
+
+/* Millions of small objects are mostly what is here: it is packed. Of addresses 48 bits count. */
+#define CACHE_ADDRESS_BITS 48
 
 struct cache_shard;
 
 struct cache_chunk {
     _Atomic(struct cache_chunk *) next;
-    struct cache_shard *shard; /* whose budget it is of */
+    uint64_t shard : CACHE_ADDRESS_BITS; /* whose budget it is of: chunk_shard() */
+    uint64_t data_off : 16;              /* where its bytes are: from the chunk's own address */
     _Atomic uint32_t refs;
-    _Atomic uint32_t len; /* published */
-    uint32_t cap;         /* bytes of body that it has room for */
-    uint32_t data_off;    /* where they are: from the chunk's own address */
+    _Atomic uint16_t len; /* published */
+    uint16_t cap;         /* bytes of body that it has room for */
 };
 
-/* The head as it came, with what belongs to it. It is the first chunk of the body, too: a short
- * body needs no other; that of one of unknown length has no room. */
 /* How the body is stored. */
 enum object_form {
     FORM_FIXED,  /* as the head says, and it is not to be given otherwise */
@@ -47,14 +49,14 @@ enum object_form {
 
 struct cache_head {
     struct cache_chunk chunk;
+    uint64_t length; /* of the body, declared; or CACHE_LENGTH_UNKNOWN */
     struct freshness fresh;
-    uint64_t length;     /* of the body, declared; or CACHE_LENGTH_UNKNOWN */
+    uint32_t body_id;    /* one for each body that was stored */
     uint16_t text_len;   /* HTTP/1 response head, its empty line included */
     uint16_t vary_len;   /* see vary.h */
     uint16_t tags_count; /* at most CACHE_TAGS_MAX */
-    uint8_t form;        /* enum object_form */
-    uint8_t coding;      /* of the body: enum coding */
-    uint32_t body_id;    /* one for each body that was stored */
+    uint8_t form : 4;    /* enum object_form */
+    uint8_t coding : 4;  /* of the body: enum coding */
     /* text, vary and body follow the tags */
     uint16_t tags[];
 };
@@ -66,36 +68,60 @@ enum object_state {
     OBJECT_PASS,    /* says only that such requests are not to wait for each other */
 };
 
+/* Beside the state. Once set they stay. */
+enum object_flag {
+    OBJECT_SOFT_PURGED = 4, /* stale, whatever its head says */
+    OBJECT_REMOVED = 8,     /* out of the table: nobody new finds it */
+    OBJECT_PASSED_ON = 16,  /* not to be stored: for the one who asked first only */
+};
+#define OBJECT_STATE_MASK 3
+
 enum object_queue { QUEUE_NONE, QUEUE_SMALL, QUEUE_MAIN };
+
+/* In cache_object.progress: bytes of the body that are published, and above them how many readers
+ * have yet to come to the first chunk. Of OBJECT_PASS: until when it counts, in seconds. */
+#define PROGRESS_BYTES_BITS 44
+#define PROGRESS_BYTES_MAX ((UINT64_C(1) << PROGRESS_BYTES_BITS) - 1)
+#define PROGRESS_READER (UINT64_C(1) << PROGRESS_BYTES_BITS)
+
+/* In cache_object.mark: below it hits since it was last looked at for eviction; from it on the
+ * maker's word for why it broke, an enum end_reason. */
+#define MARK_WHY (CACHE_HITS_MAX + 1)
 
 struct cache_object {
     _Atomic(struct cache_object *) chain; /* of its bucket */
     union {
-        struct {
-            struct cache_object *newer, *older; /* in its queue */
+        struct { /* in its queue; under the shard's lock */
+            uint64_t newer : CACHE_ADDRESS_BITS;
+            uint64_t queue : 16; /* enum object_queue */
+            uint64_t older : CACHE_ADDRESS_BITS;
         };
         struct retired retired; /* out of the table, and so of its queue */
     };
     _Atomic(struct cache_head *) head; /* NULL: it has not come yet */
-    union {
-        _Atomic uint64_t published; /* bytes of the body */
-        uint64_t pass_until_s;      /* OBJECT_PASS */
-    };
-    struct cache_shard *shard;
-    uint64_t hash;              /* of the URL part of the key */
-    _Atomic uint32_t refs;      /* the table, the maker, each reader */
-    _Atomic uint32_t unstarted; /* readers that have yet to come to the first chunk */
-    uint32_t purge_seq;         /* of the cache, when it was begun */
-    uint16_t url_len, rest_len; /* of the key, which follows */
-    _Atomic uint8_t state;      /* enum object_state */
-    _Atomic uint8_t hits;       /* since it was last looked at for eviction */
-    _Atomic bool soft_purged;   /* stale, whatever its head says */
-    _Atomic bool removed;       /* out of the table: nobody new finds it */
-    _Atomic bool passed_on;     /* not to be stored: for the one who asked first only */
-    _Atomic uint8_t why;        /* OBJECT_BROKEN: the maker's word for it */
-    uint8_t queue;              /* enum object_queue */
+    _Atomic uint64_t progress;
+    uint64_t shard : CACHE_ADDRESS_BITS; /* object_shard() */
+    uint64_t url_len : 16;               /* of the key, which follows */
+    uint32_t hash;                       /* of the URL part of the key */
+    _Atomic uint32_t refs;               /* the table, the maker, each reader */
+    uint32_t purge_seq;                  /* of the cache, when it was begun */
+    uint16_t rest_len;                   /* of the key */
+    _Atomic uint8_t state;               /* enum object_state, with enum object_flag */
+    _Atomic uint8_t mark;
     char key[];
 };
+_Static_assert(sizeof(struct cache_object) == 64 && offsetof(struct cache_head, tags) <= 64,
+               "what a small object costs");
+
+static inline struct cache_shard *object_shard(const struct cache_object *o)
+{
+    return (struct cache_shard *)(uintptr_t)o->shard;
+}
+
+static inline struct cache_shard *chunk_shard(const struct cache_chunk *c)
+{
+    return (struct cache_shard *)(uintptr_t)c->shard;
+}
 
 static inline struct str object_url(const struct cache_object *o)
 {
@@ -109,7 +135,37 @@ static inline struct str object_rest(const struct cache_object *o)
 
 static inline enum object_state object_state(const struct cache_object *o)
 {
-    return (enum object_state)atomic_load_explicit(&o->state, memory_order_acquire);
+    return (enum object_state)(atomic_load_explicit(&o->state, memory_order_acquire) &
+                               OBJECT_STATE_MASK);
+}
+
+static inline bool object_is(const struct cache_object *o, enum object_flag flag)
+{
+    return atomic_load_explicit(&o->state, memory_order_acquire) & flag;
+}
+
+static inline void object_set(struct cache_object *o, enum object_flag flag)
+{
+    atomic_fetch_or_explicit(&o->state, (uint8_t)flag, memory_order_acq_rel);
+}
+
+/* Bytes of the body so far. */
+static inline uint64_t object_bytes(const struct cache_object *o)
+{
+    return atomic_load_explicit(&o->progress, memory_order_acquire) & PROGRESS_BYTES_MAX;
+}
+
+/* Why it broke: an enum end_reason; 0: not said. */
+static inline uint8_t object_why(const struct cache_object *o)
+{
+    uint8_t mark = atomic_load_explicit(&o->mark, memory_order_relaxed);
+    return mark >= MARK_WHY ? (uint8_t)(mark - MARK_WHY) : 0;
+}
+
+/* The maker says it, before cache_break(). */
+static inline void object_set_why(struct cache_object *o, uint8_t why)
+{
+    atomic_store_explicit(&o->mark, (uint8_t)(MARK_WHY + why), memory_order_relaxed);
 }
 
 static inline struct cache_head *object_head(const struct cache_object *o)

@@ -142,20 +142,24 @@ static struct cache_queue *queue_of(struct cache_shard *s, const struct cache_ob
 static uint64_t weight_of(const struct cache_object *o)
 {
     const struct cache_chunk *head = &object_head(o)->chunk;
-    return atomic_load_explicit(&o->published, memory_order_relaxed) -
-           atomic_load_explicit(&head->len, memory_order_relaxed) +
+    return object_bytes(o) - atomic_load_explicit(&head->len, memory_order_relaxed) +
            shard_block_bytes(head->data_off + head->cap) +
            shard_block_bytes(sizeof *o + o->url_len + o->rest_len);
 }
 
+static struct cache_object *at(uint64_t address)
+{
+    return (struct cache_object *)(uintptr_t)address;
+}
+
 static void enqueue(struct cache_shard *s, struct cache_object *o, enum object_queue which)
 {
-    o->queue = (uint8_t)which;
+    o->queue = which;
     struct cache_queue *q = queue_of(s, o);
-    o->newer = NULL;
-    o->older = q->newest;
+    o->newer = 0;
+    o->older = (uintptr_t)q->newest;
     if (q->newest)
-        q->newest->newer = o;
+        q->newest->newer = (uintptr_t)o;
     else
         q->oldest = o;
     q->newest = o;
@@ -166,8 +170,14 @@ static void enqueue(struct cache_shard *s, struct cache_object *o, enum object_q
 static void dequeue(struct cache_shard *s, struct cache_object *o)
 {
     struct cache_queue *q = queue_of(s, o);
-    *(o->newer ? &o->newer->older : &q->newest) = o->older;
-    *(o->older ? &o->older->newer : &q->oldest) = o->newer;
+    if (o->newer)
+        at(o->newer)->older = o->older;
+    else
+        q->newest = at(o->older);
+    if (o->older)
+        at(o->older)->newer = o->newer;
+    else
+        q->oldest = at(o->newer);
     q->bytes -= weight_of(o);
     q->count--;
     o->queue = QUEUE_NONE;
@@ -182,7 +192,7 @@ static void release_object(struct retired *r)
 
 void shard_remove(struct cache_shard *s, struct cache_object *o)
 {
-    if (atomic_load_explicit(&o->removed, memory_order_relaxed))
+    if (object_is(o, OBJECT_REMOVED))
         return;
     if (o->queue != QUEUE_NONE)
         dequeue(s, o);
@@ -195,7 +205,7 @@ void shard_remove(struct cache_shard *s, struct cache_object *o)
     }
     atomic_store_explicit(at, atomic_load_explicit(&o->chain, memory_order_relaxed),
                           memory_order_seq_cst);
-    atomic_store_explicit(&o->removed, true, memory_order_release);
+    object_set(o, OBJECT_REMOVED);
     s->count--;
     limbo_add(&s->objects, s->reclaim, &o->retired);
 }
@@ -227,7 +237,7 @@ static bool was_here(const struct cache_shard *s, const struct cache_object *o, 
 
 static uint8_t hits_of(const struct cache_object *o)
 {
-    return atomic_load_explicit(&o->hits, memory_order_relaxed);
+    return atomic_load_explicit(&o->mark, memory_order_relaxed); /* it is whole: it has no why */
 }
 
 static void evict_small(struct cache_shard *s)
@@ -235,7 +245,7 @@ static void evict_small(struct cache_shard *s)
     struct cache_object *o = s->small.oldest;
     if (hits_of(o) >= HITS_TO_STAY) {
         dequeue(s, o);
-        atomic_store_explicit(&o->hits, 0, memory_order_relaxed);
+        atomic_store_explicit(&o->mark, 0, memory_order_relaxed);
         enqueue(s, o, QUEUE_MAIN);
         return;
     }
@@ -250,7 +260,7 @@ static void evict_main(struct cache_shard *s)
     uint8_t hits = hits_of(o);
     if (hits) {
         dequeue(s, o);
-        atomic_store_explicit(&o->hits, (uint8_t)(hits - 1), memory_order_relaxed);
+        atomic_store_explicit(&o->mark, (uint8_t)(hits - 1), memory_order_relaxed);
         enqueue(s, o, QUEUE_MAIN);
         return;
     }
@@ -278,7 +288,7 @@ void shard_make_room(struct cache_shard *s)
 
 void shard_admit(struct cache_shard *s, struct cache_object *o)
 {
-    if (atomic_load_explicit(&o->removed, memory_order_relaxed))
+    if (object_is(o, OBJECT_REMOVED))
         return;
     enqueue(s, o, was_here(s, o, table_of(s)->mask) ? QUEUE_MAIN : QUEUE_SMALL);
     shard_make_room(s);

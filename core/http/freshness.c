@@ -12,6 +12,12 @@ static uint32_t clamp_s(uint64_t s)
 }
 
 /* The date in the first field of that id; false: none, or it is not one. */
+/* Good until 2106; a clock beyond stands still for us. */
+static uint32_t seconds32(uint64_t s)
+{
+    return s < UINT32_MAX ? (uint32_t)s : UINT32_MAX;
+}
+
 static bool date_of(const struct http_head *h, enum http_field_id id, uint64_t now_s, uint64_t *s)
 {
     const struct http_field *f = head_field(h, id);
@@ -123,11 +129,11 @@ void freshness_read(struct freshness *f, const struct http_head *h,
     uint64_t date_s = received_s;
     date_of(h, FIELD_DATE, received_s, &date_s);
     uint64_t age_s = age_at_receipt_s(h, date_s, requested_s, received_s);
-    f->born_s = received_s > age_s ? received_s - age_s : 0;
+    f->born_s = seconds32(received_s > age_s ? received_s - age_s : 0);
     f->lifetime_s = lifetime_s(f, h, rules, &cc, targeted, date_s);
     if (rules->override_s) {
         f->lifetime_s = rules->override_s;
-        f->born_s = received_s;
+        f->born_s = seconds32(received_s);
         f->explicit_lifetime = true;
     }
     f->always_ask = cc.given & CC_NO_CACHE;

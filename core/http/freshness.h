@@ -25,12 +25,12 @@ struct freshness_rules {
 
 /* A response's own account of its keeping, made when its head came. */
 struct freshness {
-    uint64_t born_s;     /* when it was as good as new: its receipt less its age then */
+    uint32_t born_s;     /* when it was as good as new: its receipt less its age then */
     uint32_t lifetime_s; /* from born_s on; RFC 9111 4.2.1 */
     uint32_t stale_while_revalidate_s, stale_if_error_s; /* beyond the lifetime */
-    bool always_ask;        /* no-cache: never used without validation */
-    bool never_stale;       /* must-revalidate, proxy-revalidate, s-maxage: RFC 9111 4.2.4 */
-    bool explicit_lifetime; /* the response itself said how long */
+    bool always_ask : 1;        /* no-cache: never used without validation */
+    bool never_stale : 1;       /* must-revalidate, proxy-revalidate, s-maxage: RFC 9111 4.2.4 */
+    bool explicit_lifetime : 1; /* the response itself said how long */
 };
 
 /* Reads the response's head. requested_s, received_s: when the request left, and when the head

@@ -27,7 +27,7 @@ static void write_status(struct out *o, const struct exchange *ex)
     out_str(o, str_of(cache_status_member((enum cache_status)ex->cache_status)));
     if (!r)
         return;
-    if (ex->cache_status == CACHE_MISS && !r->o->passed_on)
+    if (ex->cache_status == CACHE_MISS && !object_is(r->o, OBJECT_PASSED_ON))
         out_lit(o, "; stored");
     const struct freshness *f = &object_head(r->o)->fresh;
     int64_t ttl_s =
@@ -111,7 +111,7 @@ static void write_part_head(struct out *o, const struct cache_reader *r,
     out_lit(o, "\r\nContent-Type: ");
     out_str(o, r->content_type);
     out_lit(o, "\r\n");
-    write_content_range(o, range, r->body->published);
+    write_content_range(o, range, object_bytes(r->body));
     out_lit(o, "\r\n");
 }
 
@@ -239,7 +239,7 @@ static void choose_ranges(struct cache_reader *r, struct http_head *h, uint64_t 
 /* Without it the length is known when all has come. */
 static uint64_t length_of(const struct cache_object *o)
 {
-    return object_state(o) == OBJECT_WHOLE ? o->published : object_head(o)->length;
+    return object_state(o) == OBJECT_WHOLE ? object_bytes(o) : object_head(o)->length;
 }
 
 static struct framing frame(const struct exchange *ex, const struct http_head *h, uint64_t length)
@@ -305,9 +305,8 @@ void cache_answer_as_stored(struct cache_reader *r)
 /* Others may find it, and so its variants. */
 static bool is_kept(const struct cache_object *o)
 {
-    return object_state(o) == OBJECT_WHOLE &&
-           !atomic_load_explicit(&o->passed_on, memory_order_acquire) &&
-           !atomic_load_explicit(&o->removed, memory_order_acquire);
+    return object_state(o) == OBJECT_WHOLE && !object_is(o, OBJECT_PASSED_ON) &&
+           !object_is(o, OBJECT_REMOVED);
 }
 
 static bool needs_body(struct cache_reader *r)

@@ -193,7 +193,7 @@ static void go_on_delivering(struct cache_reader *r)
     struct exchange *ex = r->ex;
     struct fetch *f = r->fetch;
     if (!deliver(r)) {
-        enum end_reason why = (enum end_reason)r->body->why;
+        enum end_reason why = (enum end_reason)object_why(r->body);
         exchange_response_broken(ex, r->failed ? END_OVERLOADED
                                      : why     ? why
                                                : END_RESPONSE_CUT_BODY);
@@ -243,7 +243,7 @@ static void answer(struct cache_reader *r)
 static void fall_back(struct cache_reader *r)
 {
     struct exchange *ex = r->ex;
-    enum end_reason why = (enum end_reason)r->o->why;
+    enum end_reason why = (enum end_reason)object_why(r->o);
     struct freshness_rules rules = cache_freshness_rules(ex);
     if (r->stale &&
         freshness_stale_if_error(&object_head(r->stale)->fresh, &ex->head, &rules, now_s(r))) {
@@ -275,7 +275,7 @@ static void go_on(struct cache_reader *r)
             fall_back(r);
         return;
     }
-    if (!r->owner && atomic_load_explicit(&r->o->passed_on, memory_order_acquire)) {
+    if (!r->owner && object_is(r->o, OBJECT_PASSED_ON)) {
         leave(r);
         ex->cache_status = CACHE_PASS;
         exchange_attempt(ex, END_NO_SERVER);

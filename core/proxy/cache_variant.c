@@ -35,7 +35,7 @@ static void end(struct cache_variant *v)
 
 static void give_up(struct cache_variant *v, enum end_reason why)
 {
-    atomic_store_explicit(&v->maker.o->why, (uint8_t)why, memory_order_relaxed);
+    object_set_why(v->maker.o, (uint8_t)why);
     cache_break(v->port->cache, &v->maker);
     end(v);
 }
@@ -173,8 +173,7 @@ static bool begin_coder(struct cache_variant *v, const struct exchange *ex, enum
     const struct cache_head *h = object_head(v->from);
     if (to == CODING_IDENTITY)
         return coder_decode(c, pool, (enum coding)h->coding, h->form == FORM_OURS);
-    return coder_encode(c, pool, to, ex->handling->compress->levels[to],
-                        atomic_load_explicit(&v->from->published, memory_order_acquire));
+    return coder_encode(c, pool, to, ex->handling->compress->levels[to], object_bytes(v->from));
 }
 
 /* Makes it; takes over the maker. */
@@ -199,7 +198,7 @@ static void make(struct cache_reader *r, struct cache_maker *m, enum coding to)
         counter_add(&p->w->counters->coders_refused, 1);
         if (v)
             slab_give(&p->variants, v);
-        atomic_store_explicit(&m->o->why, END_OVERLOADED, memory_order_relaxed);
+        object_set_why(m->o, END_OVERLOADED);
         cache_break(p->cache, m);
         return;
     }
@@ -228,7 +227,7 @@ static bool make_key(struct cache_reader *r, enum coding to, struct cache_key *k
     CHECK(!o.full);
     key->url = (struct str){ mem, url.len };
     key->rest = (struct str){ mem + url.len, out_len(&o) - url.len };
-    key->hash = r->o->hash;
+    key->hash = cache_key_hash(r->port->cache, url);
     arena_trim(&r->ex->arena, mem + bytes, o.at);
     return true;
 }

@@ -68,7 +68,7 @@ void fetches_sweep(struct cache_port *p)
 static void give_up(struct fetch *f, enum end_reason why)
 {
     if (f->maker.o) {
-        atomic_store_explicit(&f->maker.o->why, (uint8_t)why, memory_order_relaxed);
+        object_set_why(f->maker.o, (uint8_t)why);
         cache_break(f->port->cache, &f->maker);
     }
     end(f, why);
@@ -120,7 +120,7 @@ static void sink_data(struct body_sink *s, struct buf_slice data)
     struct fetch *f = container_of(s, struct fetch, sink);
     /* Too much, or no memory: what came until now is cut off there. */
     if (f->maker.o && !maker_data(&f->maker, data.buf->data + data.off, data.len)) {
-        atomic_store_explicit(&f->maker.o->why, END_OVERLOADED, memory_order_relaxed);
+        object_set_why(f->maker.o, END_OVERLOADED);
         cache_break(f->port->cache, &f->maker);
     }
     buf_unref(data.buf);
@@ -149,7 +149,7 @@ static void update_room(struct fetch *f)
         f->sink.room = 0;
         return;
     }
-    if (!f->passing && f->maker.o->published > rules_of(f)->object_bytes_max)
+    if (!f->passing && object_bytes(f->maker.o) > rules_of(f)->object_bytes_max)
         stop_storing(f);
     if (!f->passing)
         return;
@@ -560,7 +560,7 @@ void fetch_begin(struct exchange *asked, struct cache_maker *m, struct cache_obj
         if (f)
             slab_give(&p->fetches, f);
         object_unref(stale);
-        atomic_store_explicit(&m->o->why, END_OVERLOADED, memory_order_relaxed);
+        object_set_why(m->o, END_OVERLOADED);
         cache_break(p->cache, m);
         return;
     }

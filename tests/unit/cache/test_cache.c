@@ -150,7 +150,7 @@ static void what_passes_is_remembered_for_its_time(void **state)
     begin(c, "http://a/", &m);
     struct cache_found waiter = find(c, "http://a/");
     cache_pass(c, &m, 10, NOW_S);
-    assert_true(waiter.coming->passed_on);
+    assert_true(object_is(waiter.coming, OBJECT_PASSED_ON));
     struct cache_head_parts p = parts_of(CACHE_LENGTH_UNKNOWN);
     assert_true(maker_head(&m, &p)); /* for the one who asked first */
     object_unref(waiter.coming);
