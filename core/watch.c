@@ -86,10 +86,40 @@ static void forget(const struct server_list *l, uint64_t now_ns)
     }
 }
 
+/* ---- the circuit breaker ---- */
+
+static void look_at_circuit(const struct server_list *l, const struct breaker_config *c,
+                            uint64_t now_ns)
+{
+    static const char *const words[] = { "closed", "open", "half open" };
+    const struct breaker_rules r = { .error_rate_ppm = c->error_rate_ppm,
+                                     .requests_min = c->requests_min,
+                                     .interval_ns = ms_to_ns(c->interval_ms),
+                                     .time_ns = ms_to_ns(c->time_ms),
+                                     .time_max_ns = ms_to_ns(c->time_max_ms),
+                                     .trials = c->trials };
+    struct breaker *b = &l->backend->breaker;
+    uint64_t answered = 0, failed = 0;
+    enum breaker_state before = b->state;
+    for (uint32_t i = 0; i < l->set->count; i++) {
+        answered += l->shared[i]->fresh.answered;
+        failed += l->shared[i]->fresh.failed;
+    }
+    if (!breaker_observe(b, &r, (uint32_t)answered, (uint32_t)failed, now_ns))
+        return;
+    shared_backend_publish_circuit(l->backend, r.trials);
+    if (b->state != before)
+        fprintf(stderr, "sluice: backend %s: the circuit is %s\n", l->backend->name,
+                words[b->state]);
+}
+
+/* ---- all of a backend ---- */
+
 static void look_at_backend(struct watch *w, uint32_t i, uint64_t now_ns)
 {
     const struct ejection_config *e = &w->plan->config->backends[i].ejection;
     const struct server_list *l = w->plan->lists[i];
+    look_at_circuit(l, &w->plan->config->backends[i].breaker, now_ns);
     if (!e->on) {
         forget(l, now_ns);
         return;

@@ -121,7 +121,11 @@ struct retry_config {
 
 /* When a backend as a whole gets nothing more. */
 struct breaker_config {
-    uint32_t requests_max; /* in flight, on all servers together; 0: any number */
+    uint32_t requests_max;   /* in flight, on all servers together; 0: any number */
+    uint32_t error_rate_ppm; /* 0: any */
+    uint32_t requests_min, interval_ms;
+    uint32_t time_ms, time_max_ms;
+    uint32_t trials;
 };
 
 struct sticky_config {

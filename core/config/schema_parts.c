@@ -186,42 +186,6 @@ static const struct word proxy_protocol_words[] = {
     { NULL, 0 },
 };
 
-static const struct schema_key per_server_keys[] = {
-    { KEY("max_requests"), EXAMPLE("100"), VALUE(server_limits_config, requests_max, value_number),
-      BOUNDS(1, CAP_MAX), .otherwise = "any number",
-      .doc = "The same for each server that has no max_requests." },
-    { KEY("max_connections"), EXAMPLE("50"),
-      VALUE(server_limits_config, connections_max, value_number), BOUNDS(1, CAP_MAX),
-      .otherwise = "any number", .doc = "The same for each server that has no max_connections." },
-};
-static const struct schema_object per_server = {
-    OBJECT_OF("per_server", server_limits_config, per_server_keys),
-};
-
-static const struct schema_key queue_keys[] = {
-    { KEY("max"), VALUE(backend_config, queue_max, value_number), DEFAULT(QUEUE_MAX),
-      BOUNDS(0, CAP_MAX),
-      .doc =
-          "How many requests may wait, in all workers together. More are answered 503 at once." },
-    { KEY("timeout"), EXAMPLE("2s"), VALUE(backend_config, queue_ms, value_duration),
-      BOUNDS(1, 86400000), .otherwise = "timeouts.queue",
-      .doc = "How long. Then the request is answered 503." },
-};
-static const struct schema_object queue = {
-    OBJECT_OF("queue", backend_config, queue_keys),
-    .shorthand = "max",
-    .inherits = true,
-};
-
-static const struct schema_key breaker_keys[] = {
-    { KEY("max_requests"), EXAMPLE("1000"), VALUE(breaker_config, requests_max, value_number),
-      BOUNDS(1, CAP_MAX), .otherwise = "any number",
-      .doc = "So many requests at a time on all servers together; more wait in the queue." },
-};
-static const struct schema_object breaker = {
-    OBJECT_OF("breaker", breaker_config, breaker_keys),
-};
-
 static const struct schema_key backend_keys[] = {
     { KEY("servers"), EXAMPLE("[\"10.0.0.1:9000\", { address: \"10.0.0.2:9000\", weight: 2 }]"),
       LIST_OF(backend_config, servers, server), .required = true,
@@ -246,12 +210,13 @@ static const struct schema_key backend_keys[] = {
       BOUNDS(1, 3600000), .otherwise = "none",
       .doc = "A server that is new or back gets its share little by little in this time." },
     { KEY("per_server"), EXAMPLE("{ max_requests: 100 }"),
-      OBJECT(backend_config, per_server, per_server), .otherwise = "no limits",
+      OBJECT(backend_config, per_server, schema_per_server), .otherwise = "no limits",
       .doc = "What each server takes at a time." },
-    { KEY("queue"), EXAMPLE("{ max: 500, timeout: 2s }"), OBJECT_AT(0, queue),
+    { KEY("queue"), EXAMPLE("{ max: 500, timeout: 2s }"), OBJECT_AT(0, schema_queue),
       .doc = "Requests that no server has room for wait here, first come, first served." },
-    { KEY("breaker"), EXAMPLE("{ max_requests: 1000 }"), OBJECT(backend_config, breaker, breaker),
-      .otherwise = "none", .doc = "When the backend as a whole gets nothing more." },
+    { KEY("breaker"), EXAMPLE("{ max_requests: 1000, error_rate: 50% }"),
+      OBJECT(backend_config, breaker, schema_breaker), .otherwise = "none",
+      .doc = "When the backend as a whole gets nothing more." },
     { KEY("pool"), EXAMPLE("{ idle: 64 }"), OBJECT_AT(0, pool),
       .doc = "Connections kept for the next request." },
     { KEY("retries"), EXAMPLE("{ attempts: 2 }"), OBJECT_AT(0, schema_backend_retries),

@@ -226,6 +226,18 @@ static void gather(void *arg, struct shared_server *from)
     }
 }
 
+static void gather_circuit(void *arg, struct shared_backend *b)
+{
+    struct metrics *m = arg;
+    struct series *s = *list_of(m, SERIES_BACKEND, "", b->name);
+    while (s && (s->kind != SERIES_BACKEND || strcmp(s->name, b->name)))
+        s = s->same_hash;
+    if (!s)
+        return;
+    s->flags = b->breaker.state;
+    s->opened = b->breaker.opened;
+}
+
 static void free_gathered(struct gathering *g)
 {
     for (struct series *s = g->first, *next; s; s = next) {
@@ -244,6 +256,7 @@ void metrics_print(struct metrics *m, const struct metrics_process *p, FILE *to)
     for (const struct metrics_plan *mp = m->plans; mp; mp = mp->next)
         add_counts(mp, false);
     registry_each(p->registry, gather, &servers);
+    registry_each_backend(p->registry, gather_circuit, m);
     *m->end = servers.first;
     metrics_text_series(m->first, to);
     *m->end = NULL;

@@ -20,6 +20,8 @@ enum form {
     FORM_HISTOGRAM, /* of microseconds, in seconds */
     FORM_STATE,     /* of a server: 1 for the state it is in */
     FORM_INFLIGHT,  /* of a server */
+    FORM_CIRCUIT,   /* of a backend: 1 for the state that its circuit breaker is in */
+    FORM_OPENED,    /* of a backend's circuit breaker */
 };
 
 struct family {
@@ -57,6 +59,12 @@ static const struct family families[] = {
       FORM_STATUS, AT(backend, status), 0 },
     { "sluice_backend_retries_total", "Attempts after a failed one.", SERIES_BACKEND, FORM_COUNTER,
       AT(backend, retried), 0 },
+    { "sluice_backend_circuit_state",
+      "1 for the state that the circuit breaker is in: closed, open (requests are refused), "
+      "half_open (some are let through on trial).",
+      SERIES_BACKEND, FORM_CIRCUIT, 0, 0 },
+    { "sluice_backend_circuit_opened_total", "Times that the circuit breaker opened.",
+      SERIES_BACKEND, FORM_OPENED, 0, 0 },
     { "sluice_backend_queued_requests", "Requests that wait for a server with room now.",
       SERIES_BACKEND, FORM_GAUGE, AT(backend, queued), AT(backend, unqueued) },
     { "sluice_backend_queue_seconds",
@@ -91,8 +99,8 @@ static const struct family families[] = {
       FORM_COUNTER, AT(server, resumed), 0 },
 };
 
-static const char *const types[] = { "counter", "gauge",     "counter", "counter",
-                                     "counter", "histogram", "gauge",   "gauge" };
+static const char *const types[] = { "counter",   "gauge", "counter", "counter", "counter",
+                                     "histogram", "gauge", "gauge",   "gauge",   "counter" };
 
 static void put_family(FILE *to, const char *name, const char *type, const char *help)
 {
@@ -228,6 +236,15 @@ static void put_state(FILE *to, const char *name, const struct series *s)
     }
 }
 
+static void put_circuit(FILE *to, const char *name, const struct series *s)
+{
+    static const char *const states[] = { "closed", "open", "half_open" };
+    for (size_t i = 0; i < ARRAY_LEN(states); i++) {
+        put_series(to, name, "", s);
+        fprintf(to, ",state=\"%s\"} %d\n", states[i], s->flags == i);
+    }
+}
+
 static void put_sample(FILE *to, const struct family *f, const struct series *s)
 {
     const uint64_t *at = s->values + f->offset / sizeof(counter);
@@ -248,6 +265,12 @@ static void put_sample(FILE *to, const struct family *f, const struct series *s)
     case FORM_STATE:
         put_state(to, f->name, s);
         return;
+    case FORM_CIRCUIT:
+        put_circuit(to, f->name, s);
+        return;
+    case FORM_OPENED:
+        value = s->opened;
+        break;
     case FORM_INFLIGHT:
         value = s->inflight;
         break;
@@ -369,11 +392,11 @@ static const struct metric_info process_families[] = {
 bool metrics_text_family(uint32_t i, struct metric_info *out)
 {
     static const char *const of[] = { "listener", "site", "backend", "backend, server" };
-    static const char *const by[] = { [FORM_STATUS] = "status",
-                                      [FORM_CACHE] = "cache",
-                                      [FORM_REASON] = "reason, broken_by",
-                                      [FORM_STATE] = "state",
-                                      [FORM_INFLIGHT] = NULL };
+    static const char *const by[] = {
+        [FORM_STATUS] = "status", [FORM_CACHE] = "cache", [FORM_REASON] = "reason, broken_by",
+        [FORM_STATE] = "state",   [FORM_INFLIGHT] = NULL, [FORM_CIRCUIT] = "state",
+        [FORM_OPENED] = NULL
+    };
     if (i < ARRAY_LEN(families)) {
         const struct family *f = &families[i];
         *out = (struct metric_info){ f->name, types[f->form], f->help, of[f->kind], by[f->form] };

@@ -17,7 +17,8 @@ struct series {
     struct series *next, **before, *same_hash;
     enum series_kind kind;
     uint32_t users;      /* plans that know the name */
-    uint32_t flags;      /* of servers: enum server_flag */
+    uint32_t flags;      /* of servers: enum server_flag; of backends: enum breaker_state */
+    uint64_t opened;     /* of backends: times that their circuit was opened */
     uint64_t inflight;   /* of servers: requests */
     char *parent, *name; /* parent: of servers, their backend */
     uint64_t *kept;      /* by plans that are gone */

@@ -59,9 +59,10 @@ static void ask(struct exchange *ex, enum end_reason none)
 {
     struct backend *b = plan_backend(ex->use, config_of(ex)->backend);
     bool full = false;
-    struct server *s = backend_pick(b, ex, &full);
-    if (!s) {
-        finish(ex, full ? END_QUEUE_FULL : none); /* questions do not wait in a queue */
+    bool open = !shared_backend_admits(b->list->backend);
+    struct server *s = open ? NULL : backend_pick(b, ex, &full);
+    if (!s) { /* questions do not wait in a queue */
+        finish(ex, open ? END_CIRCUIT_OPEN : full ? END_QUEUE_FULL : none);
         return;
     }
     if (!upstream_begin(ex->w, &ex->attempt, s, ex->fresh_only)) {

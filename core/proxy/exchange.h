@@ -66,6 +66,7 @@ struct exchange {
     bool grpc;              /* errors of ours are told as gRPC does */
     uint8_t gate;           /* enum exchange_gate: the next one to pass */
     uint8_t tries;
+    bool admitted; /* by the backend's circuit breaker */
     uint8_t
         queue_none; /* enum end_reason, EX_QUEUED: the answer when there is no server any more */
     uint8_t interim_count;
@@ -185,7 +186,11 @@ void exchange_switch_ready(struct exchange *ex);
  * room; replies with `none` if there is no such. */
 void exchange_attempt(struct exchange *ex, enum end_reason none);
 
-/* EX_QUEUED until now: s has a place for it, which is taken; NULL: there is no server any more. */
+/* EX_QUEUED: whether it need not wait, as its backend's circuit breaker has opened meanwhile. */
+bool exchange_is_refused(struct exchange *ex);
+
+/* EX_QUEUED until now: s has a place for it, which is taken; NULL: there is no server any more, or
+ * it is refused. */
 void exchange_dequeued(struct exchange *ex, struct server *s);
 
 /* Takes the request's body in, as much as its route says, and then begins the first. */

@@ -51,8 +51,32 @@ static void begin(struct exchange *ex, struct server *s)
     upstream_go(a);
 }
 
+/* Once, before the first attempt; for another one after a failure the circuit has to be closed. */
+static bool is_admitted(struct exchange *ex)
+{
+    struct shared_backend *sb = ex->backend->list->backend;
+    if (!ex->admitted)
+        return ex->admitted = shared_backend_admits(sb);
+    return atomic_load_explicit(&sb->circuit, memory_order_relaxed) == BREAKER_CLOSED;
+}
+
+static void refuse(struct exchange *ex)
+{
+    uint64_t until_ns = atomic_load(&ex->backend->list->backend->circuit_until_ns);
+    uint64_t now_ns = ex->w->loop->now_ns;
+    ex->retry_after_s = until_ns > now_ns ? (uint32_t)((until_ns - now_ns) / 1000000000 + 1) : 1;
+    exchange_reply(ex, END_CIRCUIT_OPEN);
+}
+
 void exchange_attempt(struct exchange *ex, enum end_reason none)
 {
+    if (unlikely(!is_admitted(ex))) {
+        if (ex->tries)
+            exchange_reply(ex, none);
+        else
+            refuse(ex);
+        return;
+    }
     bool full = queue_is_behind(ex->backend);
     ex->attempt.backend = ex->backend->config;
     ex->attempt.host = request_host(ex);
@@ -65,9 +89,17 @@ void exchange_attempt(struct exchange *ex, enum end_reason none)
         exchange_reply(ex, none);
 }
 
+bool exchange_is_refused(struct exchange *ex)
+{
+    struct shared_backend *sb = ex->backend->list->backend;
+    return atomic_load_explicit(&sb->circuit, memory_order_relaxed) == BREAKER_OPEN;
+}
+
 void exchange_dequeued(struct exchange *ex, struct server *s)
 {
-    if (s)
+    if (!s && !ex->tries && exchange_is_refused(ex))
+        refuse(ex);
+    else if (s)
         begin(ex, s);
     else
         exchange_reply(ex, (enum end_reason)ex->queue_none);

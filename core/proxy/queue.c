@@ -248,7 +248,7 @@ static void serve(struct queue *q)
         bool full = false;
         if (!is_first(w, sb, ex))
             break;
-        struct server *s = backend_pick(b, ex, &full);
+        struct server *s = exchange_is_refused(ex) ? NULL : backend_pick(b, ex, &full);
         if (!s && full) {
             list_remove(&ex->queue_node);
             list_push_back(&tried, &ex->queue_node);

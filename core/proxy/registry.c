@@ -289,6 +289,13 @@ void shared_server_mark(struct shared_server *s, uint32_t set, uint32_t clear, u
             wake_port_tell(s->backend->registry->ports, i);
 }
 
+void shared_backend_publish_circuit(struct shared_backend *b, uint32_t trials)
+{
+    atomic_store(&b->circuit_until_ns, b->breaker.until_ns);
+    atomic_store(&b->trials, (int32_t)trials);
+    atomic_store(&b->circuit, b->breaker.state);
+}
+
 static void observe(struct shared_server *s, uint64_t answered, uint64_t latency_us,
                     uint64_t now_ns, uint64_t decay_ns)
 {
@@ -351,5 +358,14 @@ void registry_each(struct registry *r, void (*fn)(void *arg, struct shared_serve
     pthread_mutex_lock(&r->lock);
     for (struct list *n = r->servers.next; n != &r->servers; n = n->next)
         fn(arg, container_of(n, struct shared_server, node));
+    pthread_mutex_unlock(&r->lock);
+}
+
+void registry_each_backend(struct registry *r, void (*fn)(void *arg, struct shared_backend *b),
+                           void *arg)
+{
+    pthread_mutex_lock(&r->lock);
+    for (struct list *n = r->backends.next; n != &r->backends; n = n->next)
+        fn(arg, container_of(n, struct shared_backend, node));
     pthread_mutex_unlock(&r->lock);
 }

@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "balance/breaker.h"
 #include "balance/cap.h"
 #include "balance/load.h"
 #include "balance/outlier.h"
@@ -46,6 +47,12 @@ struct shared_backend {
     const char *name;
     uint64_t decay_ns;        /* of latencies, as configured last */
     _Atomic uint32_t changes; /* of flags and ramps of its servers: workers look anew */
+    /* The circuit breaker: what it says, and for how many of its trials there are; the rest is the
+     * control thread's. */
+    _Atomic uint32_t circuit; /* enum breaker_state */
+    _Atomic int32_t trials;
+    _Atomic uint64_t circuit_until_ns;
+    struct breaker breaker;
     struct cap requests;      /* in flight on all its servers */
     _Atomic uint32_t waiting; /* exchanges, for a server that has room: see queue.h */
     _Atomic uint64_t oldest_ns[WORKERS_MAX]; /* since when, by worker: see queue.c */
@@ -101,6 +108,24 @@ static inline uint32_t shared_server_flags(const struct shared_server *s)
     return atomic_load_explicit(&s->flags, memory_order_relaxed);
 }
 
+/* On the control thread, after breaker_observe() said so. trials: of its rules. */
+void shared_backend_publish_circuit(struct shared_backend *b, uint32_t trials);
+
+/* Whether a request may be passed on as far as the circuit breaker says; with a half-open one it is
+ * one of its trials then. */
+static inline bool shared_backend_admits(struct shared_backend *b)
+{
+    switch ((enum breaker_state)atomic_load_explicit(&b->circuit, memory_order_relaxed)) {
+    case BREAKER_CLOSED:
+        return true;
+    case BREAKER_OPEN:
+        return false;
+    case BREAKER_HALF_OPEN:
+        break;
+    }
+    return atomic_fetch_sub(&b->trials, 1) > 0;
+}
+
 /* On the control thread, every millisecond or so: tells each worker what the others have in flight
  * and how fast they were answered. True: something had changed since the last time. */
 bool registry_sum(struct registry *r, uint64_t now_ns);
@@ -108,5 +133,9 @@ bool registry_sum(struct registry *r, uint64_t now_ns);
 /* Calls fn for every server, those of one backend one after the other and among them those of one
  * name. fn takes and lets go of nothing. */
 void registry_each(struct registry *r, void (*fn)(void *arg, struct shared_server *s), void *arg);
+
+/* The same for every backend. */
+void registry_each_backend(struct registry *r, void (*fn)(void *arg, struct shared_backend *b),
+                           void *arg);
 
 #endif
