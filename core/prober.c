@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "core/prober.h"
+#include "core/probe.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -7,60 +7,19 @@
 #include <string.h>
 
 #include "core/base/check.h"
-#include "core/http/framing.h"
-#include "core/http/h1_head.h"
-#include "tls/context.h"
-#include "tls/transport.h"
-
-#define HEAD_BYTES (8 * 1024)
-#define ANSWER_BYTES (HEAD_BYTES + HEALTH_BODY_BYTES_MAX)
-
-enum probe_state {
-    PROBE_WAITING, /* for its next time: the timer runs, there is no connection */
-    PROBE_ASKING,  /* connecting, or waiting for the answer: the timer is the deadline */
-    PROBE_CLOSING, /* transport_close() was called; what came out is known */
-};
-
-/* How a server is checked: copied, so that configurations may go. */
-struct rules {
-    struct health_rules health;
-    struct health_config config; /* its texts are the following */
-    char *body;
-    char *request;
-    struct tls_context *tls;
-    struct str tls_name; /* in request's memory or the server's */
-    struct addr addr;
-};
-
-struct probe {
-    struct prober *prober;
-    struct list node;
-    struct shared_server *server; /* a reference */
-    struct rules rules;
-    struct rules next;  /* from the next check on; request NULL: the same */
-    uint32_t wanted_as; /* prober.marked_as, when it was wanted last */
-    bool leaving;       /* to be freed when its connection is closed */
-    struct health health;
-    enum probe_state state;
-    struct timer timer;
-    struct transport t;
-    struct tls_resume resume;
-    struct iovec iov;
-    uint32_t received;
-    char answer[ANSWER_BYTES];
-};
 
 static const struct transport_user transport_user;
 
 /* ---- rules ---- */
 
-static void free_rules(struct rules *r)
+static void free_rules(struct probe_rules *r)
 {
     free(r->body);
+    free(r->service);
     free(r->request);
     if (r->tls)
         tls_context_unref(r->tls);
-    *r = (struct rules){ 0 };
+    *r = (struct probe_rules){ 0 };
 }
 
 static char *copy(struct str s)
@@ -79,29 +38,27 @@ static struct addr address_of(const struct shared_server *s, uint32_t port)
 }
 
 /* False without memory. */
-static bool make_rules(struct rules *r, const struct shared_server *s,
+static bool make_rules(struct probe_rules *r, const struct shared_server *s,
                        const struct backend_config *bc, struct tls_context *tls)
 {
     const struct health_config *h = &bc->health;
     bool by_tls = h->kind != PROBE_TCP && tls;
-    *r = (struct rules){ .config = *h,
-                         .health = { h->rise, h->fall, ms_to_ns(h->interval_ms) },
-                         .addr = address_of(s, h->port) };
+    *r = (struct probe_rules){ .config = *h,
+                               .health = { h->rise, h->fall, ms_to_ns(h->interval_ms) },
+                               .addr = address_of(s, h->port) };
     r->body = copy(h->body);
+    r->service = copy(h->service);
     struct str host = h->host.len ? h->host : s->host_name.len ? s->host_name : str_of(s->host);
-    int n = asprintf(&r->request,
-                     "GET %.*s HTTP/1.1\r\nHost: %.*s\r\nUser-Agent: sluice\r\nAccept: */*\r\n"
-                     "Connection: close\r\n\r\n",
-                     (int)h->path.len, h->path.ptr, (int)host.len, host.ptr);
-    if (n < 0)
-        r->request = NULL;
-    if (!r->body || !r->request)
+    r->request =
+        h->kind == PROBE_GRPC ? probe_grpc_request(h, host, by_tls) : probe_http_request(h, host);
+    if (!r->body || !r->service || !r->request)
         return false;
     if (by_tls) {
         bool own = s->sni.len && s->sni.ptr[0] != '$';
         r->tls_name = own ? s->sni : host;
         if (!own) /* in the request it stays */
-            r->tls_name.ptr = strstr(r->request, "Host: ") + 6;
+            r->tls_name.ptr = strstr(r->request, h->kind == PROBE_GRPC ? "authority: " : "Host: ") +
+                              (h->kind == PROBE_GRPC ? 11 : 6);
         r->tls = tls;
         tls_context_ref(tls);
     }
@@ -117,13 +74,12 @@ static void wait_for_next(struct probe *p)
     if (p->next.request) {
         free_rules(&p->rules);
         p->rules = p->next;
-        p->next = (struct rules){ 0 };
+        p->next = (struct probe_rules){ 0 };
     }
     loop_timer_set(l, &p->timer, health_next_ns(&p->health, &p->rules.health, l->now_ns, &l->rng));
 }
 
-/* why: in words, of a bad one; NULL: it is good. */
-static void result(struct probe *p, const char *why)
+void probe_result(struct probe *p, const char *why)
 {
     struct loop *l = p->prober->loop;
     CHECK(p->state == PROBE_ASKING);
@@ -144,7 +100,7 @@ static void ask(struct probe *p)
 {
     struct loop *l = p->prober->loop;
     p->state = PROBE_ASKING;
-    p->received = 0;
+    p->grpc = NULL;
     if (p->rules.tls) {
         if (!transport_init_tls_client(&p->t, &p->prober->tls, &transport_user, p->rules.tls,
                                        p->rules.tls_name, &p->resume)) {
@@ -158,106 +114,55 @@ static void ask(struct probe *p)
     transport_connect(&p->t, &p->rules.addr);
 }
 
-/* ---- the answer ---- */
+/* ---- the connection ---- */
 
-static bool holds(const char *text, size_t len, const char *what)
+/* NULL: that there is a connection says it all. */
+static const struct probe_kind_ops *kind_of(const struct probe *p)
 {
-    return memmem(text, len, what, strlen(what)) != NULL;
-}
-
-/* Whether all of the body is there, as far as its head says. */
-static bool is_whole(const struct probe *p, const struct http_head *h)
-{
-    struct framing f;
-    const char *body = p->answer + h->head_bytes;
-    uint32_t len = p->received - h->head_bytes;
-    if (framing_of_response(h, METHOD_GET, &f) != END_OK)
-        return true;
-    if (f.kind == BODY_CHUNKED)
-        return len >= 5 && memcmp(body + len - 5, "0\r\n\r\n", 5) == 0;
-    return f.kind == BODY_NONE || (f.kind == BODY_LENGTH && len >= f.length);
-}
-
-/* ended: nothing more comes. */
-static void look_at_answer(struct probe *p, bool ended)
-{
-    struct http_head h;
-    enum end_reason why = END_OK;
-    const struct health_config *c = &p->rules.config;
-    for (;;) {
-        switch (h1_parse_response(p->answer, p->received, 0, &h, &why)) {
-        case H1_ERROR:
-            result(p, "it does not answer in HTTP");
-            return;
-        case H1_PARTIAL:
-            if (ended || p->received >= HEAD_BYTES)
-                result(p, "its answer is not whole");
-            else
-                transport_read(&p->t);
-            return;
-        case H1_DONE:
-            break;
-        }
-        if (h.status >= 200)
-            break;
-        p->received -= h.head_bytes;
-        memmove(p->answer, p->answer + h.head_bytes, p->received);
+    switch (p->rules.config.kind) {
+    case PROBE_HTTP:
+        return &probe_http;
+    case PROBE_GRPC:
+        return &probe_grpc;
+    default:
+        return NULL;
     }
-    char text[64];
-    snprintf(text, sizeof text, "it answers %u", h.status);
-    if (h.status < c->status_min || h.status > c->status_max)
-        result(p, text);
-    else if (!p->rules.body[0] ||
-             holds(p->answer + h.head_bytes, p->received - h.head_bytes, p->rules.body))
-        result(p, NULL);
-    else if (ended || p->received == sizeof p->answer || is_whole(p, &h))
-        result(p, "its answer does not hold the text");
-    else
-        transport_read(&p->t);
 }
 
 static void on_ready(struct transport *t, int err)
 {
     struct probe *p = container_of(t, struct probe, t);
-    if (err) {
-        result(p, err == -ECONNREFUSED ? "it refuses connections" : "no connection could be made");
-    } else if (p->rules.config.kind != PROBE_HTTP) {
-        result(p, NULL);
-    } else {
-        p->iov = (struct iovec){ p->rules.request, strlen(p->rules.request) };
-        transport_send(t, &p->iov, 1);
-        transport_read(t);
-    }
+    if (err)
+        probe_result(p, err == -ECONNREFUSED ? "it refuses connections"
+                                             : "no connection could be made");
+    else if (kind_of(p))
+        kind_of(p)->begin(p);
+    else
+        probe_result(p, NULL);
 }
 
 static void on_data(struct transport *t, struct buf_slice data)
 {
     struct probe *p = container_of(t, struct probe, t);
-    uint32_t room = (uint32_t)sizeof p->answer - p->received;
-    uint32_t n = data.len < room ? data.len : room;
-    memcpy(p->answer + p->received, data.buf->data + data.off, n);
-    p->received += n;
-    buf_unref(data.buf);
     if (p->state == PROBE_ASKING)
-        look_at_answer(p, false);
+        kind_of(p)->data(p, data);
+    else
+        buf_unref(data.buf);
 }
 
 static void on_end(struct transport *t, int err)
 {
     struct probe *p = container_of(t, struct probe, t);
-    if (p->state != PROBE_ASKING)
-        return;
-    if (err || !p->received)
-        result(p, "it closed the connection");
-    else
-        look_at_answer(p, true);
+    if (p->state == PROBE_ASKING)
+        kind_of(p)->end(p, err);
 }
 
 static void on_sent(struct transport *t, int err, uint64_t sent_bytes)
 {
-    (void)t;
-    (void)err; /* the receiving side tells */
+    struct probe *p = container_of(t, struct probe, t);
     (void)sent_bytes;
+    if (p->state == PROBE_ASKING && !err) /* of an error the receiving side tells */
+        kind_of(p)->sent(p);
 }
 
 /* ---- life ---- */
@@ -279,6 +184,8 @@ static void free_probe(struct probe *p)
 static void on_closed(struct transport *t)
 {
     struct probe *p = container_of(t, struct probe, t);
+    if (kind_of(p))
+        kind_of(p)->drop(p);
     if (p->leaving)
         free_probe(p);
     else
@@ -300,7 +207,7 @@ static void on_timer(struct timer *t, uint64_t now_ns)
     if (p->state == PROBE_WAITING)
         ask(p);
     else
-        result(p, "it did not answer in time");
+        probe_result(p, "it did not answer in time");
 }
 
 static void leave(struct probe *p)
@@ -310,7 +217,7 @@ static void leave(struct probe *p)
     if (p->state == PROBE_WAITING)
         free_probe(p);
     else if (p->state == PROBE_ASKING)
-        result(p, NULL);
+        probe_result(p, NULL);
 }
 
 void prober_init(struct prober *p, struct loop *l)
@@ -354,14 +261,14 @@ static struct probe *make(struct prober *p, struct shared_server *s)
 void prober_want(struct prober *p, struct shared_server *s, const struct backend_config *bc,
                  struct tls_context *tls)
 {
-    struct rules rules;
+    struct probe_rules rules;
     struct probe *probe = find(p, s);
     if (!make_rules(&rules, s, bc, tls) || (!probe && !(probe = make(p, s)))) {
         free_rules(&rules);
         return;
     }
     probe->wanted_as = p->marked_as;
-    struct rules *to = probe->state == PROBE_WAITING ? &probe->rules : &probe->next;
+    struct probe_rules *to = probe->state == PROBE_WAITING ? &probe->rules : &probe->next;
     free_rules(to);
     *to = rules;
 }

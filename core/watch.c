@@ -162,7 +162,9 @@ static void check_backend(struct watch *w, uint32_t i)
     char ignored[256]; /* the settings were checked when they were read */
     if (bc->health.kind == PROBE_NONE)
         return;
-    struct tls_context *tls = bc->tls ? server_tls_context(bc->tls, ignored, sizeof ignored) : NULL;
+    const char *alpn = bc->health.kind == PROBE_GRPC ? "h2" : NULL;
+    struct tls_context *tls =
+        bc->tls ? server_tls_context(bc->tls, alpn, ignored, sizeof ignored) : NULL;
     if (bc->tls && !tls)
         return; /* no memory: unchecked servers count as healthy */
     for (uint32_t k = 0; k < l->set->count; k++)

@@ -287,7 +287,7 @@ sluice_wire_test(tests/wire/test_pool.c)
 sluice_wire_test(tests/wire/test_limits.c)
 sluice_wire_test(tests/wire/test_timeouts.c)
 sluice_wire_test(tests/wire/test_balance.c)
-sluice_wire_test(tests/wire/test_health.c)
+sluice_wire_test(tests/wire/test_health.c wire_h2_support)
 sluice_wire_test(tests/wire/test_breaker.c)
 sluice_wire_test(tests/wire/test_queue.c wire_h2_support)
 sluice_wire_test(tests/wire/test_retries.c)
@@ -309,8 +309,10 @@ if(NOT SLUICE_SANITIZE)
     endforeach()
 endif()
 
-# Debian's Python, whose matplotlib the report uses.
+# Debian's Python, with its packages: the report uses matplotlib.
 if(NOT SLUICE_SANITIZE)
+    sluice_add_test(all/grpc_health 240 /usr/bin/python3 tests/wire/test_grpc_health.py
+                    $<TARGET_FILE:sluice>)
     sluice_add_test(all/bench_report 240 /usr/bin/python3 tests/wire/test_report_page.py)
     sluice_add_test(all/bench_diff 240 /usr/bin/python3 tests/wire/test_diff_live.py ${CMAKE_BINARY_DIR})
     set_tests_properties(all/bench_report all/bench_diff PROPERTIES SKIP_RETURN_CODE 77)

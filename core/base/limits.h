@@ -140,6 +140,7 @@
 #define HEALTH_RISE 2
 #define HEALTH_FALL 3
 #define HEALTH_BODY_BYTES_MAX (16 * 1024) /* that are searched */
+#define HEALTH_SERVICE_BYTES_MAX 100 /* of a name of gRPC */
 #define EJECTION_FAILURES 5
 #define STICKY_NAME_BYTES_MAX 64 /* of a cookie */
 

@@ -136,12 +136,13 @@ struct sticky_config {
     bool secure;
 };
 
-enum probe_kind { PROBE_NONE, PROBE_HTTP, PROBE_TCP, PROBE_TLS };
+enum probe_kind { PROBE_NONE, PROBE_HTTP, PROBE_TCP, PROBE_TLS, PROBE_GRPC };
 
 struct health_config {
     enum probe_kind kind;
     struct str path, host; /* host empty: the server's address */
     struct str body;       /* to be found in the answer; empty: anything */
+    struct str service;    /* PROBE_GRPC: whose state; empty: the server's */
     uint16_t status_min, status_max;
     uint32_t interval_ms, timeout_ms;
     uint32_t rise, fall;

@@ -306,6 +306,11 @@ void end_health(struct loader *l, const struct node *n, void *out)
     if (h->path.ptr[0] != '/' || memchr(h->path.ptr, ' ', h->path.len))
         report_error(l->report, path->place, "'%s': a path begins with '/' and has no spaces",
                      quote(h->path).text);
+    const struct node *service = n->kind == NODE_MAP ? node_get(n, STR("service")) : NULL;
+    if (service && (h->kind != PROBE_GRPC || h->service.len > HEALTH_SERVICE_BYTES_MAX))
+        report_error(l->report, service->key->place,
+                     "'service' is a name of at most %d bytes, for checks of type grpc",
+                     HEALTH_SERVICE_BYTES_MAX);
     if (!h->status_min) {
         h->status_min = 200;
         h->status_max = 399;

@@ -44,10 +44,8 @@ static const struct value_type value_statuses = {
 };
 
 static const struct word probe_words[] = {
-    { "http", PROBE_HTTP },
-    { "tcp", PROBE_TCP },
-    { "tls", PROBE_TLS },
-    { NULL, 0 },
+    { "http", PROBE_HTTP }, { "tcp", PROBE_TCP }, { "tls", PROBE_TLS },
+    { "grpc", PROBE_GRPC }, { NULL, 0 },
 };
 
 static const struct schema_key health_keys[] = {
@@ -55,8 +53,11 @@ static const struct schema_key health_keys[] = {
       .doc = "What is asked for by GET." },
     { KEY("type"), VALUE(health_config, kind, value_word), .words = probe_words,
       .otherwise = "http",
-      .doc = "http: a request (over TLS, if the backend has 'tls') and its answer; tcp: a "
-             "connection; tls: a handshake." },
+      .doc =
+          "http: a request (over TLS, if the backend has 'tls') and its answer; tcp: a "
+          "connection; tls: a handshake; grpc: grpc.health.v1.Health/Check has to say SERVING." },
+    { KEY("service"), EXAMPLE("shop.Orders"), VALUE(health_config, service, value_text),
+      .otherwise = "the server as a whole", .doc = "With type grpc: the service to ask about." },
     { KEY("host"), EXAMPLE("app.internal"), VALUE(health_config, host, value_text),
       .otherwise = "the server's address", .doc = "The Host of the request." },
     { KEY("status"), VALUE(health_config, status_min, value_statuses), .otherwise = "200-399",

@@ -102,7 +102,7 @@ bool backend_share_tls(struct backend *b, const struct backend *others, uint32_t
             tls_context_ref(b->tls);
         }
     if (!b->tls)
-        b->tls = server_tls_context(b->config->tls, ignored, sizeof ignored);
+        b->tls = server_tls_context(b->config->tls, NULL, ignored, sizeof ignored);
     return b->tls;
 }
 

@@ -13,8 +13,8 @@ static struct str text_of(const struct pem_file *f)
     return f ? f->text : (struct str){ 0 };
 }
 
-struct tls_context *server_tls_context(const struct upstream_tls_config *t, char *why,
-                                       uint32_t why_bytes)
+struct tls_context *server_tls_context(const struct upstream_tls_config *t, const char *alpn,
+                                       char *why, uint32_t why_bytes)
 {
     char cause[256] = "";
     struct certificate *own = NULL;
@@ -29,6 +29,7 @@ struct tls_context *server_tls_context(const struct upstream_tls_config *t, char
         }
     }
     struct tls_client_config config = { .ca = text_of(t->ca),
+                                        .alpn = alpn,
                                         .certificate = own,
                                         .policy = t->tls13_only ? TLS_MODERN : TLS_INTERMEDIATE };
     struct tls_context *c = tls_context_client(NULL, &config, cause, sizeof cause);
@@ -40,7 +41,7 @@ struct tls_context *server_tls_context(const struct upstream_tls_config *t, char
 
 bool server_tls_check(const struct upstream_tls_config *t, char *why, uint32_t why_bytes)
 {
-    struct tls_context *c = server_tls_context(t, why, why_bytes);
+    struct tls_context *c = server_tls_context(t, NULL, why, why_bytes);
     if (c)
         tls_context_unref(c);
     return c != NULL;

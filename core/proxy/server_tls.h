@@ -17,9 +17,10 @@ struct server;
  * certificate's, a file that holds no CA. */
 bool server_tls_check(const struct upstream_tls_config *t, char *why, uint32_t why_bytes);
 
-/* A context for one worker, one reference; on any thread. NULL, and why in words. */
-struct tls_context *server_tls_context(const struct upstream_tls_config *t, char *why,
-                                       uint32_t why_bytes);
+/* A context for one worker, one reference; on any thread. alpn: the protocols that are offered,
+ * text that stays; NULL: none. NULL, and why in words. */
+struct tls_context *server_tls_context(const struct upstream_tls_config *t, const char *alpn,
+                                       char *why, uint32_t why_bytes);
 
 /* A server's name for TLS, as its settings say. */
 struct server_tls_name {

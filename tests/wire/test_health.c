@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "tests/wire/h2_peer.h"
 #include "tests/wire/wire.h"
 
 #define CONFIG                                                                                     \
@@ -130,6 +131,83 @@ static void the_own_zone_comes_first(struct wire *w)
     assert_int_equal(count(who_answers(w, 20, "/", ""), 'A'), 20);
 }
 
+/* ---- gRPC ---- */
+
+/* The next check: its call is read, and answered with a message and gRPC's status (NULL: none,
+ * the message is too much already). */
+static void answer_check(struct wire *w, struct origin *o, const char *service, const char *message,
+                         size_t bytes, const char *grpc_status)
+{
+    struct conn *c = origin_accept(o);
+    hear(c, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+    struct h2_peer *p = h2_on(c);
+    h2_say(p, NGHTTP2_SETTINGS, 0, 0, NULL, 0);
+    struct h2_heard head = h2_hear_type(p, NGHTTP2_HEADERS, 1);
+    h2_has(p, head.fields, ":method: POST");
+    h2_has(p, head.fields, ":path: /grpc.health.v1.Health/Check");
+    h2_has(p, head.fields, "content-type: application/grpc");
+    h2_has(p, head.fields, "te: trailers");
+    struct h2_heard question = h2_hear_type(p, NGHTTP2_DATA, 1);
+    size_t n = strlen(service), len = n ? n + 2 : 0;
+    const uint8_t start[] = { 0, 0, 0, 0, (uint8_t)len, 0x0a, (uint8_t)n };
+    assert_int_equal(question.len, 5 + len);
+    assert_memory_equal(question.payload, start, n ? 7 : 5);
+    assert_memory_equal(question.payload + question.len - n, service, n);
+    h2_head(p, 1, NGHTTP2_FLAG_END_HEADERS, ":status: 200\ncontent-type: application/grpc\n");
+    if (bytes)
+        h2_say(p, NGHTTP2_DATA, 0, 1, message, bytes);
+    if (grpc_status)
+        h2_head(p, 1, NGHTTP2_FLAG_END_HEADERS | NGHTTP2_FLAG_END_STREAM,
+                wire_text(w, "grpc-status: %s\n", grpc_status));
+    hear_gone(c);
+    hang_up(c);
+}
+
+#define SERVING "\0\0\0\0\2\x08\1", 7
+#define NOT_SERVING "\0\0\0\0\2\x08\2", 7
+
+static void a_check_can_be_grpcs_own(struct wire *w)
+{
+    struct origin *o = origin_open(w);
+    sluice_run_config(w, CONFIG "    health: { type: grpc, interval: 20ms, timeout: 60s, fall: 1,"
+                                " rise: 2 }\n    servers: [$SERVERS]\n");
+    answer_check(w, o, "", SERVING, "0");
+    answer_check(w, o, "", NOT_SERVING, "0");
+    sluice_says(w, "is down: it says NOT_SERVING");
+    answer_check(w, o, "", SERVING, "0");
+    answer_check(w, o, "", SERVING, "0");
+    sluice_says(w, "is up again");
+    answer_check(w, o, "", "", 0, "12");
+    sluice_says(w, "is down: grpc-status is 12");
+}
+
+static void a_check_of_grpc_can_ask_for_a_service(struct wire *w)
+{
+    struct origin *o = origin_open(w);
+    sluice_run_config(w, CONFIG "    health: { type: grpc, service: shop.Orders, interval: 20ms,"
+                                " timeout: 60s }\n    servers: [$SERVERS]\n");
+    answer_check(w, o, "shop.Orders", "\0\0\0\0\0", 5, "0");
+    sluice_says(w, "is down: it says UNKNOWN");
+    answer_check(w, o, "shop.Orders", SERVING, "0");
+    answer_check(w, o, "shop.Orders", SERVING, "0");
+    sluice_says(w, "is up again");
+}
+
+static void what_does_not_speak_grpc_is_down(struct wire *w)
+{
+    struct origin *a = origin_open(w), *b = origin_open(w), *d = origin_answering(w, "D");
+    sluice_run_config(w, CONFIG "    health: { type: grpc, interval: 20ms, timeout: 60s }\n"
+                                "    servers: [$SERVERS]\n");
+    sluice_says(w, wire_text(w, "server %s is down: it does not speak HTTP/2", d->name));
+    answer_check(w, a, "", "\1\0\0\0\2\x08\1", 7, "0"); /* it says that it is compressed */
+    sluice_says(w,
+                wire_text(w, "server %s is down: it does not answer as grpc.health.v1", a->name));
+    char *long_message = wire_repeat(w, 'x', 5000);
+    answer_check(w, b, "", long_message, 5000, NULL);
+    sluice_says(w,
+                wire_text(w, "server %s is down: it does not answer as grpc.health.v1", b->name));
+}
+
 /* ---- by answers ---- */
 
 static void who_answers_500_is_ejected(struct wire *w)
@@ -206,6 +284,9 @@ int main(void)
         TEST(in_panic_health_is_not_looked_at),
         TEST(a_backup_waits_for_the_others_to_fail),
         TEST(the_own_zone_comes_first),
+        TEST(a_check_can_be_grpcs_own),
+        TEST(a_check_of_grpc_can_ask_for_a_service),
+        TEST(what_does_not_speak_grpc_is_down),
         TEST(who_answers_500_is_ejected),
         TEST(not_all_are_ejected),
         TEST(who_is_ejected_comes_back),
