@@ -44,6 +44,46 @@ def within(number, least, most, what):
 # ---- The examples ------------------------------------------------------------------------------
 
 @example()
+def limits(x):
+    equal(x.ask("/a").body[:3], "app")
+    reports = x.origins["reports"][0]
+    inside, most, go_on = [], [], threading.Semaphore(0)
+
+    def answer(r):
+        inside.append(r)
+        most.append(len(inside))
+        go_on.acquire()
+        inside.remove(r)
+        return 200, {}, r["path"]
+    reports.answer = answer
+    got = []
+
+    def ask(n):
+        got.append(x.ask(f"/reports/{n}"))
+    threads = [threading.Thread(target=ask, args=(n,)) for n in range(6)]
+    for t in threads:
+        t.start()
+    for t in threads[:2]:  # one is served and three wait: the other two are refused
+        while len(got) < 2:
+            t.join(0.01)
+    for _ in range(4):
+        go_on.release()
+    for t in threads:
+        t.join()
+    equal(sorted(a.status for a in got), [200] * 4 + [503] * 2)
+    equal([a.fields["Retry-After"] for a in got if a.status == 503], ["1", "1"])
+    equal(max(most), 1, "requests at a time")
+    for app in x.origins["app"]:
+        app.answer = lambda r: (500, {}, "broken")
+    for _ in range(30):
+        last = x.ask("/a")
+        if last.status == 503:
+            break
+    equal(last.status, 503, "the circuit")
+    within(int(last.fields["Retry-After"]), 1, 6, "Retry-After")
+
+
+@example()
 def edge(x):
     equal(x.ask("/ping").body, "pong")
     a = x.ask("/api/users", host="shop.example.com")
