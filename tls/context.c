@@ -132,11 +132,11 @@ void tls_context_unref(struct tls_context *c)
 
 /* --- connections --- */
 
-WOLFSSL *tls_with_alpn(const struct tls_context *c, WOLFSSL *ssl)
+WOLFSSL *tls_with_alpn(const char *alpn, WOLFSSL *ssl)
 {
-    if (!ssl || !c->alpn)
+    if (!ssl || !alpn)
         return ssl;
-    if (wolfSSL_UseALPN(ssl, (char *)c->alpn, (unsigned)strlen(c->alpn),
+    if (wolfSSL_UseALPN(ssl, (char *)alpn, (unsigned)strlen(alpn),
                         WOLFSSL_ALPN_FAILED_ON_MISMATCH) == WOLFSSL_SUCCESS)
         return ssl;
     wolfSSL_free(ssl);
@@ -156,9 +156,9 @@ static bool write_address(const char *name, char out[INET6_ADDRSTRLEN])
     return true;
 }
 
-WOLFSSL *tls_context_connect(struct tls_context *c, const char *server_name)
+WOLFSSL *tls_context_connect(struct tls_context *c, const char *server_name, const char *alpn)
 {
-    WOLFSSL *ssl = tls_with_alpn(c, wolfSSL_new(c->client));
+    WOLFSSL *ssl = tls_with_alpn(alpn, wolfSSL_new(c->client));
     if (!ssl)
         return NULL;
     char ip[INET6_ADDRSTRLEN];

@@ -24,8 +24,9 @@ bool tls_use_certificate(WOLFSSL_CTX *ctx, const struct certificate *cert);
 /* False: the text holds no certificate. */
 bool tls_load_ca(WOLFSSL_CTX *ctx, struct str pem);
 
-/* Speaks ALPN on a new connection (NULL: stays NULL); frees it and gives NULL without memory. */
-WOLFSSL *tls_with_alpn(const struct tls_context *c, WOLFSSL *ssl);
+/* Speaks ALPN (NULL: does not) on a new connection (NULL: stays NULL); frees it and gives NULL
+ * without memory. */
+WOLFSSL *tls_with_alpn(const char *alpn, WOLFSSL *ssl);
 
 /* server_context.c */
 void tls_server_part_free(struct server_part *p);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/base/check.h"
+#include "tls/context_inside.h"
 #include "tls/session.h"
 
 /* About a millisecond. */
@@ -129,7 +130,7 @@ static void read_hello(struct tls_session *s)
 
 static bool begin_client(struct tls_session *s)
 {
-    if (!attach(s, tls_context_connect(s->context, s->name)))
+    if (!attach(s, tls_context_connect(s->context, s->name, s->alpn)))
         return false;
     if (s->resume)
         s->offered = tls_resume_offer(s->resume, s->name, s->ssl);
@@ -231,10 +232,17 @@ bool transport_init_tls_client(struct transport *t, struct tls_worker *w,
     s->state = SESSION_TCP;
     s->client = true;
     s->resume = resume;
+    s->alpn = c->alpn;
     memcpy(s->name, server_name.ptr, server_name.len);
     s->name[server_name.len] = '\0';
     s->name_len = (uint16_t)server_name.len;
     return true;
+}
+
+void transport_tls_offer(struct transport *t, const char *alpn)
+{
+    CHECK(t->tls && t->tls->state == SESSION_TCP);
+    t->tls->alpn = alpn;
 }
 
 /* --- what is known --- */

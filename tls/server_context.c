@@ -294,7 +294,7 @@ enum tls_failure tls_context_accept(struct tls_session *s, const struct client_h
     if (!known && p->service->refuse_unknown)
         return TLS_UNKNOWN_NAME;
     WOLFSSL_CTX *ctx = take_ctx(p, s->certificate, tls_service_rule(p->service, name));
-    *out = ctx ? tls_with_alpn(s->context, wolfSSL_new(ctx)) : NULL;
+    *out = ctx ? tls_with_alpn(s->context->alpn, wolfSSL_new(ctx)) : NULL;
     if (*out)
         wolfSSL_SetCertCbCtx(*out, s);
     return *out ? TLS_FINE : TLS_MEMORY;

@@ -30,6 +30,7 @@ struct tls_session {
     struct tls_worker *w;
     struct tls_context *context;
     struct tls_resume *resume; /* a client's; NULL: none */
+    const char *alpn;          /* a client's; NULL: none */
     uint64_t offered;          /* the ticket that was offered to the server; 0: none */
     WOLFSSL *ssl;
     struct tls_peer *peer; /* who the client showed to be; NULL: nobody */
@@ -63,8 +64,8 @@ struct tls_session {
 
 /* --- context.c --- */
 
-/* NULL without memory. */
-WOLFSSL *tls_context_connect(struct tls_context *c, const char *server_name);
+/* alpn: NULL: none. NULL without memory. */
+WOLFSSL *tls_context_connect(struct tls_context *c, const char *server_name, const char *alpn);
 
 /* --- resume.c --- */
 

@@ -55,6 +55,10 @@ bool transport_init_tls_client(struct transport *t, struct tls_worker *w,
                                const struct transport_user *user, struct tls_context *c,
                                struct str server_name, struct tls_resume *resume);
 
+/* A client's, before transport_connect(): the protocols that are offered, the best first
+ * ("h2,http/1.1"; it is not copied), in place of the context's. */
+void transport_tls_offer(struct transport *t, const char *alpn);
+
 /* The name that a client's transport asks for; empty on a plain one. Valid until it is closed. */
 struct str transport_tls_server_name(const struct transport *t);
 

@@ -160,6 +160,13 @@ struct ejection_config {
 };
 
 /* The PROXY protocol's header, sent before anything else. */
+/* What a backend's servers speak. */
+enum upstream_protocol {
+    PROTOCOL_H1,
+    PROTOCOL_H2,   /* by ALPN over TLS, by prior knowledge in clear */
+    PROTOCOL_AUTO, /* what TLS agrees on (ALPN), the best first; in clear HTTP/1 */
+};
+
 enum proxy_protocol { PROXY_PROTOCOL_OFF, PROXY_PROTOCOL_V1, PROXY_PROTOCOL_V2 };
 
 struct backend_config {
@@ -182,6 +189,10 @@ struct backend_config {
     uint32_t pool_idle_max; /* per worker and server; 0: no keep-alive to servers */
     uint32_t pool_uses_max; /* requests on one connection */
     uint32_t backoff_min_ms, backoff_max_ms;
+    enum upstream_protocol protocol;
+    uint32_t h2_streams_max; /* at a time on one connection */
+    uint32_t h2_ping_ms;     /* a connection that is silent for so long is asked; 0: never */
+    uint32_t h2_ping_timeout_ms;
     enum proxy_protocol proxy_protocol;
     const struct upstream_tls_config *tls; /* NULL: the servers speak plain HTTP */
     struct timeouts timeouts;              /* defaults, then its own */

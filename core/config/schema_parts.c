@@ -179,6 +179,30 @@ static const struct schema_object upstream_tls = {
     .off = true,
 };
 
+static const struct word protocol_words[] = {
+    { "h1", PROTOCOL_H1 },
+    { "h2", PROTOCOL_H2 },
+    { "auto", PROTOCOL_AUTO },
+    { NULL, 0 },
+};
+static const struct schema_key upstream_http2_keys[] = {
+    { KEY("streams"), EXAMPLE("200"), VALUE(backend_config, h2_streams_max, value_number),
+      DEFAULT(H2_STREAMS_MAX), BOUNDS(1, 1000),
+      .doc = "How many requests one connection carries at a time, at most: the server may take "
+             "fewer. When all connections are full, a worker opens another." },
+    { KEY("ping"), EXAMPLE("30s"), VALUE(backend_config, h2_ping_ms, value_duration),
+      BOUNDS(100, 86400000), .otherwise = "none",
+      .doc = "A server that was silent for so long is asked whether it is there (PING). Servers of "
+             "gRPC take it amiss if that is less than their own limit, often 5 minutes." },
+    { KEY("ping_timeout"), EXAMPLE("2s"), VALUE(backend_config, h2_ping_timeout_ms, value_duration),
+      DEFAULT(H2_PING_TIMEOUT_MS), BOUNDS(1, 3600000),
+      .doc = "Without an answer to that for so long the connection is given up." },
+};
+static const struct schema_object upstream_http2 = {
+    OBJECT_OF("http2", backend_config, upstream_http2_keys),
+    .inherits = true,
+};
+
 static const struct word proxy_protocol_words[] = {
     { "off", PROXY_PROTOCOL_OFF },
     { "v1", PROXY_PROTOCOL_V1 },
@@ -196,6 +220,12 @@ static const struct schema_key backend_keys[] = {
     { KEY("tls"), EXAMPLE("{ sni: app.internal, min_version: 1.3 }"),
       OBJECT(backend_config, tls, upstream_tls), .take = take_upstream_tls, .otherwise = "off",
       .doc = "TLS with the servers: on, or how." },
+    { KEY("protocol"), EXAMPLE("h2"), VALUE(backend_config, protocol, value_word),
+      .words = protocol_words, DEFAULT(PROTOCOL_H1),
+      .doc = "What the servers speak: HTTP/1.1 (h1); HTTP/2 (h2), in clear by prior knowledge; or "
+             "what TLS agrees on (auto), HTTP/2 if it can be, in clear HTTP/1.1." },
+    { KEY("http2"), EXAMPLE("{ streams: 200, ping: 30s }"), OBJECT_AT(0, upstream_http2),
+      .doc = "How HTTP/2 is spoken with the servers." },
     { KEY("health"), EXAMPLE("{ path: /healthz, interval: 5s }"),
       OBJECT(backend_config, health, schema_health), .otherwise = "none",
       .doc = "Asks the servers how they are. A server that is down gets nothing." },

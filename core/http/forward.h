@@ -39,14 +39,15 @@ struct forward_request {
     struct field_edits edits;
     enum body_framing framing;
     uint64_t length;
-    struct str peer_ip;    /* "192.0.2.1", "2001:db8::1"; empty: unknown (Unix socket) */
-    struct str scheme;     /* "http" or "https": the client's */
-    struct str request_id; /* replaces X-Request-Id */
-    struct str host;       /* Host to send: target->authority by default (`preserve`) */
-    bool peer_trusted;     /* X-Forwarded-* of the peer are appended to, not replaced */
-    bool via;              /* add Via: 1.x sluice */
-    bool forwarded;        /* add Forwarded (RFC 7239) */
-    bool expect_continue;  /* pass Expect: 100-continue on */
+    struct str peer_ip;       /* "192.0.2.1", "2001:db8::1"; empty: unknown (Unix socket) */
+    struct str scheme;        /* "http" or "https": the client's */
+    struct str server_scheme; /* to HTTP/2: of the connection to the server (RFC 9113 8.3.1) */
+    struct str request_id;    /* replaces X-Request-Id */
+    struct str host;          /* Host to send: target->authority by default (`preserve`) */
+    bool peer_trusted;        /* X-Forwarded-* of the peer are appended to, not replaced */
+    bool via;                 /* add Via: 1.x sluice */
+    bool forwarded;           /* add Forwarded (RFC 7239) */
+    bool expect_continue;     /* pass Expect: 100-continue on */
     bool underscores;     /* keep field names with '_' (else dropped), but those that with '-' would
                              be dropped */
     struct str upgrade;   /* protocols to ask for; empty: none */

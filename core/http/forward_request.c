@@ -31,7 +31,7 @@ static void write_pseudo_headers(struct out *o, const struct http_head *h,
                                  const struct forward_request *f)
 {
     write_field(o, STR(":method: "), method_of(h, f));
-    write_field(o, STR(":scheme: "), f->scheme);
+    write_field(o, STR(":scheme: "), f->server_scheme);
     if (f->host.len)
         write_field(o, STR(":authority: "), f->host);
     out_lit(o, ":path: ");

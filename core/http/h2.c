@@ -95,6 +95,8 @@ static int section_complete(struct h2 *h, const nghttp2_frame *frame)
     if (!st || st->id != frame->hd.stream_id)
         return 0;
     st->remote_ended = end_stream;
+    if (end_stream && !h->server)
+        h2_budget_earn(&h->budget);
     if (!h->ops->section(st, &h->collect, end_stream)) {
         h2_reset(st, NGHTTP2_PROTOCOL_ERROR);
         return 0;
@@ -481,6 +483,11 @@ void h2_last_words(const struct h2 *h, uint32_t code, char out[H2_LAST_WORDS_BYT
     out[3] = NGHTTP2_GOAWAY;
     put_u32(out + 9, (uint32_t)nghttp2_session_get_last_proc_stream_id(h->session));
     put_u32(out + 13, code);
+}
+
+uint32_t h2_streams_allowed(const struct h2 *h)
+{
+    return nghttp2_session_get_remote_settings(h->session, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
 }
 
 void h2_shutdown_notice(struct h2 *h)

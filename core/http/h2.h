@@ -149,6 +149,9 @@ bool h2_is_over(const struct h2 *h);
 #define H2_LAST_WORDS_BYTES 17
 void h2_last_words(const struct h2 *h, uint32_t code, char out[H2_LAST_WORDS_BYTES]);
 
+/* Client: how many streams the server takes at a time, as far as it said. */
+uint32_t h2_streams_allowed(const struct h2 *h);
+
 /* First: that no streams are wanted any more; then, when the peer must have seen it, that later
  * ones are not processed. */
 void h2_shutdown_notice(struct h2 *h);

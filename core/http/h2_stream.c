@@ -162,7 +162,9 @@ bool h2_request(struct h2 *h, struct h2_stream *st, char *text, size_t bytes)
                                         bodiless(st) ? NULL : &body, st);
     if (id < 0)
         return false;
-    h2_attach(h, st, id);
+    st->h = h; /* it was given to the session above */
+    st->id = id;
+    h->streams_count++;
     st->head_out = true;
     return true;
 }

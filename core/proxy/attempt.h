@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What borrows a slot of an upstream connection (upstream.h), and is told by its ops how that goes.
- * Whoever asks a server something embeds one.
+ * Whoever asks a server something embeds one. What the connection speaks is seen in `http2` only.
  *
  * From upstream_begin() on either `failed`, `broken` or `received` comes, once, or the owner calls
  * upstream_abort(); then `up` is NULL. */
@@ -19,7 +19,7 @@
 #include "core/proxy/body.h"
 
 struct attempt;
-struct upstream;
+struct slot;
 
 struct attempt_ops {
     /* The connection can be used: upstream_send(), or upstream_abort(). */
@@ -55,7 +55,7 @@ struct attempt_ops {
 
 struct attempt {
     const struct attempt_ops *ops;
-    struct upstream *up;                  /* the slot; NULL: none */
+    struct slot *up;                      /* the slot; NULL: none */
     struct arena *arena;                  /* for heads */
     const struct timeouts *timeouts;      /* towards the server */
     const struct backend_config *backend; /* its rules for pooling */
@@ -66,6 +66,9 @@ struct attempt {
     uint64_t first_byte_ns;               /* 0: none came yet */
     struct str host; /* that the server will see, without port: for TLS; empty: none */
     enum http_method method;
+    bool http2;        /* from `connected` on: the head is to be in HTTP/2's form (forward.h) */
+    bool secure;       /* likewise: the connection is TLS */
+    bool switches;     /* it asks for another protocol (Upgrade): HTTP/1 is needed */
     bool reused;       /* the connection came from the pool */
     bool name_refused; /* `failed` may be the fault of `host`: others would refuse it, too */
 };

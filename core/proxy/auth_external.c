@@ -109,6 +109,7 @@ void auth_external(struct exchange *ex)
     a->timeouts = &c->backend->timeouts;
     a->backend = c->backend;
     a->method = METHOD_GET;
+    a->switches = false;
     a->host = ex->host;
     a->deadline_ns = ex->w->loop->now_ns + ms_to_ns(c->timeout_ms);
     ask(ex, END_NO_SERVER);
@@ -164,7 +165,9 @@ static void write_head(struct exchange *ex, const struct target *t, struct out *
         .method = STR("GET"),
         .framing = FRAME_NONE,
         .peer_ip = { c->ip_text, c->ip_text_len },
+        .http2 = ex->attempt.http2,
         .scheme = request_scheme(ex),
+        .server_scheme = ex->attempt.secure ? STR("https") : STR("http"),
         .request_id = request_id(ex, id),
         .host = ex->target.authority,
         .peer_trusted = ex->peer_trusted,

@@ -80,6 +80,7 @@ void exchange_attempt(struct exchange *ex, enum end_reason none)
     bool full = queue_is_behind(ex->backend);
     ex->attempt.backend = ex->backend->config;
     ex->attempt.host = request_host(ex);
+    ex->attempt.switches = ex->upgrade.len > 0;
     struct server *s = full ? NULL : backend_pick(ex->backend, ex, &full);
     if (s)
         begin(ex, s);

@@ -183,6 +183,7 @@ struct asker {
     unsigned tries;
     struct str key;  /* len 0: none */
     struct str host; /* for TLS: which pooled connections would do */
+    bool switches;   /* likewise */
     bool fresh_only; /* none would */
 };
 
@@ -214,8 +215,8 @@ static void take_out_resting(const struct backend *b, uint64_t *usable, size_t b
 /* The places that a request, and its connection, need on a server. */
 static bool enter(const struct backend *b, const struct asker *asker, struct server *s)
 {
-    bool opens =
-        s->connections_capped && !upstream_has_pooled(s, b->config, asker->host, asker->fresh_only);
+    bool opens = s->connections_capped &&
+                 !upstream_has_slot(s, b->config, asker->host, asker->switches, asker->fresh_only);
     if (opens && !server_take_connection(s))
         return false;
     if (likely(server_enter(s)))
@@ -326,6 +327,7 @@ struct server *backend_pick(struct backend *b, struct exchange *ex, bool *full)
                            .tried = ex->tried,
                            .tries = ex->tries,
                            .host = ex->attempt.host,
+                           .switches = ex->attempt.switches,
                            .fresh_only = ex->fresh_only };
     struct server *known = b->list->tags ? find_sticky(b, ex) : NULL;
     if (known && enter(b, &asker, known))

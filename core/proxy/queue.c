@@ -101,7 +101,7 @@ static bool holds_idle(struct shared_server *s, uint32_t worker)
 static void close_idle_of(struct server *s)
 {
     if (s->idle_count && atomic_exchange(&s->shared->connection_wanted, false))
-        upstream_close_idle(container_of(s->idle.prev, struct upstream, idle_node));
+        server_close_idle(s);
 }
 
 static bool others_wait(const struct worker *w, struct shared_backend *sb)

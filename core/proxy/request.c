@@ -230,6 +230,8 @@ enum end_reason request_target(struct exchange *ex)
         return END_REPLIED;
     choose_target(ex, route);
     upgrade_ask(ex);
+    if (ex->upgrade.len && ex->backend->config->protocol == PROTOCOL_H2)
+        return END_UPGRADE_HTTP2;
     return rewrite_path(ex, route);
 }
 
@@ -281,7 +283,9 @@ void request_write_head(struct exchange *ex, struct out *o)
                                                     : FRAME_NONE,
         .length = ex->framing.length,
         .peer_ip = { ex->client->ip_text, ex->client->ip_text_len },
+        .http2 = ex->attempt.http2,
         .scheme = request_scheme(ex),
+        .server_scheme = ex->attempt.secure ? STR("https") : STR("http"),
         .request_id = request_id(ex, id),
         .host = host_to_send(ex),
         .peer_trusted = ex->peer_trusted,

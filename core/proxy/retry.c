@@ -38,8 +38,13 @@ static uint32_t kind_of(enum end_reason why)
     case END_CONNECT_REFUSED:
     case END_CONNECT_TIMEOUT:
     case END_CONNECT_FAILED:
+    case END_SERVER_NO_HTTP2:
         return RETRY_CONNECT;
+    case END_SERVER_REFUSED: /* as good as a connection that was refused */
+        return RETRY_CONNECT | RETRY_RESET;
     case END_SERVER_RESET:
+    case END_SERVER_PROTOCOL:
+    case END_SERVER_PING_TIMEOUT:
         return RETRY_RESET;
     case END_SERVER_FIRST_BYTE_TIMEOUT:
         return RETRY_TIMEOUT;

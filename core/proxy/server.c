@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/base/check.h"
+#include "core/proxy/h2_upstream.h"
 #include "core/proxy/queue.h"
 #include "core/proxy/upstream.h"
 #include "core/proxy/worker.h"
@@ -61,6 +62,7 @@ static struct server *make(struct worker *w, struct shared_server *shared, struc
     s->load = &cell->load;
     s->counters = &cell->counters;
     list_init(&s->idle);
+    list_init(&s->h2);
     list_push_back(list_of(w, shared), &s->node);
     w->servers_count++;
     return s;
@@ -90,7 +92,9 @@ void server_unref(struct server *s)
     if (--s->refs)
         return;
     while (!list_empty(&s->idle))
-        upstream_close_idle(container_of(s->idle.next, struct upstream, idle_node));
+        upstream_retire(container_of(s->idle.next, struct upstream, idle_node));
+    while (!list_empty(&s->h2))
+        h2_upstream_retire(container_of(s->h2.next, struct h2_upstream, node));
     free_if_unused(s);
 }
 
@@ -212,6 +216,24 @@ void server_give_connection(struct server *s)
         return;
     give(s, &s->shared->connections);
     queue_tell(s->w, s->shared->backend);
+}
+
+void server_has_idle(struct server *s)
+{
+    if (likely(!s->connections_capped))
+        return;
+    /* Who sets it then looks for idle ones. */
+    atomic_thread_fence(memory_order_seq_cst);
+    if (atomic_load(&s->shared->connection_wanted))
+        queue_look(s->w);
+}
+
+void server_close_idle(struct server *s)
+{
+    if (!list_empty(&s->idle))
+        upstream_retire(container_of(s->idle.prev, struct upstream, idle_node));
+    else
+        h2_upstream_retire_idle(s);
 }
 
 /* --- what connecting tells --- */

@@ -38,6 +38,9 @@ struct server {
     /* whether what is taken of the shared caps is counted: caps that a configuration knows */
     bool requests_capped, connections_capped, backend_capped;
     bool connections_short; /* somebody waits as it may have no more connections */
+    struct list h2;         /* of struct h2_upstream.node: those that take more requests */
+    uint32_t h2_streams;    /* at a time, as the last of them was told; 0: not known */
+    bool h1_agreed;         /* with `auto`: the last connection turned out to speak HTTP/1 */
     struct server_counters *counters;
     struct server_load *load;
     uint64_t decay_ns; /* of its latency */
@@ -95,6 +98,11 @@ void server_give_connection(struct server *s);
 
 /* The same when nothing came of it: there was a place before, nobody needs to be told. */
 void server_untake_connection(struct server *s);
+
+/* One of its connections has become idle: another worker may want its place. */
+void server_has_idle(struct server *s);
+/* Closes the one that was idle the longest, if there is one. */
+void server_close_idle(struct server *s);
 
 /* --- what connecting tells --- */
 

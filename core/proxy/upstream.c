@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/base/check.h"
+#include "core/proxy/h2_upstream.h"
 #include "core/proxy/preamble.h"
 #include "core/proxy/queue.h"
 #include "core/proxy/server_tls.h"
@@ -13,6 +14,7 @@
 #define POOL_NAMES_LOOKED_AT 32
 
 static const struct transport_user transport_user;
+static const struct slot_ops slot_ops;
 
 static void on_timer(struct timer *t, uint64_t now_ns);
 static void on_request_sent(struct h1_out *out, int err);
@@ -34,6 +36,7 @@ static uint64_t deadline(const struct upstream *up, enum end_reason *why)
     case UP_IDLE:
         return up->since_ns + ms_to_ns(up->idle_timeout_ms);
     case UP_SWITCHING:
+    case UP_HTTP2:
     case UP_CLOSING:
         return TIMER_NEVER;
     case UP_HEAD:
@@ -74,24 +77,31 @@ void upstream_arm(struct upstream *up)
 
 /* name: for TLS. False without memory. */
 static bool init_transport(struct upstream *up, struct worker *w, struct server *s,
-                           const struct server_tls_name *name)
+                           const struct server_tls_name *name, const char *alpn)
 {
-    if (s->tls)
-        return transport_init_tls_client(&up->t, &w->tls, &transport_user, s->tls, name->text,
-                                         &s->resume);
-    transport_init_plain_client(&up->t, w->loop, &transport_user);
+    if (!s->tls) {
+        transport_init_plain_client(&up->t, w->loop, &transport_user);
+        return true;
+    }
+    if (!transport_init_tls_client(&up->t, &w->tls, &transport_user, s->tls, name->text,
+                                   &s->resume))
+        return false;
+    transport_tls_offer(&up->t, alpn);
     return true;
 }
 
-static struct upstream *open_new(struct worker *w, struct server *s,
-                                 const struct server_tls_name *name)
+struct upstream *upstream_create(struct worker *w, struct server *s,
+                                 const struct server_tls_name *name, const char *alpn)
 {
     struct upstream *up = slab_take(&w->upstreams);
-    if (!up)
+    if (!up) {
+        server_untake_connection(s);
         return NULL;
+    }
     memset(up, 0, offsetof(struct upstream, body_in));
-    if (!init_transport(up, w, s, name)) {
+    if (!init_transport(up, w, s, name, alpn)) {
         slab_give(&w->upstreams, up);
+        server_untake_connection(s);
         return NULL;
     }
     up->name_of_request = s->tls && name->of_request;
@@ -99,6 +109,7 @@ static struct upstream *open_new(struct worker *w, struct server *s,
     up->uses = 0;
     up->w = w;
     up->server = s;
+    up->slot.ops = &slot_ops;
     up->state = UP_CONNECTING;
     up->keep_alive = up->got_bytes = up->request_sent = up->request_failed = false;
     up->source.ops = &upstream_source_ops;
@@ -126,48 +137,77 @@ static struct upstream *find_pooled(const struct server *s, const struct server_
     return NULL;
 }
 
-/* With a PROXY header, a connection is one client's. */
-static bool may_be_pooled(const struct backend_config *config, bool fresh_only)
+static void use_pooled(struct upstream *up)
 {
-    return !fresh_only && !config->proxy_protocol;
+    struct server *s = up->server;
+    CHECK(up->state == UP_IDLE);
+    list_remove(&up->idle_node);
+    s->idle_count--;
+    s->active_count++;
+    up->state = UP_HEAD;
+    counter_add(&up->w->counters->upstream_reused, 1);
+    server_count(s, reused);
+    server_count(s, unpooled);
 }
 
-bool upstream_has_pooled(const struct server *s, const struct backend_config *config,
-                         struct str host, bool fresh_only)
+/* What a connection is to speak. With `auto`, TLS agrees on that. */
+static enum upstream_protocol protocol_for(const struct server *s,
+                                           const struct backend_config *config, bool switches)
+{
+    if (config->protocol == PROTOCOL_AUTO && (!s->tls || switches))
+        return PROTOCOL_H1;
+    return config->protocol;
+}
+
+/* With a PROXY header, a connection is one client's. */
+static bool may_be_pooled(const struct backend_config *config, enum upstream_protocol protocol,
+                          bool fresh_only)
+{
+    return !fresh_only && !config->proxy_protocol && protocol != PROTOCOL_H2;
+}
+
+bool upstream_has_slot(const struct server *s, const struct backend_config *config, struct str host,
+                       bool switches, bool fresh_only)
 {
     struct server_tls_name name;
+    enum upstream_protocol protocol = protocol_for(s, config, switches);
     if (s->tls)
         server_tls_name(s, host, &name);
-    return may_be_pooled(config, fresh_only) && find_pooled(s, &name);
+    return (may_be_pooled(config, protocol, fresh_only) && find_pooled(s, &name)) ||
+           (protocol != PROTOCOL_H1 && h2_upstream_has_room(s, config, &name, fresh_only));
 }
 
-bool upstream_begin(struct worker *w, struct attempt *a, struct server *s, bool fresh_only)
+bool upstream_lend(struct worker *w, struct attempt *a, struct server *s, bool fresh_only)
 {
     struct server_tls_name name;
     if (s->tls)
         server_tls_name(s, a->host, &name);
-    struct upstream *up = may_be_pooled(a->backend, fresh_only) ? find_pooled(s, &name) : NULL;
-    bool pooled = up != NULL;
-    if (pooled) {
-        CHECK(up->state == UP_IDLE);
-        list_remove(&up->idle_node);
-        s->idle_count--;
-        s->active_count++;
-        up->state = UP_HEAD;
-        counter_add(&w->counters->upstream_reused, 1);
-        server_count(s, reused);
-        server_count(s, unpooled);
-    } else {
-        up = open_new(w, s, &name);
-        if (!up) {
-            server_untake_connection(s);
-            server_leave(s);
-            return false;
-        }
-    }
-    up->reused = a->reused = pooled;
+    enum upstream_protocol protocol = protocol_for(s, a->backend, a->switches);
+    struct upstream *up =
+        may_be_pooled(a->backend, protocol, fresh_only) ? find_pooled(s, &name) : NULL;
+    a->http2 = false;
+    a->secure = s->tls;
+    a->reused = up != NULL;
+    if (!up && protocol != PROTOCOL_H1)
+        return h2_upstream_lend(w, a, s, &name, fresh_only);
+    if (up)
+        use_pooled(up);
+    else
+        up = upstream_create(w, s, &name, NULL);
+    if (!up)
+        return false;
+    up->reused = a->reused;
     up->a = a;
-    a->up = up;
+    a->up = &up->slot;
+    return true;
+}
+
+bool upstream_begin(struct worker *w, struct attempt *a, struct server *s, bool fresh_only)
+{
+    if (!upstream_lend(w, a, s, fresh_only)) {
+        server_leave(s);
+        return false;
+    }
     a->name_refused = false;
     a->request_taken_ns = a->first_byte_ns = 0;
     return true;
@@ -192,7 +232,7 @@ static void close_connection(struct upstream *up, bool reset)
 struct attempt *upstream_detach(struct upstream *up)
 {
     struct attempt *a = up->a;
-    CHECK(a && a->up == up);
+    CHECK(a && a->up == &up->slot);
     a->up = NULL;
     up->a = NULL;
     server_leave(up->server);
@@ -206,9 +246,9 @@ struct attempt *upstream_detach(struct upstream *up)
     return a;
 }
 
-void upstream_abort(struct attempt *a)
+static void slot_abort(struct attempt *a)
 {
-    struct upstream *up = a->up;
+    struct upstream *up = upstream_of(a);
     if (up->state == UP_CONNECTING)
         server_connect_abandoned(up->server, up->ticket);
     upstream_detach(up);
@@ -216,10 +256,12 @@ void upstream_abort(struct attempt *a)
     close_connection(up, !up->request_sent);
 }
 
-void upstream_close_idle(struct upstream *up)
+void upstream_retire(struct upstream *up)
 {
-    CHECK(up->state == UP_IDLE);
-    close_connection(up, false);
+    if (up->state == UP_IDLE)
+        close_connection(up, false);
+    else if (up->state == UP_HTTP2)
+        h2_upstream_retire(up->h2);
 }
 
 /* a: the attempt that had it. */
@@ -243,12 +285,7 @@ static void give_back(struct upstream *up, const struct attempt *a)
     server_count(s, pooled);
     list_push_front(&s->idle, &up->idle_node);
     upstream_arm(up);
-    if (unlikely(s->connections_capped)) {
-        /* Who sets it then looks for idle ones. */
-        atomic_thread_fence(memory_order_seq_cst);
-        if (atomic_load(&s->shared->connection_wanted))
-            queue_look(w);
-    }
+    server_has_idle(s);
 }
 
 /* --- the request --- */
@@ -265,10 +302,10 @@ static void begin_request(struct upstream *up)
     up->a->ops->connected(up->a);
 }
 
-struct body_sink *upstream_send(struct attempt *a, struct str head, enum body_framing framing,
-                                struct body_source *body)
+static struct body_sink *slot_send(struct attempt *a, struct str head, enum body_framing framing,
+                                   struct body_source *body)
 {
-    struct upstream *up = a->up;
+    struct upstream *up = upstream_of(a);
     bool queued = out_raw(&up->out, head.ptr, (uint32_t)head.len, NULL);
     CHECK(queued);
     out_body(&up->out, framing, body);
@@ -281,15 +318,16 @@ struct body_sink *upstream_send(struct attempt *a, struct str head, enum body_fr
     return &up->out.m.sink;
 }
 
-void upstream_flush(struct attempt *a)
+static void slot_flush(struct attempt *a)
 {
-    out_flush(&a->up->out);
-    upstream_arm(a->up);
+    struct upstream *up = upstream_of(a);
+    out_flush(&up->out);
+    upstream_arm(up);
 }
 
-void upstream_go(struct attempt *a)
+static void slot_go(struct attempt *a)
 {
-    struct upstream *up = a->up;
+    struct upstream *up = upstream_of(a);
     if (up->state == UP_HEAD) {
         begin_request(up);
         return;
@@ -303,6 +341,8 @@ void upstream_go(struct attempt *a)
     }
     transport_connect(&up->t, up->server->addr);
 }
+
+static const struct slot_ops slot_ops = { slot_go, slot_send, slot_flush, slot_abort };
 
 static void on_request_sent(struct h1_out *out, int err)
 {
@@ -350,10 +390,17 @@ void upstream_received(struct upstream *up)
 
 /* --- from the transport --- */
 
-/* Says nothing about the server: we are short of descriptors, ports or memory. */
-static bool is_ours(int err)
+bool upstream_failure_is_ours(int err)
 {
     return err == -EMFILE || err == -ENFILE || err == -ENOMEM || err == -EADDRNOTAVAIL;
+}
+
+void upstream_count_tls(const struct upstream *up)
+{
+    if (up->server->tls)
+        server_count(up->server, handshakes);
+    if (transport_tls_resumed(&up->t))
+        server_count(up->server, resumed);
 }
 
 static void on_ready(struct transport *t, int err)
@@ -361,7 +408,8 @@ static void on_ready(struct transport *t, int err)
     struct upstream *up = container_of(t, struct upstream, t);
     CHECK(up->state == UP_CONNECTING);
     if (err) {
-        enum end_reason why = is_ours(err) ? END_OVERLOADED : server_tls_reason(t, err);
+        enum end_reason why =
+            upstream_failure_is_ours(err) ? END_OVERLOADED : server_tls_reason(t, err);
         up->a->name_refused = up->name_of_request && server_tls_blames_name(why);
         if (why == END_OVERLOADED || up->a->name_refused)
             server_connect_abandoned(up->server, up->ticket);
@@ -371,10 +419,7 @@ static void on_ready(struct transport *t, int err)
         return;
     }
     server_connected(up->server);
-    if (up->server->tls)
-        server_count(up->server, handshakes);
-    if (transport_tls_resumed(t))
-        server_count(up->server, resumed);
+    upstream_count_tls(up);
     begin_request(up);
 }
 
@@ -427,6 +472,7 @@ static void on_end(struct transport *t, int err)
         return;
     case UP_SWITCHING:
     case UP_CONNECTING:
+    case UP_HTTP2:
     case UP_CLOSING:
         CHECK(false);
     }
@@ -442,11 +488,16 @@ static void on_sent(struct transport *t, int err, uint64_t sent_bytes)
 static void on_closed(struct transport *t)
 {
     struct upstream *up = container_of(t, struct upstream, t);
-    struct worker *w = up->w;
     CHECK(up->state == UP_CLOSING);
     out_release(&up->out);
     if (up->held)
         up->held->ops->release(up->held);
+    upstream_destroy(up);
+}
+
+void upstream_destroy(struct upstream *up)
+{
+    struct worker *w = up->w;
     list_remove(&up->node);
     server_connection_gone(up->server);
     counter_add(&w->counters->upstream_closed, 1);
@@ -463,6 +514,16 @@ static const struct transport_user transport_user = {
     .on_closed = on_closed,
     .on_stopped = upstream_stopped,
 };
+
+void upstream_speak_http1(struct upstream *up, struct attempt *a)
+{
+    up->h2 = NULL;
+    up->t.user = &transport_user;
+    timer_init(&up->timer, on_timer);
+    up->a = a;
+    a->up = &up->slot;
+    begin_request(up);
+}
 
 static void on_timer(struct timer *timer, uint64_t now_ns)
 {
@@ -487,6 +548,7 @@ static void on_timer(struct timer *timer, uint64_t now_ns)
         upstream_break(up, why);
         return;
     case UP_SWITCHING:
+    case UP_HTTP2:
     case UP_CLOSING:
         CHECK(false);
     }

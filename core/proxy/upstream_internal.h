@@ -3,9 +3,31 @@
 #ifndef SLUICE_PROXY_UPSTREAM_INTERNAL_H
 #define SLUICE_PROXY_UPSTREAM_INTERNAL_H
 
+#include "core/proxy/server_tls.h"
 #include "core/proxy/upstream.h"
 
 /* --- upstream.c --- */
+
+static inline struct upstream *upstream_of(const struct attempt *a)
+{
+    return container_of(a->up, struct upstream, slot);
+}
+
+/* As upstream_begin(), for an attempt that the server's load counts already. */
+bool upstream_lend(struct worker *w, struct attempt *a, struct server *s, bool fresh_only);
+/* A connection that is still to be opened, nobody's, with the place that was taken for it. alpn: what is offered
+ * (RFC 7301); NULL: nothing. NULL without memory:
+ * the place is given back. */
+struct upstream *upstream_create(struct worker *w, struct server *s,
+                                 const struct server_tls_name *name, const char *alpn);
+/* Its transport is closed: the memory goes. */
+void upstream_destroy(struct upstream *up);
+/* It is open and turned out to speak HTTP/1: it is this attempt's, which begins. */
+void upstream_speak_http1(struct upstream *up, struct attempt *a);
+/* The handshake is done, if there is one. */
+void upstream_count_tls(const struct upstream *up);
+/* A failure that says nothing about the server: we are short of descriptors, ports or memory. */
+bool upstream_failure_is_ours(int err);
 
 /* After something changed that a deadline depends on. */
 void upstream_arm(struct upstream *up);

@@ -112,7 +112,7 @@ void upstream_stopped(struct transport *t)
 struct server *upstream_hand_over(struct attempt *a, struct transport *to,
                                   const struct transport_user *user, struct buf_slice *received)
 {
-    struct upstream *up = a->up;
+    struct upstream *up = upstream_of(a);
     struct server *s = up->server;
     CHECK(up->state == UP_SWITCHING && out_idle(&up->out));
     upstream_detach(up);

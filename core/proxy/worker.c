@@ -11,6 +11,8 @@
 #include "core/proxy/exchange.h"
 #include "core/proxy/fetch.h"
 #include "core/proxy/h2_client.h"
+#include "core/proxy/h2_slot.h"
+#include "core/proxy/h2_upstream.h"
 #include "core/proxy/intake.h"
 #include "core/proxy/listener.h"
 #include "core/proxy/plan.h"
@@ -41,6 +43,8 @@ bool worker_init(struct worker *w, struct loop *l, uint16_t index, struct counte
     slab_init(&w->body_pieces, sizeof(struct body_piece), 0);
     slab_init(&w->h2_clients, sizeof(struct h2_client), 0);
     slab_init(&w->h2_batches, sizeof(struct h2_batch), 0);
+    slab_init(&w->h2_upstreams, sizeof(struct h2_upstream), 0);
+    slab_init(&w->h2_slots, sizeof(struct h2_slot), 0);
     coders_init(&w->coders, CODER_BYTES);
     tls_worker_init(&w->tls, l);
     list_init(&w->client_list);
@@ -119,12 +123,6 @@ uint32_t worker_commit(struct worker *w, struct plan_use *use, const struct list
         }                                                                                          \
     } while (0)
 
-static void close_if_idle(struct upstream *up)
-{
-    if (up->state == UP_IDLE)
-        upstream_close_idle(up);
-}
-
 static void close_listeners(struct worker *w)
 {
     for (uint32_t i = w->listeners_count; i-- > 0;)
@@ -145,7 +143,7 @@ void worker_drain(struct worker *w, uint32_t idle_ms, void (*on_drained)(struct 
     w->on_drained = on_drained;
     close_listeners(w);
     FOR_EACH(&w->client_list, struct client, node, client_drain);
-    FOR_EACH(&w->upstream_list, struct upstream, node, close_if_idle);
+    FOR_EACH(&w->upstream_list, struct upstream, node, upstream_retire);
     loop_timer_set(w->loop, &w->drain_timer,
                    w->loop->now_ns +
                        ms_to_ns(w->use ? w->use->plan->config->timeouts.drain_ms : 0));
@@ -164,7 +162,7 @@ void worker_stop(struct worker *w, void (*on_drained)(struct worker *w))
     FOR_EACH(&w->tunnel_list, struct tunnel, node, tunnel_stop);
     if (w->cache)
         FOR_EACH(&w->cache->fetch_list, struct fetch, node, fetch_abandon);
-    FOR_EACH(&w->upstream_list, struct upstream, node, close_if_idle);
+    FOR_EACH(&w->upstream_list, struct upstream, node, upstream_retire);
     worker_object_gone(w);
 }
 
@@ -247,6 +245,8 @@ void worker_discard(struct worker *w)
     slab_destroy(&w->body_pieces);
     slab_destroy(&w->h2_clients);
     slab_destroy(&w->h2_batches);
+    slab_destroy(&w->h2_upstreams);
+    slab_destroy(&w->h2_slots);
     coders_destroy(&w->coders);
     route_scratch_destroy(w->scratch);
 }

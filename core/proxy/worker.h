@@ -55,7 +55,7 @@ struct worker {
     struct tls_worker tls;
 
     struct slab clients, exchanges, upstreams, tunnels, intakes, body_pieces, h2_clients,
-        h2_batches;
+        h2_batches, h2_upstreams, h2_slots;
     struct list client_list;   /* every client that is not freed */
     struct list intake_list;   /* every one that is not freed */
     struct list tunnel_list;   /* every tunnel that is not freed */
