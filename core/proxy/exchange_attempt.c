@@ -82,6 +82,10 @@ void exchange_attempt(struct exchange *ex, enum end_reason none)
     ex->attempt.host = request_host(ex);
     ex->attempt.switches = ex->upgrade.len > 0;
     struct server *s = full ? NULL : backend_pick(ex->backend, ex, &full);
+    if (!s && !full && none == END_SERVER_REFUSED) { /* it could not take one more just then */
+        ex->tried[ex->tries - 1] = 0;
+        s = backend_pick(ex->backend, ex, &full);
+    }
     if (s)
         begin(ex, s);
     else if (full)

@@ -133,6 +133,7 @@ static struct attempt *detach(struct h2_slot *slot)
     slot->in.sink = NULL;
     slot->m.source = NULL;
     slot->head = (struct str){ 0 };
+    slot->late_head = NULL;
     a->ops->detached(a);
     if (hu->state == H2U_CLOSING)
         h2_forget(&slot->stream);
@@ -381,6 +382,16 @@ static bool trailers(struct h2_slot *slot, struct h2_collect *c)
     return true;
 }
 
+/* An answer without a body is through with its head: who asked gets it when that is so. */
+static void keep_head(struct h2_slot *slot, const struct http_head *h)
+{
+    slot->late_head = arena_alloc(slot->a->arena, sizeof *h);
+    if (slot->late_head)
+        *slot->late_head = *h;
+    else
+        h2_slot_fail(slot, END_OVERLOADED, false);
+}
+
 static void final_head(struct h2_slot *slot, const struct http_head *h)
 {
     struct attempt *a = slot->a;
@@ -393,6 +404,10 @@ static void final_head(struct h2_slot *slot, const struct http_head *h)
     f.keep_alive = true;
     slot->stream.head_in = true;
     slot->bodiless = f.kind == BODY_NONE;
+    if (slot->bodiless && !slot->stream.remote_ended) {
+        keep_head(slot, h);
+        return;
+    }
     server_answered(slot->hu->up->server, h->status, now(slot) - slot->request_ns);
     struct body_sink *sink = a->ops->respond(a, h, &f, &slot->source);
     if (!sink)
@@ -472,6 +487,8 @@ void h2_slot_data(struct h2_stream *st, struct buf_slice data)
 void h2_slot_ended(struct h2_stream *st)
 {
     struct h2_slot *slot = slot_of_stream(st);
+    if (slot->late_head)
+        final_head(slot, slot->late_head);
     if (slot->a) {
         slot->body_ended = true;
         touch(slot);
@@ -483,8 +500,8 @@ static enum end_reason reason_of(const struct h2_slot *slot, uint32_t code, bool
 {
     if (slot->state == SLOT_BODY)
         return END_RESPONSE_CUT_BODY;
-    if (code == NGHTTP2_REFUSED_STREAM)
-        return END_SERVER_REFUSED;
+    if (code == NGHTTP2_REFUSED_STREAM) /* or it was not among those that its GOAWAY named */
+        return by_peer ? END_SERVER_REFUSED : END_SERVER_STALE;
     return by_peer ? END_SERVER_RESET : END_RESPONSE_HEAD_BAD;
 }
 

@@ -37,6 +37,7 @@ struct h2_slot {
     struct body_source source;        /* of it */
     struct body_buffer *early;        /* what its sink had no room for; NULL: there was none */
     const struct http_head *trailers; /* of the response; NULL: none */
+    struct http_head *late_head;      /* of a response without a body, whose end is still to come */
     struct str head;     /* of the request, not yet given to the codec; empty: it was */
     uint64_t request_ns; /* when the request was begun to be sent */
     uint64_t since_ns;   /* start of the current wait: first byte, next bytes */

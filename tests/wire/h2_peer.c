@@ -288,3 +288,115 @@ void h2_has(struct h2_peer *p, const char *fields, const char *line)
     if (!strstr(wire_text(p->w, "\n%s", fields), wire_text(p->w, "\n%s\n", line)))
         wire_fail(p->w, "no line '%s' in:\n%s", line, fields);
 }
+
+/* --- as a server --- */
+
+struct h2_peer *h2_serve_on(struct conn *c, const uint32_t (*settings)[2], size_t count)
+{
+    struct h2_peer *p = h2_on(c);
+    hear(c, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+    uint8_t *payload = wire_alloc(c->w, 6 * count + 1);
+    for (size_t i = 0; i < count; i++) {
+        uint8_t *at = payload + 6 * i;
+        uint32_t id = settings[i][0], v = settings[i][1];
+        const uint8_t bytes[6] = { (uint8_t)(id >> 8), (uint8_t)id,       (uint8_t)(v >> 24),
+                                   (uint8_t)(v >> 16), (uint8_t)(v >> 8), (uint8_t)v };
+        memcpy(at, bytes, 6);
+    }
+    h2_say(p, NGHTTP2_SETTINGS, 0, 0, payload, 6 * count);
+    return p;
+}
+
+struct h2_peer *h2_accept_with(struct origin *o, const uint32_t (*settings)[2], size_t count)
+{
+    return h2_serve_on(origin_accept(o), settings, count);
+}
+
+struct h2_peer *h2_accept(struct origin *o)
+{
+    return h2_accept_with(o, NULL, 0);
+}
+
+static void next(struct h2_peer *p, struct h2_heard *f)
+{
+    if (!h2_hear(p, f))
+        wire_fail(p->w, "%s: the end in place of a request", p->c->who);
+    be_polite(p, f);
+}
+
+struct h2_request h2_hear_head(struct h2_peer *p)
+{
+    struct h2_heard f;
+    do
+        next(p, &f);
+    while (f.type != NGHTTP2_HEADERS);
+    return (struct h2_request){ .stream = f.stream,
+                                .fields = f.fields,
+                                .trailers = f.flags & NGHTTP2_FLAG_END_STREAM ? NULL : "",
+                                .body = "" };
+}
+
+void h2_hear_rest(struct h2_peer *p, struct h2_request *r)
+{
+    struct text body = { 0 };
+    struct h2_heard f;
+    bool done = !r->trailers; /* the head was all */
+    r->trailers = "";
+    while (!done) {
+        next(p, &f);
+        if (f.stream != r->stream)
+            continue;
+        if (f.type == NGHTTP2_HEADERS) {
+            r->trailers = f.fields;
+        } else if (f.type == NGHTTP2_DATA) {
+            text_add(&body, f.payload, f.len);
+            if (f.len) {
+                h2_u32(p, NGHTTP2_WINDOW_UPDATE, 0, f.len);
+                if (!(f.flags & NGHTTP2_FLAG_END_STREAM))
+                    h2_u32(p, NGHTTP2_WINDOW_UPDATE, r->stream, f.len);
+            }
+        } else if (f.type == NGHTTP2_RST_STREAM) {
+            r->reset = true;
+            r->code = u32_at(f.payload);
+        }
+        done = r->reset || ((f.type == NGHTTP2_HEADERS || f.type == NGHTTP2_DATA) &&
+                            f.flags & NGHTTP2_FLAG_END_STREAM);
+    }
+    if (body.len) {
+        char *copy = wire_alloc(p->w, body.len + 1);
+        memcpy(copy, body.p, body.len + 1);
+        r->body = copy;
+        r->body_len = body.len;
+    }
+    free(body.p);
+}
+
+struct h2_request h2_hear_request(struct h2_peer *p)
+{
+    struct h2_request r = h2_hear_head(p);
+    h2_hear_rest(p, &r);
+    return r;
+}
+
+void h2_reply(struct h2_peer *p, int32_t stream, int status, const char *body)
+{
+    size_t len = strlen(body);
+    h2_head(p, stream, len ? 0 : NGHTTP2_FLAG_END_STREAM,
+            wire_text(p->w, ":status: %d\ncontent-length: %zu\n", status, len));
+    if (len)
+        h2_data(p, stream, NGHTTP2_FLAG_END_STREAM, body);
+}
+
+void h2_say_goaway(struct h2_peer *p, int32_t last, uint32_t code)
+{
+    const uint8_t payload[8] = { (uint8_t)(last >> 24), (uint8_t)(last >> 16),
+                                 (uint8_t)(last >> 8),  (uint8_t)last,
+                                 (uint8_t)(code >> 24), (uint8_t)(code >> 16),
+                                 (uint8_t)(code >> 8),  (uint8_t)code };
+    h2_say(p, NGHTTP2_GOAWAY, 0, 0, payload, 8);
+}
+
+void h2_hear_farewell(struct h2_peer *p)
+{
+    h2_hear_goaway(p, NGHTTP2_NO_ERROR);
+}

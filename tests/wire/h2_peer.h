@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A scripted HTTP/2 client: frames as they are, heads as lines ("name: value\n"). */
+/* A scripted HTTP/2 client or server: frames as they are, heads as lines ("name: value\n"). */
 #ifndef SLUICE_TESTS_WIRE_H2_PEER_H
 #define SLUICE_TESTS_WIRE_H2_PEER_H
 
@@ -31,6 +31,15 @@ struct h2_answer {
     uint32_t code; /* of that */
 };
 
+struct h2_request {
+    int32_t stream;
+    const char *fields, *trailers; /* as lines; "": none */
+    const char *body;
+    size_t body_len;
+    bool reset; /* by RST_STREAM, after whatever came */
+    uint32_t code;
+};
+
 /* Connects, says the preface and empty SETTINGS. */
 struct h2_peer *h2_dial(struct wire *w);
 struct h2_peer *h2_on(struct conn *c);
@@ -59,6 +68,24 @@ void h2_answered(struct h2_peer *p, int32_t stream, int status, const char *body
 void h2_hear_reset(struct h2_peer *p, int32_t stream, uint32_t code);
 /* GOAWAY with that code, and the end of the connection. */
 void h2_hear_goaway(struct h2_peer *p, uint32_t code);
+/* --- as a server --- */
+
+/* The next connection: its preface is heard, SETTINGS are said (count of pairs id, value). */
+struct h2_peer *h2_accept_with(struct origin *o, const uint32_t (*settings)[2], size_t count);
+struct h2_peer *h2_accept(struct origin *o);
+/* What was accepted is HTTP/2; as above. */
+struct h2_peer *h2_serve_on(struct conn *c, const uint32_t (*settings)[2], size_t count);
+/* The next request, as far as its head; the whole of it, or what there is until a reset. */
+struct h2_request h2_hear_head(struct h2_peer *p);
+struct h2_request h2_hear_request(struct h2_peer *p);
+/* The rest of what began so. */
+void h2_hear_rest(struct h2_peer *p, struct h2_request *r);
+/* That status and body, with content-length. */
+void h2_reply(struct h2_peer *p, int32_t stream, int status, const char *body);
+void h2_say_goaway(struct h2_peer *p, int32_t last, uint32_t code);
+/* The peer says GOAWAY without an error and closes. */
+void h2_hear_farewell(struct h2_peer *p);
+
 /* The line is among the fields. */
 void h2_has(struct h2_peer *p, const char *fields, const char *line);
 
