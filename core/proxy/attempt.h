@@ -69,6 +69,7 @@ struct attempt {
     bool http2;        /* from `connected` on: the head is to be in HTTP/2's form (forward.h) */
     bool secure;       /* likewise: the connection is TLS */
     bool switches;     /* it asks for another protocol (Upgrade): HTTP/1 is needed */
+    bool opens;        /* the pick has taken a place for one more connection (server.h) */
     bool reused;       /* the connection came from the pool */
     bool name_refused; /* `failed` may be the fault of `host`: others would refuse it, too */
 };

@@ -369,6 +369,8 @@ bool h2_upstream_lend(struct worker *w, struct attempt *a, struct server *s,
         }
         return false;
     }
+    if (there && a->opens) /* there was no room when the place was taken */
+        server_untake_connection(s);
     a->reused = there && hu->state == H2U_OPEN;
     if (a->reused) {
         counter_add(&w->counters->upstream_reused, 1);
@@ -398,9 +400,9 @@ void h2_upstream_open(struct h2_upstream *hu, const struct attempt *a)
 /* An attempt that has waited for a connection which cannot serve it gets another. */
 static void lend_again(struct worker *w, struct server *s, struct attempt *a)
 {
-    bool room = !s->connections_capped ||
-                upstream_has_slot(s, a->backend, a->host, a->switches, false) ||
-                server_take_connection(s);
+    a->opens =
+        s->connections_capped && !upstream_has_slot(s, a->backend, a->host, a->switches, false);
+    bool room = !a->opens || server_take_connection(s);
     if (room && upstream_lend(w, a, s, false)) {
         upstream_go(a);
         return;

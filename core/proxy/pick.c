@@ -184,6 +184,7 @@ struct asker {
     struct str key;  /* len 0: none */
     struct str host; /* for TLS: which pooled connections would do */
     bool switches;   /* likewise */
+    bool *opens;     /* set: a place for a connection was taken; NULL: that is known */
     bool fresh_only; /* none would */
 };
 
@@ -219,6 +220,8 @@ static bool enter(const struct backend *b, const struct asker *asker, struct ser
                  !upstream_has_slot(s, b->config, asker->host, asker->switches, asker->fresh_only);
     if (opens && !server_take_connection(s))
         return false;
+    if (asker->opens)
+        *asker->opens = opens;
     if (likely(server_enter(s)))
         return true;
     if (opens)
@@ -328,6 +331,7 @@ struct server *backend_pick(struct backend *b, struct exchange *ex, bool *full)
                            .tries = ex->tries,
                            .host = ex->attempt.host,
                            .switches = ex->attempt.switches,
+                           .opens = &ex->attempt.opens,
                            .fresh_only = ex->fresh_only };
     struct server *known = b->list->tags ? find_sticky(b, ex) : NULL;
     if (known && enter(b, &asker, known))
