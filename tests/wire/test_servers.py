@@ -37,8 +37,9 @@ class Delays(unittest.TestCase):
     def drawn(self, what, count=600):
         with origin() as (_, port):
             found = run(f"http://127.0.0.1:{port}/delay/{what}", "--rate", str(count), "--seconds",
-                        "1", "--connections", str(count), "--timeout", "20s")
-        self.assertEqual((found.errors, found.requests), ([], count))
+                        "1", "--connections", str(count), "--timeout", "3s")
+        self.assertGreater(found.requests, 0.97 * count, found.errors)  # but for a heavy tail's end
+        self.assertTrue(all("in time" in error for error in found.errors), found.errors)
         return lambda percent: found.histogram.percentile_us(percent) / 1e3
 
     def test_constant(self):
