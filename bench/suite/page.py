@@ -31,7 +31,7 @@ th[aria-sort=ascending]::after { content: " \\25B2" } th[aria-sort=descending]::
 td.bad { color: var(--warn); font-weight: 600 } td.good { color: var(--good) }
 td.more { color: var(--warn) }
 table.glance td { white-space: normal }
-.figures { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 24rem), 1fr));
+.figures { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 30rem), 1fr));
            gap: 1rem; margin-top: .8rem; align-items: start }
 figure svg { width: 100%; height: auto; display: block }
 figcaption { font-size: .88rem; color: var(--soft) }

@@ -209,8 +209,8 @@ def of_section(figures, section):
         yield ("CPU time of a request, and where it is spent", figures.cpu_split(
             [(r["name"], middle(r["samples"], "cpu_us"), middle(r["samples"], "user_share"))
              for r in sound]))
-        yield ("Latency; closed loop: indicative only" if section["scenario"]["engine"] != "open"
-               else "Latency from when each request was due",
+        yield ("Latency from when each request was due" if section["scenario"].get("rate")
+               else "Latency; closed loop: indicative only",
                figures.distribution([(r["name"], r["points"]) for r in sound]))
     elif kind == "latency":
         yield ("Latency from when each request was due", figures.distribution(
