@@ -149,10 +149,49 @@ class Compare(Case):
             time.sleep(0.1)
         self.assertEqual(run.left(), [])
 
+    def test_a_budget_is_kept_with_fewer_pairs_and_said(self):
+        run = self.bench("compare", "keep-alive", "few-connections", "--contenders", "null-relay",
+                         "--pairs", "20", "--seconds", "0.2", "--budget", "5")
+        pairs = [len(s["results"][0]["samples"]) for s in run.data()["sections"]
+                 if s["kind"] == "pairs"]
+        self.assertTrue(pairs and all(2 <= count < 20 for count in pairs), pairs)
+        self.assertIn("pairs instead of 20: the run was to keep to its time.", run.out)
+
+    def test_the_name_of_a_set_is_a_verb(self):
+        run = self.bench("websocket", "--contenders", "null-relay", "--pairs", "2", "--seconds",
+                         "0.2")
+        data = run.data()
+        self.assertEqual([s["key"] for s in data["sections"]], ["websocket"])
+        self.assertEqual(data["sections"][0]["results"][0]["broken"], "")
+        self.assertIn("sluice-bench compare websocket", data["facts"]["command"])
+
+    def test_latency_is_measured_on_the_way_to_the_knee(self):
+        run = self.bench("compare", "knee", "--contenders", "null-relay,squid:x", "--seconds",
+                         "0.3", status=1)
+        self.assertIn("'squid' has no variant 'x'", run.said)
+        section = self.bench("compare", "knee", "--contenders", "null-relay", "--seconds",
+                             "0.3").data()["sections"][0]
+        points = section["series"][0]["points"]
+        self.assertGreater(len(points), 1, section["notes"])
+        self.assertEqual([p["x"] for p in points], sorted(p["x"] for p in points))
+        self.assertGreater(points[0]["rate"], 0.5 * points[0]["x"])
+
+    def test_a_verb_of_claims_gives_a_verdict_for_each(self):
+        run = self.bench("relay", "--sizes", "1KiB,16KiB,64KiB", "--contenders",
+                         "null-relay,null-relay:splice", "--pairs", "2", "--seconds", "0.2")
+        tables = [s for s in run.data()["sections"] if s["kind"] == "table"]
+        self.assertGreaterEqual(len(tables), 3)
+        for table in tables:
+            self.assertEqual(table["header"][-1], "verdict")
+            self.assertTrue(all(row[1] and row[-1] for row in table["rows"]), table)
+        curve = next(s for s in run.data()["sections"] if s["kind"] == "curve")
+        self.assertEqual([p["x"] for p in curve["series"][0]["points"]], [1024, 16384, 65536])
+
     def test_mistakes_are_told_before_anything_is_measured(self):
         self.refused("no scenario 'x'; there are: ", "compare", "x")
         self.refused("no contender 'ngnix'", "compare", "keep-alive", "--contenders", "ngnix")
         self.refused("at least 2", "compare", "keep-alive", "--pairs", "1")
+        self.refused("--budget: above 0", "compare", "keep-alive", "--budget", "0")
         self.refused("two different sets", "compare", "keep-alive", "--cpus", "0/0")
         self.refused("PROXY/LOAD is wanted", "compare", "keep-alive", "--cpus", "zero")
         self.assertEqual(os.listdir(self.folder), [])
@@ -191,6 +230,20 @@ class Target(Case):
         self.assertGreater(float(table["rows"][0][2].replace(",", "")), 0)
         self.assertEqual([row["name"] for row in latency["rows"]],
                          ["50% of the maximum", "80% of the maximum"])
+
+    def test_a_target_of_http_2_has_its_capacity_and_its_latency(self):
+        if not shutil.which("h2load"):
+            self.skipTest("h2load is missing")
+        with origin() as (_, port), program(
+                [SLUICE, "proxy", "--from", "127.0.0.1:0", "--to", f"127.0.0.1:{port}", "--tls",
+                 "self-signed", "--log", "off", "--workers", "1"], "listening on") as (_, tls_port):
+            run = self.bench("target", f"https://127.0.0.1:{tls_port}/size/100", "--http2",
+                             "--streams", "4", "--connections", "4", "--seconds", "1")
+            self.refused("by HTTP/2: ", "target", f"http://127.0.0.1:{port}/", "--http2",
+                         "--seconds", "0.5")
+        table, latency = run.data()["sections"]
+        self.assertIn("h2load", table["title"])
+        self.assertGreater(latency["rows"][0]["rate"], 10)
 
     def test_a_sweep_has_a_point_for_each_value(self):
         with origin() as (_, port):
