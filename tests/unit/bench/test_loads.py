@@ -8,7 +8,7 @@ import unittest
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../../bench"))
 
-from suite import loads  # noqa: E402
+from suite import loads, scenario  # noqa: E402
 from suite.processes import Failure  # noqa: E402
 
 WRK = """\
@@ -116,6 +116,22 @@ class Open(unittest.TestCase):
 
     def test_rate_counts_answers_only(self):
         self.assertEqual(loads.parse_open(OPEN).rate, 1.5)
+
+
+class Commands(unittest.TestCase):
+    def words(self, **what):
+        return loads.open_command(loads.Request("http://h/", **what), 1)
+
+    def test_protocols_are_asked_for(self):
+        self.assertNotIn("--http2", self.words())
+        found = self.words(http2=True, streams=8)
+        self.assertEqual(found[found.index("--http2"):][:3], ["--http2", "--streams", "8"])
+        self.assertIn("--websocket", self.words(websocket=True, body_bytes=125))
+
+    def test_a_closed_loop_is_made_by_who_can(self):
+        self.assertEqual([loads.closed_loop(http2) for http2 in (False, True)], ["wrk", "h2load"])
+        one = scenario.Scenario("x", "x", ["sluice"], http2=True)
+        self.assertEqual(one.runs_by(), "h2load")
 
 
 if __name__ == "__main__":
