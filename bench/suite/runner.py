@@ -12,8 +12,6 @@ from .budget import another_fits
 from .histogram import Histogram
 from .processes import Failure
 
-WARM_SECONDS = 0.2
-COUNTED_SECONDS = 0.3
 SHORT_TRIES = 3  # of these, which a crowded machine may not let begin in time
 
 
@@ -146,7 +144,7 @@ class Runner:
                 raise Failure(f"answers {status} with {size} bytes instead of 200"
                               + (f" with {scenario.bytes}" if scenario.bytes >= 0 else ""))
         for _ in range(SHORT_TRIES):
-            load = self.load(scenario, url, WARM_SECONDS)
+            load = self.load(scenario, url, scenario.warm_seconds())
             if load.requests:
                 return
         raise Failure(", ".join(load.errors))
@@ -214,11 +212,13 @@ class Runner:
         self.warm(contender, scenario)
 
     def count(self, contender, scenario, result):
+        """Without a single answer in so short a time nothing is counted; that is no failure."""
         for _ in range(SHORT_TRIES):
-            sample = self.sample(contender, scenario, COUNTED_SECONDS, count_syscalls=True)
+            sample = self.sample(contender, scenario, scenario.counted_seconds(),
+                                 count_syscalls=True)
             if sample.load.requests:
-                break
-        result.counted.append(measure.sound(sample))
+                result.counted.append(measure.sound(sample))
+                return
 
     def sample(self, contender, scenario, seconds, count_syscalls=False):
         """One run against a contender that is up and warm."""

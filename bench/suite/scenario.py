@@ -13,7 +13,9 @@ from .processes import Failure
 FOLDER = os.path.join(loads.BENCH, "scenarios")
 SIZE = re.compile(r"(\d+)(B|KiB|MiB|GiB)?$")
 UNITS = {None: 1, "B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
-BLOCK_SPARE_S = 0.8  # a contender's start, warming up, counting of system calls
+WARM_SECONDS = 0.2     # before the runs of a block, at least
+COUNTED_SECONDS = 0.3  # of the run that counts system calls, at least
+START_SECONDS = 0.25   # of a contender
 EVENT_SPARE_S = 1.5
 EVENTS = ("reload", "kill_server", "idle", "knee")
 
@@ -92,13 +94,20 @@ class Scenario:
                              http2=self.http2, streams=self.streams,
                              websocket=self.websocket, tls=self.tls or "resumed", rate=self.rate)
 
+    def warm_seconds(self):
+        return max(WARM_SECONDS, self.seconds / 4)
+
+    def counted_seconds(self):
+        return max(COUNTED_SECONDS, self.seconds / 2)
+
     def planned_seconds(self, blocks=None):
         """What it takes on a quiet machine; of so many blocks of two pairs."""
         if self.event:
             each = knee.planned_seconds(self) if self.event == "knee" else self.seconds
             return len(self.contenders) * (each + EVENT_SPARE_S)
         blocks = math.ceil(self.pairs / 2) if blocks is None else blocks
-        return blocks * len(self.contenders) * (2 * self.seconds + BLOCK_SPARE_S)
+        each = START_SECONDS + self.warm_seconds() + self.counted_seconds() + 2 * self.seconds
+        return blocks * len(self.contenders) * each
 
     def steps(self):
         return (2 * ((self.pairs + 1) // 2) * len(self.contenders) if not self.event

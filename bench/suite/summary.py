@@ -2,7 +2,6 @@
 """A whole run as text: for a terminal, as Markdown, for the README; what is lost at, and what a
 difference must exceed to mean anything."""
 import re
-import statistics
 
 from . import overview, tables
 
@@ -129,10 +128,10 @@ def memory_sentence(data):
 def readme(data):
     """What stands between the README's marks, as Markdown."""
     facts = data["facts"]
-    count = statistics.median([len(r["samples"]) for s in data["sections"] if s["kind"] == "pairs"
-                               for r in s["results"] if r["samples"]] or [0])
+    counts = [len(r["samples"]) for s in data["sections"] if s["kind"] == "pairs"
+              for r in s["results"] if r["ratio"]] or [0]
     parts = [f"{data['began'][:10]}, {facts['machine']}, loopback, {facts['congestion control']}; "
-             f"commit {facts['commit']}; {count:g} pairs and more of each.", ""]
+             f"commit {facts['commit']}; {min(counts)} to {max(counts)} pairs of each.", ""]
     parts += [f"**Not fit to measure:** {reason}\n" for reason in data["unfit"]]
     pairs = [section for section in data["sections"] if section["kind"] == "pairs"]
     parts += [tables.markdown_table(contenders_table(section)) for section in pairs[:1]]
