@@ -9,11 +9,9 @@
 #include "core/base/check.h"
 #include "core/base/hash.h"
 #include "core/config/disk.h"
+#include "core/expiry.h"
 #include "tls/context.h"
 #include "tls/staple.h"
-
-#define DAY_S (24 * 3600)
-#define WARN_BEFORE_S (14 * DAY_S)
 
 static const struct place nowhere;
 
@@ -27,14 +25,14 @@ static struct certificates *certificates_of(struct certificate_maker *m)
 static void warn_of_dates(const struct certificate *c, const char *path, int64_t now_s,
                           struct config_report *report, struct place at)
 {
-    if (c->not_after_s < now_s)
-        report_warning(report, at, "'%s' has expired %lld days ago", path,
-                       (long long)((now_s - c->not_after_s) / DAY_S));
+    int64_t days;
+    bool near = expiry_is_near(c->not_after_s, now_s, &days);
+    if (near && days < 0)
+        report_warning(report, at, "'%s' has expired %lld days ago", path, (long long)(-1 - days));
     else if (c->not_before_s > now_s)
         report_warning(report, at, "'%s' is not valid yet", path);
-    else if (c->not_after_s - now_s < WARN_BEFORE_S)
-        report_warning(report, at, "'%s' expires in %lld days", path,
-                       (long long)((c->not_after_s - now_s) / DAY_S));
+    else if (near)
+        report_warning(report, at, "'%s' expires in %lld days", path, (long long)days);
 }
 
 static void warn_of_chain(const struct certificate *c, const char *path,

@@ -337,6 +337,7 @@ static void admin_metrics(struct admin_user *u, FILE *to)
     struct metrics_process p = { .version = SLUICE_VERSION,
                                  .registry = c->registry,
                                  .cache = admin_cache(u),
+                                 .config = c->fleet.plan ? c->fleet.plan->config : NULL,
                                  .workers = workers,
                                  .logs = log_writer_stats(c->log),
                                  .now_ns = c->loop->now_ns,

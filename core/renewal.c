@@ -5,9 +5,11 @@
 #include <time.h>
 
 #include "core/base/check.h"
+#include "core/expiry.h"
 #include "core/keeper_socket.h"
 
 #define INTERVAL_MS 2000
+#define DAY_MS UINT64_C(86400000)
 
 static uint64_t clock_ns(void)
 {
@@ -37,6 +39,15 @@ static void on_timer(struct timer *t, uint64_t now_ns)
         r->changed(r, fd);
 }
 
+static void on_daily(struct timer *t, uint64_t now_ns)
+{
+    struct renewal *r = container_of(t, struct renewal, daily);
+    const struct config *c = r->config(r);
+    if (c)
+        expiry_warn(c, (int64_t)(r->loop->wall_us / 1000000), stderr);
+    loop_timer_set(r->loop, t, now_ns + ms_to_ns(DAY_MS));
+}
+
 void renewal_start(struct renewal *r, struct loop *l, int keeper,
                    const struct config *(*config)(struct renewal *r),
                    void (*changed)(struct renewal *r, int fd))
@@ -44,4 +55,6 @@ void renewal_start(struct renewal *r, struct loop *l, int keeper,
     *r = (struct renewal){ .loop = l, .keeper = keeper, .config = config, .changed = changed };
     timer_init(&r->timer, on_timer);
     again(r, 0);
+    timer_init(&r->daily, on_daily);
+    loop_timer_set(l, &r->daily, l->now_ns + ms_to_ns(DAY_MS));
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The control thread's looks at the files of certificates, through the keeper: every two seconds at
- * most, and for a hundredth of a core at most. */
+ * most, and for a hundredth of a core at most. Once a day it names on stderr those that soon expire
+ * (as the start and each reload do). */
 #ifndef SLUICE_RENEWAL_H
 #define SLUICE_RENEWAL_H
 
@@ -16,6 +17,7 @@ struct renewal {
     void (*changed)(struct renewal *r, int fd); /* what the keeper read, or -errno (reading_load) */
 
     struct timer timer;
+    struct timer daily;
 };
 
 void renewal_start(struct renewal *r, struct loop *l, int keeper,

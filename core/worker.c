@@ -5,8 +5,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "core/base/check.h"
+#include "core/key_log.h"
 #include "core/proxy/cache_hub.h"
 #include "core/proxy/listener.h"
 #include "core/ring/sock.h"
@@ -220,6 +222,7 @@ static bool set_up(struct worker_thread *t)
         loop_destroy(t->loop);
         return false;
     }
+    t->worker.tls.key_log = key_log_of_environment(t->index == 0);
     t->worker.gate = t->gate;
     t->worker.cache = &t->cache->ports[t->index];
     cache_port_open(t->worker.cache, &t->worker);
@@ -242,7 +245,10 @@ static void *thread_main(void *arg)
     if (failed)
         return NULL;
     loop_run(t->loop);
+    int key_log = t->worker.tls.key_log;
     worker_destroy(&t->worker);
+    if (key_log >= 0)
+        close(key_log);
     loop_destroy(t->loop);
     return NULL;
 }

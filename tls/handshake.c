@@ -6,6 +6,7 @@
 
 #include "core/base/check.h"
 #include "tls/context_inside.h"
+#include "tls/key_log.h"
 #include "tls/session.h"
 
 /* About a millisecond. */
@@ -23,6 +24,8 @@ static void ready(struct tls_session *s)
     s->w->handshakes++;
     if (wolfSSL_session_reused(s->ssl))
         s->w->resumed++;
+    if (unlikely(s->w->key_log >= 0))
+        key_log_done(s->ssl, s->w->key_log);
     s->more_inside = wolfSSL_pending(s->ssl) > 0;
     s->resume_tries = s->resume ? RESUME_TRIES : 0;
     if (s->offered && !wolfSSL_session_reused(s->ssl))
@@ -79,6 +82,8 @@ static bool attach(struct tls_session *s, WOLFSSL *ssl)
     s->state = SESSION_HANDSHAKE;
     wolfSSL_SetIOReadCtx(ssl, s);
     wolfSSL_SetIOWriteCtx(ssl, s);
+    if (unlikely(s->w->key_log >= 0))
+        key_log_watch(ssl, s->w->key_log);
     return true;
 }
 
@@ -173,7 +178,7 @@ static void run_steps(struct task *task)
 
 void tls_worker_init(struct tls_worker *w, struct loop *l)
 {
-    *w = (struct tls_worker){ .loop = l };
+    *w = (struct tls_worker){ .loop = l, .key_log = -1 };
     slab_init(&w->sessions, sizeof(struct tls_session), 0);
     list_init(&w->pending);
     w->task.run = run_steps;

@@ -28,7 +28,11 @@ struct tls_worker {
     struct list pending;        /* sessions with a handshake step to do, oldest first */
     struct task task;
     uint64_t handshakes, resumed, failed; /* done */
+    int key_log; /* where secrets are appended, for debugging; -1: nowhere */
 };
+
+/* A file for them, for this process's user alone if it is new: a descriptor, or -errno. */
+int tls_key_log_open(const char *path);
 
 void tls_worker_init(struct tls_worker *w, struct loop *l);
 /* Once, before connections: tickets of its own, from a secret that all workers share. False without

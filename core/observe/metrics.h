@@ -31,6 +31,7 @@ struct metrics_process {
     const char *version;
     struct registry *registry;             /* of the servers */
     struct cache *cache;                   /* NULL: none yet */
+    const struct config *config;           /* in force; NULL: none yet */
     const struct counters *const *workers; /* all that ever ran */
     uint32_t workers_count;
     uint32_t workers_running;

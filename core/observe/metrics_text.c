@@ -10,6 +10,7 @@
 #include "core/base/counters.h"
 #include "core/http/h2_budget.h"
 #include "core/observe/metrics.h"
+#include "tls/service.h"
 
 enum form {
     FORM_COUNTER,
@@ -320,6 +321,8 @@ enum process_family {
     CACHE_REFUSED,
     CACHE_EVICTED,
     CACHE_PURGED,
+    CERTIFICATES,
+    CERTIFICATE_EXPIRY,
     RELOADS,
     RELOAD_GOOD,
     CONFIG_TIME,
@@ -377,6 +380,12 @@ static const struct metric_info process_families[] = {
                        "Answers removed or made stale by their URL: by the admin socket, and by "
                        "requests that change what they name.",
                        NULL, NULL },
+    [CERTIFICATES] = { "sluice_tls_certificates", "gauge", "Certificates of a listener.",
+                       "listener", NULL },
+    [CERTIFICATE_EXPIRY] = { "sluice_tls_certificate_expiry_seconds", "gauge",
+                             "When the first of a listener's certificates expires, since the "
+                             "epoch: the label says which.",
+                             "listener", "certificate" },
     [RELOADS] = { "sluice_reloads_total", "counter", "Reloads of the configuration by result.",
                   NULL, "result" },
     [RELOAD_GOOD] = { "sluice_reload_last_good", "gauge",
@@ -477,6 +486,47 @@ static void put_cache(FILE *to, struct cache *c)
     put_one(to, CACHE_PURGED, atomic_load(&s->purged));
 }
 
+static const struct certificate_set *certificates_of(const struct config *c, uint32_t i)
+{
+    const struct listener_tls *tls = c->listeners[i].tls;
+    return tls && tls->service ? tls->service->certificates : NULL;
+}
+
+static const struct certificate_entry *first_to_expire(const struct certificate_set *set)
+{
+    const struct certificate_entry *first = certificate_set_at(set, 0);
+    for (uint32_t k = 1; k < certificate_set_count(set); k++) {
+        const struct certificate_entry *e = certificate_set_at(set, k);
+        if (e->certificate->not_after_s < first->certificate->not_after_s)
+            first = e;
+    }
+    return first;
+}
+
+static void put_certificates(FILE *to, const struct config *c)
+{
+    const struct certificate_set *set;
+    const char *name = put_head(to, CERTIFICATES);
+    for (uint32_t i = 0; c && i < c->listeners_count; i++) {
+        if (!(set = certificates_of(c, i)))
+            continue;
+        fprintf(to, "%s{", name);
+        put_label(to, "listener", c->listeners[i].name);
+        fprintf(to, "} %" PRIu32 "\n", certificate_set_count(set));
+    }
+    name = put_head(to, CERTIFICATE_EXPIRY);
+    for (uint32_t i = 0; c && i < c->listeners_count; i++) {
+        if (!(set = certificates_of(c, i)))
+            continue;
+        const struct certificate_entry *e = first_to_expire(set);
+        fprintf(to, "%s{", name);
+        put_label(to, "listener", c->listeners[i].name);
+        fputc(',', to);
+        put_label(to, "certificate", e->path);
+        fprintf(to, "} %" PRId64 "\n", e->certificate->not_after_s);
+    }
+}
+
 void metrics_text_process(const struct metrics_process *p, FILE *to)
 {
     put_summed_histogram(to, p, OVERHEAD, offsetof(struct counters, overhead), 1000000);
@@ -493,6 +543,7 @@ void metrics_text_process(const struct metrics_process *p, FILE *to)
             p->logs->records_lost);
     put_one(to, LOG_ERRORS, p->logs->write_errors);
     put_cache(to, p->cache);
+    put_certificates(to, p->config);
     put_two(to, RELOADS, "good", p->reloads_good, "bad", p->reloads_bad);
     put_one(to, RELOAD_GOOD, p->reload_good);
     put_time(to, CONFIG_TIME, p->reload_wall_us);
