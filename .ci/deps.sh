@@ -24,7 +24,7 @@ BUILD_PACKAGES=(gcc libc6-dev make cmake ninja-build pkg-config libjemalloc-dev 
     zlib1g-dev libbrotli-dev libzstd-dev)
 TEST_PACKAGES=(libcmocka-dev openssl curl gnutls-bin python3 python3-yaml python3-jsonschema wrk nghttp2-client)
 TEST_ALL_PACKAGES=(nginx haproxy prometheus chromium clang-tidy python3-matplotlib python3-grpcio nodejs node-ws postgresql
-    postgresql-contrib)
+    postgresql-contrib testssl.sh pebble lego qemu-user)
 DEMO_PACKAGES=(curl)
 BENCH_PACKAGES=(python3 python3-matplotlib openssl wrk nghttp2-client nginx haproxy varnish apache2 caddy
     lighttpd lighttpd-mod-openssl squid hitch)

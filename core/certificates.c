@@ -83,6 +83,7 @@ static struct tls_service *begin(struct certificate_maker *m, const struct tls_t
     s->alpn = terms->alpn[0] ? strdup(terms->alpn) : NULL;
     s->refuse_unknown = terms->refuse_unknown;
     s->tickets = terms->tickets;
+    s->passes_acme = terms->passes_acme;
     s->ready_max = terms->ready_max;
     s->scope = scope_of(terms->listener);
     if (s->certificates && (s->alpn || !terms->alpn[0]))

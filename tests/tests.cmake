@@ -305,10 +305,19 @@ sluice_add_test(wire/examples 240 python3 tests/wire/test_examples.py $<TARGET_F
 
 # Only `./build.sh test-all` runs what is called all/: it needs bigger tools.
 if(NOT SLUICE_SANITIZE)
-    foreach(name metrics browser websocket postgres idle_tunnels)
+    foreach(name metrics browser websocket postgres idle_tunnels acme testssl tls_browser)
         sluice_add_test(all/${name} 240 python3 tests/wire/test_${name}.py $<TARGET_FILE:sluice>)
         set_tests_properties(all/${name} PROPERTIES SKIP_RETURN_CODE 77)
     endforeach()
+endif()
+
+if(NOT SLUICE_SANITIZE)
+    sluice_add_test(all/old_cpu 240 python3 tests/wire/test_old_cpu.py ${CMAKE_BINARY_DIR})
+    set_tests_properties(all/old_cpu PROPERTIES SKIP_RETURN_CODE 77)
+    cmake_path(GET WOLFSSL_INCLUDE_DIR PARENT_PATH wolfssl_prefix)
+    cmake_path(GET LIBURING_INCLUDE_DIR PARENT_PATH liburing_prefix)
+    sluice_add_test(tidy/slow_crypto 60 python3 tests/wire/test_slow_crypto.py ${CMAKE_COMMAND} ${wolfssl_prefix}
+                    -DLIBURING_ROOT=${liburing_prefix})
 endif()
 
 # Debian's Python, with its packages: the report uses matplotlib.

@@ -87,14 +87,27 @@ static bool attach(struct tls_session *s, WOLFSSL *ssl)
     return true;
 }
 
-/* The request that came in clear is dropped: its answer says what to do instead. */
-static void turn_plain(struct tls_session *s)
+/* TLS ends before it began. What was received is dropped, or kept where a server's transport, which
+ * has nothing to say first, has no use for it. */
+static void turn_plain(struct tls_session *s, enum tls_failure why, bool keeps)
 {
     struct transport *t = s->t;
-    s->w->failed++;
+    struct buf_slice hello = { 0 };
+    if (keeps) {
+        hello = s->in;
+        s->in = (struct buf_slice){ 0 };
+    }
     tls_session_free(s);
     transport_init_plain(t, t->loop, t->user, t->fd);
-    t->user->on_ready(t, tls_failure_err(TLS_PLAIN_HTTP));
+    t->preamble = hello;
+    t->user->on_ready(t, tls_failure_err(why));
+}
+
+struct buf_slice transport_take_hello(struct transport *t)
+{
+    struct buf_slice hello = t->preamble;
+    t->preamble = (struct buf_slice){ 0 };
+    return hello;
 }
 
 /* A fatal alert (RFC 8446 6): unrecognized_name(112). There is no wolfSSL yet that could. */
@@ -111,8 +124,9 @@ static void read_hello(struct tls_session *s)
     case HELLO_PARTIAL:
         tls_wait(s);
         return;
-    case HELLO_PLAIN_HTTP:
-        turn_plain(s);
+    case HELLO_PLAIN_HTTP: /* dropped: its answer says what to do instead */
+        s->w->failed++;
+        turn_plain(s, TLS_PLAIN_HTTP, false);
         return;
     case HELLO_NOT_TLS:
         failed(s, TLS_NOT_TLS);
@@ -120,6 +134,10 @@ static void read_hello(struct tls_session *s)
     case HELLO_BAD: /* wolfSSL refuses it, with the right alert */
     case HELLO_OK:
         break;
+    }
+    if (hello.acme && tls_context_passes_acme(s->context)) {
+        turn_plain(s, TLS_ACME, true);
+        return;
     }
     memcpy(s->name, hello.name, hello.name_len);
     s->name_len = hello.name_len;

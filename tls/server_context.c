@@ -305,6 +305,11 @@ void tls_context_renumber_tickets(WOLFSSL *ssl)
     ssl->session->ticketNonce.len = 0;
 }
 
+bool tls_context_passes_acme(const struct tls_context *c)
+{
+    return c->server->service->passes_acme;
+}
+
 bool tls_context_same_clients(const struct tls_session *s, struct str host)
 {
     const struct server_part *p = s->context->server;

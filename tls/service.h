@@ -41,6 +41,7 @@ struct tls_service {
     char *alpn; /* "h2,http/1.1", the best first; NULL: not spoken. A client that offers protocols
                    of which none is here is refused (RFC 7301 3.2) */
     bool refuse_unknown; /* who asks for a name of no certificate, or for none, gets an alert */
+    bool passes_acme;    /* who speaks acme-tls/1 alone (RFC 8737) is not for us: see tls.h */
     bool tickets;        /* sessions may be resumed; never those that had to show a certificate */
     /* Of files: the first seals, all open. None: the worker's own. */
     struct ticket_secret ticket_files[TLS_TICKET_FILES_MAX];

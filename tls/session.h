@@ -85,6 +85,9 @@ bool tls_resume_keep(struct tls_resume *r, const char *name, WOLFSSL *ssl, uint6
 enum tls_failure tls_context_accept(struct tls_session *s, const struct client_hello *hello,
                                     WOLFSSL **out);
 
+/* Challenges of ACME are passed on. */
+bool tls_context_passes_acme(const struct tls_context *c);
+
 /* A server's, while it waits for the client's Finished: the nonces of the tickets that it is going
  * to send begin at 0, as they are of this connection (RFC 8446 4.6.1). wolfSSL goes on counting
  * from the resumed one, in one byte: it would refuse the 256th session in a row. */

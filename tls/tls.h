@@ -43,10 +43,14 @@ void tls_worker_destroy(struct tls_worker *w);
 
 /* A server's transport on an accepted descriptor, which becomes its own: the handshake begins.
  * on_ready(-EPROTOTYPE): a plain HTTP request came instead; then the transport has become a plain
- * one, with that request's first bytes dropped, so that an answer can be sent. False without
- * memory: the descriptor stays the caller's. */
+ * one, with that request's first bytes dropped, so that an answer can be sent. on_ready(-EREMCHG):
+ * the service passes challenges of ACME on, and this is one; likewise, but what was received is to
+ * be had by transport_take_hello(). False without memory: the descriptor stays the caller's. */
 bool transport_init_tls_server(struct transport *t, struct tls_worker *w,
                                const struct transport_user *user, struct tls_context *c, int fd);
+
+/* The ClientHello of such a challenge; the reference becomes the caller's. */
+struct buf_slice transport_take_hello(struct transport *t);
 
 /* Longer names are no DNS names. */
 #define TLS_SERVER_NAME_BYTES_MAX 253

@@ -18,6 +18,7 @@ struct tls_terms {
     const char *alpn;    /* "h2,http/1.1"; "": none */
     bool refuse_unknown; /* names */
     bool tickets;
+    bool passes_acme;
     uint32_t ready_max; /* certificates that a worker keeps ready for use */
 };
 

@@ -436,12 +436,13 @@ struct listener_config {
     const struct backend_config *tcp; /* NULL: HTTP */
     struct sni_route *sni;            /* those go before `tcp` */
     uint32_t sni_count;
-    const struct log_config *log;   /* of layer 4; NULL: none */
-    struct networks proxy_protocol; /* peers that begin with its header */
-    struct listener_tls *tls;       /* NULL: plain HTTP */
-    uint32_t https_port;            /* requests are sent there by redirect; 0: they are not */
-    bool http2;                     /* by ALPN, and by its preface in clear */
-    bool h2c_upgrade;               /* and by Upgrade: h2c; http2, no tls, no tcp */
+    const struct log_config *log;      /* of layer 4; NULL: none */
+    struct networks proxy_protocol;    /* peers that begin with its header */
+    struct listener_tls *tls;          /* NULL: plain HTTP */
+    const struct backend_config *acme; /* gets tls-alpn-01 challenges; with tls; NULL: nobody */
+    uint32_t https_port;               /* requests are sent there by redirect; 0: they are not */
+    bool http2;                        /* by ALPN, and by its preface in clear */
+    bool h2c_upgrade;                  /* and by Upgrade: h2c; http2, no tls, no tcp */
 };
 
 /* An address to listen on. */

@@ -424,6 +424,9 @@ void end_listener(struct loader *l, const struct node *n, void *out)
         report_error(l->report, n->place,
                      "listener '%s' needs 'site' (HTTP), or 'tcp' (connections passed on)",
                      c->name);
+    else if (c->acme && (!c->tls || c->tcp))
+        report_error(l->report, node_get(n, STR("acme"))->key->place,
+                     "'acme' needs 'tls' and 'site' beside it");
     else if (c->https_port && (c->tls || c->tcp))
         report_error(l->report, node_get(n, STR("https_redirect"))->key->place,
                      "'https_redirect' is for listeners that speak plain HTTP");

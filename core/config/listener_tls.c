@@ -366,6 +366,7 @@ void take_listener_tls(struct loader *l, const struct node *n, void *read, uint3
                                    listener->http2 && !listener->tcp ? "h2,http/1.1" : "http/1.1",
                                .refuse_unknown = in->refuse_unknown,
                                .tickets = in->tickets,
+                               .passes_acme = listener->acme != NULL,
                                .ready_max = in->ready_max };
     if (!to)
         return;

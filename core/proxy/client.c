@@ -10,6 +10,7 @@
 #include "core/proxy/h2_client.h"
 #include "core/proxy/listener.h"
 #include "core/proxy/plan.h"
+#include "core/proxy/tcp.h"
 #include "core/proxy/tunnel.h"
 #include "core/proxy/upstream.h"
 #include "core/proxy/worker.h"
@@ -417,6 +418,17 @@ static void handshake_failed(struct client *c, enum end_reason why)
     client_close(c, false);
 }
 
+/* A challenge of ACME goes to who answers it, as it came. */
+static void pass_challenge(struct client *c)
+{
+    struct listener *l = c->listener;
+    int fd = c->t.fd;
+    struct buf_slice hello = transport_take_hello(&c->t);
+    c->t.fd = -1;
+    tcp_begin(l, fd, &c->peer, plan_backend(l->use, l->bind->listener->acme), hello, false);
+    client_close(c, false);
+}
+
 static void on_ready(struct transport *t, int err)
 {
     struct client *c = container_of(t, struct client, t);
@@ -430,6 +442,8 @@ static void on_ready(struct transport *t, int err)
     } else if (err == 0) {
         transport_read(t);
         client_arm(c);
+    } else if (err == -EREMCHG) {
+        pass_challenge(c);
     } else if (err == -EPROTOTYPE && begin_exchange(c)) {
         c->state = CLIENT_BUSY;
         exchange_refuse(c->ex, END_TLS_PLAIN_HTTP);

@@ -140,8 +140,9 @@ class Example:
     def prepare(self):
         copy = os.path.join(self.folder, "etc")
         shutil.copytree(EXAMPLES, copy)
-        if self.name == "tls":
+        if self.name in ("tls", "acme"):
             make_certificates(copy, CERTIFICATES)
+            os.mkdir(os.path.join(copy, "live"))  # where an ACME client writes
         for name in ("log", "run"):
             os.mkdir(os.path.join(self.folder, name))
         self.path = os.path.join(copy, self.name + ".yaml")

@@ -149,6 +149,36 @@ def tls(x):
         equal(x.last(name)["headers"]["X-Forwarded-Proto"], "https")
 
 
+def served_name(x, name, alpn=None):
+    """Whom the certificate is for that 443's listener shows."""
+    context = ssl._create_unverified_context()
+    if alpn:
+        context.set_alpn_protocols([alpn])
+    host, port = x.addresses[1].split(":")
+    with socket.create_connection((host, int(port)), timeout=examples.DEADLINE_S) as plain, \
+            context.wrap_socket(plain, server_hostname=name) as s:
+        der = s.getpeercert(True)
+    return next((n for n in ("www.example.com", "shop.example.com") if n.encode() in der), None)
+
+
+@example()
+def acme(x):
+    equal(x.ask("/.well-known/acme-challenge/token").body, "acme_http-1 /.well-known/acme-challenge/token")
+    equal(x.ask("/a").fields["Location"], "https://www.example.com/a")
+    equal(served_name(x, "shop.example.com"), "www.example.com", "without a certificate of its own")
+    try:
+        served_name(x, "shop.example.com", "acme-tls/1")
+        raise AssertionError("the challenge was answered here")
+    except ssl.SSLError:
+        pass  # what stands there is no TLS server
+    equal(len(x.origin("acme_tls").connections), 1, "challenges passed on")
+    live = os.path.join(x.folder, "etc/live")
+    for ending, source in (("key", "key"), ("crt", "pem")):
+        os.rename(f"{x.folder}/etc/certs/shop.{source}", f"{live}/shop.{ending}")
+    x.wait_said("sluice: reloaded")
+    equal(served_name(x, "shop.example.com"), "shop.example.com", "what the client wrote")
+
+
 @example()
 def cache(x):
     page = "a line of text\n" * 200

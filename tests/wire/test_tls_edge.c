@@ -274,6 +274,57 @@ static void plain_requests_are_sent_to_https_but_acme(struct wire *w)
              "Strict-Transport-Security: max-age=31536000; includeSubDomains\r\n");
 }
 
+/* RFC 8737: who offers acme-tls/1 alone is not ours to answer; the server gets every byte. */
+static void challenges_are_passed_on_unopened(struct wire *w)
+{
+    struct origin *o = origin_open(w);
+    make_pair(w, "a", EC, "DNS:a.test");
+    sluice_run_config(w,
+                      "listeners: { web: { bind: \"$LISTEN\", site: s, acme: client, tls: { "
+                      "certificates: [{ cert: a.pem, key: a.key }] } } }\n"
+                      "sites: { s: { log: access, routes: [ { respond: { body: hi } } ] } }\n"
+                      "backends: { client: { servers: [%s] } }\n",
+                      o->name);
+    FILE *challenge =
+        popen(wire_text(w,
+                        "timeout 10 openssl s_client -connect %s -alpn acme-tls/1 -servername "
+                        "a.test >/dev/null 2>&1 </dev/null",
+                        sluice_address(w, 0)),
+              "r");
+    assert_non_null(challenge);
+    struct conn *s = origin_accept(o);
+    const char *hello = hear_bytes(s, 5);
+    assert_memory_equal(hello, "\x16\x03\x01", 3);
+    size_t bytes = (size_t)(uint8_t)hello[3] << 8 | (uint8_t)hello[4];
+    hello = hear_bytes(s, bytes);
+    assert_non_null(memmem(hello, bytes, "acme-tls/1", 10));
+    assert_non_null(memmem(hello, bytes, "a.test", 6));
+    /* What it answers comes back as it is. */
+    say_bytes(s, "\x15\x03\x03\x00\x02\x02\x28", 7);
+    hang_up(s);
+    pclose(challenge);
+    /* Others, and who speaks another protocol too, are served here. */
+    contains(w, shell(w, S_CLIENT "-alpn http/1.1,acme-tls/1"), "ALPN protocol: http/1.1");
+    contains(w, shell(w, "curl -sk https://$SERVER/"), "hi");
+    origin_close(o);
+    contains_not(w, shell(w, S_CLIENT "-alpn acme-tls/1"), "CN = a");
+    contains(w, shell(w, "curl -sk https://$SERVER/"), "hi");
+}
+
+static void without_anybody_for_challenges_they_are_refused(struct wire *w)
+{
+    make_pair(w, "a", EC, "DNS:a.test");
+    run(w, "certificates: [{ cert: a.pem, key: a.key }]");
+    contains(w, shell(w, S_CLIENT "-alpn acme-tls/1"), "no application protocol");
+    logged(w, "end=tls_handshake tls_failure=no_common_protocol");
+    sluice_write_config(w, "listeners: { web: { bind: \":1\", site: s, acme: b } }\n"
+                           "sites: { s: { routes: [ { to: b } ] } }\n"
+                           "backends: { b: { servers: [\"127.0.0.1:1\"] } }\n");
+    struct outcome c = sluice_run(w, "check -c %s/sluice.yaml", folder(w));
+    assert_int_equal(c.code, 78);
+    contains(w, c.err, "'acme' needs 'tls' and 'site' beside it");
+}
+
 /* --- change --- */
 
 #define SWAP "certificates: [{ cert: now.pem, key: now.key }, { cert: fixed.pem, key: fixed.key }]"
@@ -410,6 +461,8 @@ int main(void)
         TEST(servers_get_the_certificate_and_nobody_forges_it),
         TEST(a_certificate_goes_past_the_cache_and_to_who_decides),
         TEST(plain_requests_are_sent_to_https_but_acme),
+        TEST(challenges_are_passed_on_unopened),
+        TEST(without_anybody_for_challenges_they_are_refused),
         TEST(changed_files_are_picked_up_under_load),
         TEST(a_reload_with_a_broken_pair_changes_nothing),
         TEST(a_fresh_ocsp_response_is_stapled),

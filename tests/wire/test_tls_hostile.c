@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Peers that break TLS: each gets its reason in the log, others are served on. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "tests/wire/tools.h"
@@ -140,6 +141,59 @@ static void renegotiation_is_refused(struct wire *w)
     still_serves(w);
 }
 
+/* Resident memory of sluice's processes. */
+static long resident_kib(struct wire *w)
+{
+    return atol(shell(w, wire_text(w,
+                                   "for p in %d $(cat /proc/%d/task/%d/children); do grep VmRSS "
+                                   "/proc/$p/status; done | awk \"{s+=\\$2} END {print s}\"",
+                                   (int)sluice_pid(w), (int)sluice_pid(w), (int)sluice_pid(w))));
+}
+
+/* Each has sent a whole ClientHello and got all that answers it, so that a handshake's memory is
+ * held; none goes on. They are let go at the deadline, and others are served meanwhile. */
+static void half_handshakes_hold_bounded_memory(struct wire *w)
+{
+    enum { COUNT = 400, EACH_KIB_MAX = 64 };
+    struct conn *half[COUNT];
+    origin_answering(w, "plain behind");
+    sluice_start(w, "--tls self-signed --timeout client_head=4s");
+    /* A real one's bytes, taken from the wire. */
+    shell(w, "cat >take.py <<END\nimport socket, ssl, sys\na, b = socket.socketpair()\n"
+             "a.setblocking(False)\nc = ssl._create_unverified_context()\ntry: "
+             "c.wrap_socket(a, server_hostname=\"localhost\", do_handshake_on_connect=False)"
+             ".do_handshake()\nexcept ssl.SSLWantReadError: pass\n"
+             "open(\"hello\", \"wb\").write(b.recv(65536))\nEND\npython3 take.py");
+    char hello[4096];
+    FILE *f = fopen(wire_path(w, "hello"), "rb");
+    assert_non_null(f);
+    size_t bytes = fread(hello, 1, sizeof hello, f);
+    fclose(f);
+    assert_true(bytes > 100);
+    still_serves(w);
+    long before_kib = resident_kib(w);
+    for (int i = 0; i < COUNT; i++) {
+        half[i] = client_dial(w);
+        say_bytes(half[i], hello, bytes);
+    }
+    for (int i = 0; i < COUNT; i++) /* a ServerHello, and what follows */
+        assert_int_equal(hear_bytes(half[i], 5)[0], 0x16);
+    long held_kib = resident_kib(w) - before_kib;
+    contains(w, shell(w, "curl -sk https://$SERVER/"), "plain behind");
+    print_message("%d half handshakes: %ld KiB\n", COUNT, held_kib);
+#ifndef __SANITIZE_ADDRESS__
+    assert_true(held_kib < COUNT * EACH_KIB_MAX);
+#endif
+    for (int i = 0; i < COUNT; i++)
+        hear_gone(half[i]);
+    for (int ok = 0, late = 0; late < COUNT || !ok;) {
+        const char *end = log_field(w, log_line(w), "end");
+        assert_non_null(end);
+        ok += strcmp(end, "ok") == 0;
+        late += strcmp(end, "tls_timeout") == 0;
+    }
+}
+
 /* So many that each would hold a handshake's memory: they cost little, end by the deadline, and
  * others are served in between. */
 static void half_handshakes_in_great_number(struct wire *w)
@@ -170,6 +224,7 @@ int main(void)
         TEST(damaged_records),
         TEST(renegotiation_is_refused),
         TEST(half_handshakes_in_great_number),
+        TEST(half_handshakes_hold_bounded_memory),
     };
     return cmocka_run_group_tests_name("tls_hostile", tests, NULL, NULL);
 }
