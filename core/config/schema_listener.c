@@ -152,7 +152,7 @@ static const struct schema_key listener_keys[] = {
       .words = on_words, DEFAULT(false),
       .doc = "Clients in clear may also go over to HTTP/2 with Upgrade: h2c (RFC 7540 3.2, which "
              "RFC 9113 has given up), on a request without a body." },
-    { KEY("acme"), EXAMPLE("acme_client"), VALUE(listener_config, acme, value_backend),
+    { KEY("acme"), EXAMPLE("app"), VALUE(listener_config, acme, value_backend),
       .otherwise = "they are refused",
       .doc =
           "The backend that answers tls-alpn-01 challenges (RFC 8737): the ACME client that waits "

@@ -26,7 +26,8 @@ NEEDS = {
 
 
 # What a key has to have beside it.
-BESIDE = {"listeners.NAME.log": {"tcp": "app"}, "listeners.NAME.sni": {"tcp": "app"}}
+BESIDE = {"listeners.NAME.log": {"tcp": "app"}, "listeners.NAME.sni": {"tcp": "app"},
+          "listeners.NAME.acme": {"tls": {"certificates": [{"cert": "site.pem", "key": "site.key"}]}}}
 
 # Keys that take the place of another.
 INSTEAD = {
