@@ -81,6 +81,28 @@ static int read_options(int argc, char **argv, struct server *s, struct origin_o
     return ok ? 0 : 3;
 }
 
+/* Records as an API has them: they compress to a seventh. */
+static char *make_json(void)
+{
+    char *json = malloc(PATTERN_BYTES + COPY_SPARE_BYTES);
+    struct rng rng = { 1 };
+    CHECK(json);
+    struct out o = out_into(json, PATTERN_BYTES);
+    while (!o.full) {
+        char record[160];
+        unsigned id = rng_below(&rng, 100000);
+        int n = snprintf(record, sizeof record,
+                         "{\"id\":%u,\"name\":\"user%u\",\"email\":\"u%u@example.com\","
+                         "\"active\":%s,\"score\":%u.%u},\n",
+                         id, rng_below(&rng, 5000), id, rng_below(&rng, 2) ? "true" : "false",
+                         rng_below(&rng, 256), rng_below(&rng, 100));
+        out_mem(&o, record, (size_t)n);
+    }
+    memset(o.at, ' ', (size_t)(o.end - o.at));
+    memcpy(json + PATTERN_BYTES, json, COPY_SPARE_BYTES);
+    return json;
+}
+
 static void start(struct server_worker *sw)
 {
     const struct origin_options *o = sw->server->user;
@@ -93,6 +115,7 @@ static void start(struct server_worker *sw)
     CHECK(len > 0 && w->pattern);
     for (size_t i = 0; i < PATTERN_BYTES + PATTERN_PERIOD; i += PATTERN_PERIOD)
         memcpy(w->pattern + i, PATTERN, PATTERN_PERIOD);
+    w->json = make_json();
     w->fields = (struct str){ fields, (size_t)len };
     w->loop = sw->loop;
     w->options = o;
@@ -116,6 +139,7 @@ static void end(struct server_worker *sw)
     slab_destroy(&w->slab);
     free((char *)w->fields.ptr);
     free(w->pattern);
+    free(w->json);
     free(w);
 }
 

@@ -11,6 +11,7 @@
 #include "core/base/slab.h"
 
 /* Sent from one place, over and over: wherever a body stands, this much follows in memory. */
+#define COPY_SPARE_BYTES 4096 /* of JSON again behind its end: a small piece may go beyond it */
 #define PATTERN_BYTES (256 * 1024)
 
 struct origin_options {
@@ -26,6 +27,7 @@ struct origin_worker {
     const struct origin_options *options;
     struct str fields; /* of every answer */
     char *pattern;     /* PATTERN_BYTES + PATTERN_PERIOD of the pattern */
+    char *json;        /* the same of JSON, which begins anew after PATTERN_BYTES */
     uint64_t accepted, requests;
 };
 

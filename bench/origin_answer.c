@@ -8,6 +8,7 @@
 const char answer_help[] =
     "  /                      13 bytes: Hello, world!\n"
     "  /size/N                N bytes with Content-Length\n"
+    "  /json/N                N bytes of JSON with Content-Length\n"
     "  /chunked/N[/CHUNK]     N bytes in chunks of CHUNK (default 4096)\n"
     "  /trailers[/N]          the same, with trailer fields behind it\n"
     "  /close[/N]             N bytes ended by closing the connection\n"
@@ -205,6 +206,10 @@ static bool read_path(struct str path, struct rng *rng, struct answer *a)
         if (rng_below(rng, 100) < percent)
             a->status = 500;
         return true;
+    }
+    if (str_eq(word, STR("json"))) {
+        a->json = true;
+        return sized(a, ANSWER_SIZE, &path);
     }
     if (str_eq(word, STR("echo"))) {
         a->body = ANSWER_ECHO;

@@ -32,6 +32,7 @@ struct answer {
     uint64_t delay_ms; /* before it */
     uint64_t drip_ms;  /* between pieces of `chunk` bytes */
     uint64_t interim;  /* 100 (Continue) responses before it */
+    bool json;         /* bytes of JSON in place of the pattern */
     bool trailers;
     bool early; /* before the request's body is read, which is dropped afterwards */
     bool reset; /* RST instead of, or in the middle of, the answer */

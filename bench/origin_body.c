@@ -20,7 +20,7 @@ static void put_last_fields(struct connection *c)
 static void put_direct(struct connection *c, uint64_t bytes)
 {
     if (bytes <= COPY_MAX && bytes <= step_room(c)) {
-        out_mem(&c->out, c->worker->pattern + c->body_at % PATTERN_PERIOD, (size_t)bytes);
+        out_mem(&c->out, step_body(c), (size_t)bytes);
         c->body_at += bytes;
         c->body_left -= bytes;
     } else {

@@ -234,7 +234,9 @@ static void flush(struct connection *c)
 {
     size_t put = (size_t)(c->out.at - c->sent);
     size_t direct = c->direct_left < PATTERN_BYTES ? (size_t)c->direct_left : PATTERN_BYTES;
-    char *pattern = c->worker->pattern + c->body_at % PATTERN_PERIOD;
+    char *pattern = (char *)step_body(c);
+    if (c->answer.json && direct > PATTERN_BYTES - c->body_at % PATTERN_BYTES)
+        direct = PATTERN_BYTES - c->body_at % PATTERN_BYTES;
     if (direct == 0) {
         op_send(c->worker->loop, &c->tx, c->fd, c->sent, (uint32_t)put);
     } else if (put == 0) {

@@ -28,6 +28,13 @@ static inline size_t step_room(const struct connection *c)
     return (size_t)(c->out.end - c->out.at);
 }
 
+/* The next bytes of the answer's body, as many as COPY_SPARE_BYTES at least. */
+static inline const char *step_body(const struct connection *c)
+{
+    return c->answer.json ? c->worker->json + c->body_at % PATTERN_BYTES
+                          : c->worker->pattern + c->body_at % PATTERN_PERIOD;
+}
+
 /* ---- origin_body.c ---- */
 
 /* Puts the answer's head, and of the body what is small; the state says how it goes on. */

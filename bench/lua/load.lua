@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: GPL-3.0-or-later
 -- wrk's side of the bench suite: what to ask for, and everything wrk knows as one line of JSON.
 --
---   wrk ... -s load.lua URL -- [method=POST] [body=BYTES] [close] [path=/a path=/b ...]
+--   wrk ... -s load.lua URL -- [method=POST] [body=BYTES] [close] [accept=CODING] [path=/a path=/b ...]
 --
 -- One path: wrk sends the same bytes over and over. Several: they take turns. The result is the
 -- line that begins with "json ".
@@ -15,6 +15,8 @@ function init(args)
             wrk.method = value
         elseif name == "body" then
             body_bytes = tonumber(value)
+        elseif name == "accept" then
+            wrk.headers["Accept-Encoding"] = value
         elseif name == "close" then
             wrk.headers["Connection"] = "close"
         elseif name == "path" then

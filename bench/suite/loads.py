@@ -29,6 +29,7 @@ class Request:
     method: str = "GET"
     body_bytes: int = 0
     close: bool = False          # a new connection for each
+    accept: str = ""             # wrk: of codings
     paths: list = field(default_factory=list)  # several, in turn; of the URL the path is ignored
     http2: bool = False
     websocket: bool = False      # sluice-load: a message each, of body_bytes, that comes back
@@ -105,6 +106,8 @@ def wrk_command(request, seconds, threads=1):
         words.append(f"body={request.body_bytes}")
     if request.close:
         words.append("close")
+    if request.accept:
+        words.append(f"accept={request.accept}")
     words += [f"path={path}" for path in request.paths]
     threads = min(threads, request.connections)
     return ["wrk", f"-t{threads}", f"-c{request.connections}", f"-d{wrk_seconds(seconds)}s",

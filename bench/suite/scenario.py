@@ -46,6 +46,7 @@ class Scenario:
     connections: int = 64
     method: str = "GET"
     upload: int = 0                  # bytes of the request's body
+    accept: str = ""                 # Accept-Encoding
     close: bool = False              # a new connection for each request
     streams: int = 1
     tls: str = ""                    # "": plain; "full", "resumed": of new connections
@@ -90,7 +91,7 @@ class Scenario:
 
     def request(self, url):
         return loads.Request(url, connections=self.connections, method=self.method,
-                             body_bytes=self.upload, close=self.close, paths=list(self.paths),
+                             body_bytes=self.upload, close=self.close, accept=self.accept, paths=list(self.paths),
                              http2=self.http2, streams=self.streams,
                              websocket=self.websocket, tls=self.tls or "resumed", rate=self.rate)
 

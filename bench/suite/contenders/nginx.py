@@ -43,15 +43,34 @@ http {{
         keepalive_requests 1000000000;
         keepalive_timeout 1h;
     }}
+    {cache}
     server {{
         listen 127.0.0.1:{port} {listen}reuseport backlog=4096;
         {tls}
         location / {{
             proxy_pass http://servers;
+            {rules}
         }}
     }}
 }}
 """
+
+# Its cache is a directory: one in memory, whose files stay open.
+CACHE = """\
+proxy_cache_path {home}/cache levels=1:2 keys_zone=bench:64m max_size=1g inactive=1h use_temp_path=off;
+    open_file_cache max=10000 inactive=1h;
+    open_file_cache_valid 1h;
+    sendfile on;"""
+CACHED = """\
+proxy_cache bench;
+            proxy_cache_valid any 1h;
+            proxy_cache_lock on;"""
+GZIP = """\
+gzip on;
+            gzip_comp_level 5;
+            gzip_proxied any;
+            gzip_types *;
+            gzip_buffers 16 8k;"""
 
 # What sluice tells the server about a request without being asked to.
 FORWARDED = """\
@@ -79,7 +98,7 @@ class Nginx(Contender):
     """bare: it tells the server nothing about the client."""
     title = "nginx"
     program = package = "nginx"
-    variants = {"bare": "bare", "again": "again"}
+    variants = {"bare": "bare", "again": "again", "cache": "cache", "gzip": "gzip"}
     can = frozenset({"http", "tls", "h2", "websocket", "log", "servers", "reload"})
 
     def version(self):
@@ -93,6 +112,8 @@ class Nginx(Contender):
             servers="\n        ".join(f"server 127.0.0.1:{port};" for port in setup.servers),
             connection=WEBSOCKET if setup.websocket else 'proxy_set_header Connection "";',
             forwarded="" if "bare" in self.words else FORWARDED,
+            cache=CACHE.format(home=setup.home) if "cache" in self.words else "",
+            rules=CACHED if "cache" in self.words else GZIP if "gzip" in self.words else "",
             log=f"{setup.home}/access.log" if setup.log else "off",
             listen=("ssl " if tls else "") + ("http2 " if setup.http2 else ""),
             tls=TLS.format(chain=tls.chain, key=tls.key) if tls else "")

@@ -19,13 +19,22 @@ backends:
 
 SITES = """\
 sites:
-  bench: {{ {log}routes: [{{ to: servers{upgrade} }}] }}"""
+  bench: {{ {log}routes: [{{ to: servers{upgrade}{rules} }}] }}"""
+
+# What a variant makes of its route.
+RULES = {
+    "cache": ", cache: { default_ttl: 1h }",
+    "gzip": ", compress: { encodings: [gzip], levels: { gzip: 5 } }",
+    "br": ", compress: { encodings: [br] }",
+    "zstd": ", compress: { encodings: [zstd] }",
+}
 
 
 class Sluice(Contender):
     title = "sluice"
     variants = {"again": "again", "log": "JSON log", "one": "one worker, on all CPUs",
-                "two": "two workers, on all CPUs"}
+                "two": "two workers, on all CPUs", "cache": "cache", "gzip": "gzip", "br": "brotli",
+                "zstd": "zstd"}
     can = frozenset({"http", "tls", "h2", "tcp", "websocket", "log", "servers", "reload"})
     stop_signal = signal.SIGINT  # at once; TERM drains
 
@@ -53,7 +62,8 @@ class Sluice(Contender):
             tls=tls, use="tcp: servers" if setup.tcp else "site: bench",
             sites="" if setup.tcp else SITES.format(
                 log="log: access, " if logged else "",
-                upgrade=", upgrade: websocket" if setup.websocket else ""),
+                upgrade=", upgrade: websocket" if setup.websocket else "",
+                rules="".join(text for word, text in RULES.items() if word in self.words)),
             logs=f"logs: {{ access: {{ to: {access} }} }}" if logged else "",
             servers=", ".join(f'"127.0.0.1:{port}"' for port in setup.servers))
         return [self.program, "run", "-c", path]

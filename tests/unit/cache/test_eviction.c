@@ -7,10 +7,10 @@
 
 #include <cmocka.h>
 
-#include <math.h>
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "bench/cache_trace.h"
 #include "core/base/rng.h"
 #include "tests/unit/cache/stored.h"
 
@@ -75,91 +75,6 @@ static void a_held_object_outlives_its_eviction(void **state)
 }
 
 /* --- traces --- */
-
-enum { KEYS = 20000, REQUESTS = 600000, OBJECT = 1000 };
-
-/* Ranks by the law of Zipf, out of a table of the distribution. */
-struct zipf {
-    double sums[KEYS];
-};
-
-static void zipf_init(struct zipf *z, double exponent)
-{
-    double sum = 0;
-    for (int i = 0; i < KEYS; i++)
-        z->sums[i] = sum += pow(i + 1, -exponent);
-}
-
-static int zipf_next(const struct zipf *z, struct rng *rng)
-{
-    double u = (double)(rng_next(rng) >> 11) * 0x1p-53 * z->sums[KEYS - 1];
-    int low = 0, high = KEYS - 1;
-    while (low < high) {
-        int mid = (low + high) / 2;
-        if (z->sums[mid] < u)
-            low = mid + 1;
-        else
-            high = mid;
-    }
-    return low;
-}
-
-/* Keys of a trace: popular ones, one-hit wonders, and now and then a scan through cold ones. */
-static uint32_t *make_trace(double exponent, bool scans)
-{
-    static struct zipf z;
-    uint32_t *t = malloc(REQUESTS * sizeof *t), cold = KEYS;
-    struct rng rng = { 5 };
-    zipf_init(&z, exponent);
-    for (int i = 0; i < REQUESTS;) {
-        if (scans && rng_below(&rng, 10000) == 0) {
-            uint32_t first = KEYS * 100 + (uint32_t)rng_below(&rng, 4) * 10000;
-            for (uint32_t k = 0; k < 4000 && i < REQUESTS; k++)
-                t[i++] = first + k;
-        } else if (scans && rng_below(&rng, 10) == 0) {
-            t[i++] = cold++;
-        } else {
-            t[i++] = (uint32_t)zipf_next(&z, &rng);
-        }
-    }
-    return t;
-}
-
-/* LRU over `capacity` objects of one size. */
-static double lru_misses(const uint32_t *trace, uint32_t capacity)
-{
-    enum { IDS = KEYS * 120 };
-    uint32_t *newer = calloc(IDS + 1, sizeof *newer), *older = calloc(IDS + 1, sizeof *older);
-    bool *in = calloc(IDS + 1, sizeof *in);
-    uint32_t count = 0, misses = 0, end = IDS; /* a ring through a sentinel */
-    newer[end] = older[end] = end;
-    for (int i = 0; i < REQUESTS; i++) {
-        uint32_t k = trace[i];
-        assert_true(k < IDS);
-        if (in[k]) {
-            newer[older[k]] = newer[k];
-            older[newer[k]] = older[k];
-        } else {
-            misses++;
-            in[k] = true;
-            if (++count > capacity) {
-                uint32_t out = newer[end];
-                newer[end] = newer[out];
-                older[newer[out]] = end;
-                in[out] = false;
-                count--;
-            }
-        }
-        older[k] = older[end];
-        newer[k] = end;
-        newer[older[end]] = k;
-        older[end] = k;
-    }
-    free(newer);
-    free(older);
-    free(in);
-    return (double)misses / REQUESTS;
-}
 
 /* The same through the cache. *capacity: how many objects it held at the end. */
 static double cache_misses(const uint32_t *trace, uint32_t *capacity)
