@@ -77,7 +77,7 @@ static void tell_other(struct cache_port *p)
 
 void cache_port_tell(struct cache_port *p)
 {
-    if (!list_empty(&p->followers))
+    if (atomic_load_explicit(&p->following, memory_order_relaxed))
         loop_defer(p->w->loop, &p->wake_task);
     uint32_t count = atomic_load_explicit(&p->hub->used_count, memory_order_acquire);
     for (uint32_t i = 0; i < count; i++)

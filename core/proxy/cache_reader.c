@@ -107,13 +107,22 @@ void cache_reader_end(struct cache_reader *r)
         fetch_reader_gone(f);
 }
 
+/* Of what is not stored no more is fetched than its readers have room for. */
+static bool fetch_waits_for(const struct cache_reader *r)
+{
+    return !r->fetch && object_is(r->o, OBJECT_REMOVED) && object_state(r->o) == OBJECT_FILLING;
+}
+
 void cache_reader_release(struct cache_reader *r)
 {
     struct cache_port *p = r->port;
+    bool tell = fetch_waits_for(r);
     forget_body(r);
     object_unref(r->o);
     object_unref(r->stale);
     r->o = r->stale = NULL;
+    if (tell)
+        cache_port_tell(p);
     worker_object_gone(p->w);
 }
 
@@ -192,6 +201,7 @@ static void go_on_delivering(struct cache_reader *r)
 {
     struct exchange *ex = r->ex;
     struct fetch *f = r->fetch;
+    const struct cache_chunk *chunk = r->cursor.chunk;
     if (!deliver(r)) {
         enum end_reason why = (enum end_reason)object_why(r->body);
         exchange_response_broken(ex, r->failed ? END_OVERLOADED
@@ -201,6 +211,8 @@ static void go_on_delivering(struct cache_reader *r)
     }
     if (f)
         fetch_go_on(f);
+    else if (r->cursor.chunk != chunk && fetch_waits_for(r))
+        cache_port_tell(r->port);
     ex->down->flush(ex);
 }
 
@@ -301,6 +313,7 @@ void cache_readers_go_on(struct cache_port *p)
 {
     struct list now;
     fetches_sweep(p);
+    fetches_go_on(p);
     list_init(&now);
     while (!list_empty(&p->followers)) {
         struct list *n = p->followers.next;

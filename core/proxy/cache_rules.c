@@ -42,6 +42,28 @@ bool cache_bypassed(const struct exchange *ex)
     return false;
 }
 
+/* Servers that decode a path once more, or cut it at other characters than we do, may answer with
+ * another page than the one that the path names for us: dot segments behind an encoded slash or in
+ * front of a ';', encoded backslashes, '?' and '#'. */
+bool cache_path_is_doubtful(struct str path)
+{
+    for (size_t i = 0; i + 2 < path.len; i++) {
+        const char *p = path.ptr + i, *end = path.ptr + path.len;
+        char low = ascii_lower(p[2]);
+        if (p[0] == '.' && p[1] == '.' && p[2] == ';')
+            return true;
+        if (p[0] != '%')
+            continue;
+        bool slash = p[1] == '2' && low == 'f';
+        if ((p[1] == '5' && low == 'c') || (p[1] == '3' && low == 'f') ||
+            (p[1] == '2' && low == '3') ||
+            (slash && ((i >= 2 && p[-1] == '.' && p[-2] == '.') ||
+                       (end - p >= 5 && p[3] == '.' && p[4] == '.'))))
+            return true;
+    }
+    return false;
+}
+
 /* --- the query in keys --- */
 
 static bool is_listed(const struct strings *names, struct str name)

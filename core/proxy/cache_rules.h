@@ -17,6 +17,9 @@ struct freshness_rules cache_freshness_rules(const struct exchange *ex);
 /* Whether the request has what makes it go past the cache. */
 bool cache_bypassed(const struct exchange *ex);
 
+/* Whether servers may read the path otherwise than we do. */
+bool cache_path_is_doubtful(struct str path);
+
 /* The key of what the exchange asks for, in its arena. False: it is too long, or no memory. */
 bool cache_key_make(struct exchange *ex, const struct cache *c, struct cache_key *key);
 

@@ -143,7 +143,8 @@ void cache_stage(struct exchange *ex)
     struct cache_key key;
     CHECK(ex->state == EX_HEAD);
     if (!get || ex->framing.kind != BODY_NONE || ex->upgrade.len ||
-        condition_is_for_the_server(&ex->head) || cache_bypassed(ex) || client_tls_identified(ex) ||
+        condition_is_for_the_server(&ex->head) || cache_bypassed(ex) ||
+        cache_path_is_doubtful(ex->target.path) || client_tls_identified(ex) ||
         !cache_key_make(ex, p->cache, &key)) {
         go_past(ex, CACHE_BYPASS);
         return;

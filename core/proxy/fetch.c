@@ -42,6 +42,8 @@ static const struct cache_config *rules_of(const struct fetch *f)
 /* Whoever called us may not be done with the exchange: it goes with the end of this turn. */
 static void end(struct fetch *f, enum end_reason why)
 {
+    if (f->passing)
+        atomic_fetch_sub_explicit(&f->port->following, 1, memory_order_seq_cst);
     f->source = NULL;
     f->ended = true;
     if (f->reader)
@@ -88,10 +90,16 @@ void fetch_abandon(struct fetch *f)
     give_up(f, END_SHUTDOWN);
 }
 
+/* Whether somebody reads what is not stored, beside `own` readers. */
+static bool is_read(const struct fetch *f, uint32_t own)
+{
+    return f->maker.o && atomic_load_explicit(&f->maker.o->refs, memory_order_acquire) > 1 + own;
+}
+
 void fetch_reader_gone(struct fetch *f)
 {
     f->reader = NULL;
-    if (f->passing)
+    if (f->passing && !is_read(f, 1)) /* who is going has its reference yet */
         fetch_abandon(f);
 }
 
@@ -136,10 +144,17 @@ static void sink_end(struct body_sink *s, const struct http_head *trailers)
         finish(f);
 }
 
+/* From now on readers tell us when they have read. */
+static void begin_passing(struct fetch *f)
+{
+    f->passing = true;
+    atomic_fetch_add_explicit(&f->port->following, 1, memory_order_seq_cst);
+}
+
 /* It turned out to be too big for the cache. */
 static void stop_storing(struct fetch *f)
 {
-    f->passing = true;
+    begin_passing(f);
     cache_hide(f->port->cache, &f->maker);
 }
 
@@ -162,7 +177,7 @@ static void sink_flush(struct body_sink *s)
 {
     struct fetch *f = container_of(s, struct fetch, sink);
     update_room(f);
-    bool useless = !f->maker.o || (f->passing && f->maker.o->refs == 1);
+    bool useless = !f->maker.o || (f->passing && !is_read(f, 0));
     if (useless && f->ex->attempt.up)
         fetch_abandon(f);
     else
@@ -178,6 +193,21 @@ void fetch_go_on(struct fetch *f)
         update_room(f);
     if (f->source && f->sink.room > before)
         f->source->ops->resume(f->source);
+}
+
+void fetches_go_on(struct cache_port *p)
+{
+    struct list *n = p->fetch_list.next;
+    while (n != &p->fetch_list) {
+        struct fetch *f = container_of(n, struct fetch, node);
+        n = n->next;
+        if (f->ended || !f->passing || !f->ex->attempt.up)
+            continue;
+        if (is_read(f, 0))
+            fetch_go_on(f);
+        else
+            fetch_abandon(f);
+    }
 }
 
 /* --- the answer's head --- */
@@ -363,7 +393,8 @@ static struct body_sink *respond(struct attempt *a, const struct http_head *h,
     if (f->stale && bridges_error(h->status) &&
         freshness_stale_if_error(&object_head(f->stale)->fresh, &f->ex->head, &rules, now_s(f)))
         return refuse(f, END_SERVER_ERROR);
-    f->passing = !may_keep(f, h, fr, &fresh);
+    if (!may_keep(f, h, fr, &fresh))
+        begin_passing(f);
     if (f->passing)
         cache_pass(f->port->cache, &f->maker, rules_of(f)->pass_s, now_s(f));
     if (f->passing && !f->reader)

@@ -39,9 +39,13 @@ struct fetch {
 void fetch_begin(struct exchange *asked, struct cache_maker *m, struct cache_object *stale,
                  struct cache_reader *reader);
 
-/* The reader has read more, or is gone. */
+/* Its reader has read more, or is gone. */
 void fetch_go_on(struct fetch *f);
 void fetch_reader_gone(struct fetch *f);
+
+/* Those of the port whose answers are not stored: their readers, on whatever worker, may have read
+ * more, or be gone. */
+void fetches_go_on(struct cache_port *p);
 
 /* The worker stops. */
 void fetch_abandon(struct fetch *f);

@@ -460,6 +460,28 @@ static void a_body_too_big_streams_with_bounded_memory(struct wire *w)
     hear_answered(c, 200, "x");
 }
 
+/* Nobody knows that it is too big when they begin to wait for it. */
+static void who_shares_a_body_too_big_gets_all_of_it(struct wire *w)
+{
+    struct origin *o = origin_open(w);
+    sluice_run_config(w, CONFIG("{ default_ttl: 60s, max_object: 64KiB }"));
+    struct conn *first = client_dial(w), *second = client_dial(w);
+    say(first, GET("/", ""));
+    struct conn *s = origin_accept(o);
+    hear_request(s);
+    say(second, GET("/", ""));
+    say(s, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+    hear_head(first);
+    hear_head(second);
+    stream_send(s, 5, 30000000, BY_CHUNKS);
+    hear_until(first, "\r\n");
+    hang_up_hard(first); /* for whom it was fetched */
+    stream_hear(second, 5, 30000000, BY_CHUNKS);
+    streams_sent(w);
+    logged(w, "cache=miss");
+    logged(w, "end=ok status=200 cache=collapsed");
+}
+
 static void stopping_in_the_middle_of_a_fetch_is_clean(struct wire *w)
 {
     struct origin *o = origin_open(w);
@@ -498,6 +520,7 @@ int main(void)
         TEST(waiters_get_the_error_of_their_fetch),
         TEST(a_slow_client_slows_nobody),
         TEST(a_body_too_big_streams_with_bounded_memory),
+        TEST(who_shares_a_body_too_big_gets_all_of_it),
         TEST(stopping_in_the_middle_of_a_fetch_is_clean),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
