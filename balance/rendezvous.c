@@ -17,7 +17,9 @@ struct rendezvous {
     struct balancer balancer;
     bool equal;           /* all weights that are not zero ... */
     uint32_t equal_count; /* ... of so many servers */
+    float weights_sum;
     uint32_t *weights;
+    float *inverses; /* of the weights */
     uint64_t hashes[];
 };
 
@@ -27,16 +29,20 @@ static struct balancer *rendezvous_create(const struct server_set *set,
     (void)options;
     (void)worker; /* all workers agree */
     struct rendezvous *r =
-        malloc(sizeof *r + set->count * (sizeof r->hashes[0] + sizeof r->weights[0]));
+        malloc(sizeof *r +
+               set->count * (sizeof r->hashes[0] + sizeof r->weights[0] + sizeof r->inverses[0]));
     if (!r)
         return NULL;
     *r = (struct rendezvous){ .balancer = { &balance_rendezvous, set }, .equal = true };
     r->weights = (uint32_t *)(r->hashes + set->count);
+    r->inverses = (float *)(r->weights + set->count);
     uint32_t weight = 0;
     for (uint32_t i = 0; i < set->count; i++) {
         const struct server_info *s = &set->servers[i];
         r->hashes[i] = hash_bytes(s->name.ptr, s->name.len, 0);
         r->weights[i] = s->weight;
+        r->inverses[i] = s->weight ? 1.0f / (float)s->weight : 0;
+        r->weights_sum += (float)s->weight;
         if (s->weight == 0)
             continue;
         r->equal = r->equal && (weight == 0 || s->weight == weight);
@@ -53,44 +59,75 @@ static inline uint64_t mix(uint64_t key, uint64_t server)
     return (uint64_t)p ^ (uint64_t)(p >> 64);
 }
 
-static int32_t pick_equal(const struct rendezvous *r, const struct pick_ctx *ctx, uint64_t key)
+/* Of n servers the best is nearly always (but for one key in 55) among the best FIRST_LOOK n-ths of
+ * all that a score can be: who looks for those first has few that are better than the best so far.
+ */
+#define FIRST_LOOK 4
+
+/* With a score of more than `above`; -1: there is none. */
+static int32_t find_equal(const struct rendezvous *r, const struct pick_ctx *ctx, uint64_t key,
+                          uint64_t above)
 {
     const struct server_set *set = r->balancer.set;
     bool all = ctx->usable_count == set->count && r->equal_count == set->count;
     int32_t best = -1;
-    uint64_t best_score = 0;
     for (uint32_t i = 0; i < set->count; i++) {
         uint64_t score = mix(key, r->hashes[i]) | 1; /* never 0 */
-        if (likely(score <= best_score))
+        if (likely(score <= above))
             continue;
         if (all || (server_usable(ctx, i) && set->servers[i].weight)) {
             best = (int32_t)i;
-            best_score = score;
+            above = score;
         }
     }
     return best;
 }
 
-/* Counts 1 - h in 2^-55. As 1 - h <= -ln(h), whoever has it above weight / best is out without a
+static int32_t pick_equal(const struct rendezvous *r, const struct pick_ctx *ctx, uint64_t key)
+{
+    int32_t i =
+        ctx->usable_count > FIRST_LOOK
+            ? find_equal(r, ctx, key, UINT64_MAX - UINT64_MAX / ctx->usable_count * FIRST_LOOK)
+            : -1;
+    return i < 0 ? find_equal(r, ctx, key, 0) : i;
+}
+
+/* -ln(1 - x), 0 < x < 1; where x is small by its series, whose error is below a float's. */
+static inline float minus_log1m(float x)
+{
+    if (unlikely(x > 0x1p-5f))
+        return -log1pf(-x);
+    return x * (1 + x * (1.0f / 2 + x * (1.0f / 3 + x * (1.0f / 4))));
+}
+
+/* A cost is -ln(h) / weight: the least wins. With one below `below`; -1: there is none. Counts
+ * 1 - h in 2^-55. As 1 - h <= -ln(h), whoever has it above weight * below is out without a
  * logarithm. */
-static int32_t pick_weighted(const struct rendezvous *r, const struct pick_ctx *ctx, uint64_t key)
+static int32_t find_weighted(const struct rendezvous *r, const struct pick_ctx *ctx, uint64_t key,
+                             float below)
 {
     const struct server_set *set = r->balancer.set;
     int32_t best = -1;
-    float best_score = 0;
-    uint64_t room = UINT64_C(1) << 55;
+    uint64_t room = below < 1 ? (uint64_t)(below * 0x1p55f) + 1 : UINT64_C(1) << 55;
     for (uint32_t i = 0; i < set->count; i++) {
         uint64_t rest = mix(key, r->hashes[i]) >> 9;
         if (likely(rest >= r->weights[i] * room) || !server_usable(ctx, i))
             continue;
-        float score = (float)r->weights[i] / -log1pf(-((float)rest + 0.5f) * 0x1p-55f);
-        if (score > best_score || best < 0) {
+        float cost = minus_log1m(((float)rest + 0.5f) * 0x1p-55f) * r->inverses[i];
+        if (cost < below) {
             best = (int32_t)i;
-            best_score = score;
-            room = score > 1 ? (uint64_t)(0x1p55f / score) + 1 : UINT64_C(1) << 55;
+            below = cost;
+            room = below < 1 ? (uint64_t)(below * 0x1p55f) + 1 : UINT64_C(1) << 55;
         }
     }
     return best;
+}
+
+static int32_t pick_weighted(const struct rendezvous *r, const struct pick_ctx *ctx, uint64_t key)
+{
+    float share = (float)ctx->usable_count / (float)r->balancer.set->count;
+    int32_t i = find_weighted(r, ctx, key, FIRST_LOOK / (r->weights_sum * share));
+    return i < 0 ? find_weighted(r, ctx, key, INFINITY) : i;
 }
 
 static int32_t rendezvous_pick(struct balancer *b, const struct pick_ctx *ctx)
