@@ -31,6 +31,7 @@ Verbs
   demo [--once]         runs until Ctrl-C; --once ends by itself
   bench [VERB ...]      sluice-bench (compare, target, latency, ...; `bench --help`); without a verb the
                         standard comparison, under 10 minutes            -> build/bench/
+  bench balance         all policies in the simulator: report and pictures      -> build/bench/balance/
   bench results         the same into bench/RESULTS.md and README.md, if the machine is fit to measure
   manual                write the generated parts of deploy/manual, deploy/man, deploy/completion
   install [PREFIX]      default /usr/local
@@ -180,6 +181,10 @@ verb_bench() {
     need "${BENCH_PACKAGES[@]}"
     compile_release programs
     [ $# -gt 0 ] || set -- compare
+    if [ "$1" = balance ]; then
+        compile_release balance_sim
+        exec /usr/bin/python3 bench/balance_sim.py build/balance_sim build/bench/balance "${@:2}"
+    fi
     [ "$1" != results ] || set -- compare --publish bench/RESULTS.md --readme README.md "${@:2}"
     exec /usr/bin/python3 bench/sluice-bench "$@"
 }

@@ -31,7 +31,7 @@ struct scenario {
 };
 
 struct result {
-    double p50, p99, p999; /* in mean service times */
+    double mean, p50, p99, p999; /* in mean service times */
     double slow_share;
     double peak; /* the busiest server's requests over the average of equal ones */
     double movement;
@@ -316,7 +316,11 @@ static struct result run(const struct balance_policy *policy, const struct scena
     uint32_t first = c->requests / 10, n = s->times_count - first; /* the beginning is no guide */
     float *times = s->times + first;
     qsort(times, n, sizeof *times, by_size);
-    struct result r = { .p50 = times[n / 2],
+    double sum = 0;
+    for (uint32_t i = 0; i < n; i++)
+        sum += times[i];
+    struct result r = { .mean = sum / n,
+                        .p50 = times[n / 2],
                         .p99 = times[(uint64_t)n * 99 / 100],
                         .p999 = times[(uint64_t)n * 999 / 1000],
                         .slow_share = (double)s->picked[0] / c->requests,
@@ -381,6 +385,20 @@ static int check(void)
         good &= holds("64 workers / 1: p99 of least_requests",
                       run(&balance_least_requests, &c).p99 / least.p99, 1.5);
     }
+    /* Equal servers: the mean of a queue with two choices, 2.6 and 3.4 service times in theory. */
+    struct scenario equal = { .servers = 100,
+                              .workers = 1,
+                              .service = 10 * MS,
+                              .slow = 1,
+                              .requests = 1000000,
+                              .seed = 1,
+                              .sums = true };
+    equal.load = 0.90;
+    good &= holds("100 equal servers, load 0.90: mean of power_of_two",
+                  run(&balance_power_of_two, &equal).mean, 2.6 * 1.05);
+    equal.load = 0.95;
+    good &= holds("100 equal servers, load 0.95: mean of power_of_two",
+                  run(&balance_power_of_two, &equal).mean, 3.4 * 1.05);
     return good ? 0 : 1;
 }
 

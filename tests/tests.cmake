@@ -304,6 +304,11 @@ sluice_wire_test(tests/wire/test_h2_upstream.c wire_h2_support)
 # Every file of deploy/examples, between servers and clients in Python.
 sluice_add_test(wire/examples 240 python3 tests/wire/test_examples.py $<TARGET_FILE:sluice>)
 
+if(NOT SLUICE_SANITIZE)
+    sluice_add_test(wire/failover 120 python3 tests/wire/test_failover.py $<TARGET_FILE:sluice>
+                    $<TARGET_FILE:sluice-origin>)
+endif()
+
 # Only `./build.sh test-all` runs what is called all/: it needs bigger tools.
 if(NOT SLUICE_SANITIZE)
     foreach(name metrics browser websocket postgres idle_tunnels acme testssl tls_browser)
