@@ -300,6 +300,7 @@ sluice_wire_test(tests/wire/test_h2_abuse.c wire_h2_support)
 sluice_wire_test(tests/wire/test_h2_clear.c wire_h2_support)
 sluice_wire_test(tests/wire/test_grpc.c wire_h2_support)
 sluice_wire_test(tests/wire/test_h2_upstream.c wire_h2_support)
+sluice_wire_test(tests/wire/test_h2_upstream_tls.c wire_h2_support)
 
 # Every file of deploy/examples, between servers and clients in Python.
 sluice_add_test(wire/examples 240 python3 tests/wire/test_examples.py $<TARGET_FILE:sluice>)

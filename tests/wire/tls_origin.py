@@ -7,11 +7,13 @@
 
 Options: tls1.2, tls1.3 (only that), clients (asks clients for a certificate of DIR/ca.pem), stall
 (takes connections, says nothing), plain (answers the ClientHello in plain text), sni (refuses names
-but a.test with an alert). Every answer tells how the connection came about; /bytes/N is N bytes;
+but a.test with an alert), alpn=NAME,NAME (protocols, in place of http/1.1), to=HOST:PORT (what is
+inside TLS is passed on to there and back). Every answer tells how the connection came about; /bytes/N is N bytes;
 what is sent is counted and hashed; /close ends the connection without close_notify.
 """
 import hashlib
 import os
+import select
 import socket
 import ssl
 import subprocess
@@ -55,6 +57,10 @@ def certificates(folder):
         f.write("open sesame\n")
 
 
+def option(options, name, otherwise):
+    return next((o[len(name):] for o in options if o.startswith(name)), otherwise)
+
+
 def make_context(folder, cert, options):
     c = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     c.load_cert_chain(os.path.join(folder, cert + ".pem"), os.path.join(folder, cert + ".key"))
@@ -65,7 +71,9 @@ def make_context(folder, cert, options):
     if "clients" in options:
         c.verify_mode = ssl.CERT_REQUIRED
         c.load_verify_locations(os.path.join(folder, "ca.pem"))
-    c.set_alpn_protocols(["http/1.1"])
+    names = option(options, "alpn=", "http/1.1")
+    if names:
+        c.set_alpn_protocols(names.split(","))
 
     def note_name(connection, name, context):
         connection.asked = name or "-"
@@ -131,6 +139,22 @@ def serve(raw, context):
             connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
 
 
+def relay(raw, context, target):
+    """Both ways in one thread: a TLS connection is not to be used by two."""
+    host, port = target.rsplit(":", 1)
+    raw.settimeout(10)
+    with context.wrap_socket(raw, server_side=True) as inner, \
+            socket.create_connection((host, int(port))) as outer:
+        outer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        while True:
+            ready = [inner] if inner.pending() else select.select([inner, outer], [], [])[0]
+            for source in ready:
+                data = source.recv(65536)
+                if not data:
+                    return
+                (outer if source is inner else inner).sendall(data)
+
+
 def handle(raw, context, options):
     try:
         if "stall" in options:
@@ -139,6 +163,8 @@ def handle(raw, context, options):
         elif "plain" in options:
             raw.recv(4096)
             raw.sendall(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n")
+        elif option(options, "to=", ""):
+            relay(raw, context, option(options, "to=", ""))
         else:
             serve(raw, context)
     except OSError:
