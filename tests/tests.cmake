@@ -32,6 +32,7 @@ endfunction()
 
 sluice_fuzz(tests/fuzz/fuzz_request_head.c LINK sluice_http)
 sluice_fuzz(tests/fuzz/fuzz_response_head.c LINK sluice_http)
+sluice_fuzz(tests/fuzz/fuzz_h2_response.c LINK sluice_http)
 sluice_fuzz(tests/fuzz/fuzz_target.c LINK sluice_http)
 sluice_fuzz(tests/fuzz/fuzz_chunked.c LINK sluice_http)
 sluice_fuzz(tests/fuzz/fuzz_proxy_protocol.c LINK sluice_http)

@@ -294,6 +294,13 @@ bool h2_collect_end(struct h2_collect *c, struct http_head *h, enum end_reason *
 
 /* --- what is sent --- */
 
+/* What differs each time would push what does not out of HPACK's table. */
+static bool is_never_the_same(const char *name, size_t len)
+{
+    static const struct str id = { "x-request-id", 12 };
+    return len == id.len && memcmp(name, id.ptr, id.len) == 0;
+}
+
 int h2_fields_of(char *text, size_t bytes, nghttp2_nv fields[H2_FIELDS_MAX])
 {
     char *p = text, *end = text + bytes;
@@ -315,6 +322,8 @@ int h2_fields_of(char *text, size_t bytes, nghttp2_nv fields[H2_FIELDS_MAX])
                           .value = (uint8_t *)value,
                           .valuelen = (size_t)(line_end - value),
                           .flags = NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE };
+        if (is_never_the_same(p, (size_t)(colon - p)))
+            fields[n - 1].flags |= NGHTTP2_NV_FLAG_NO_INDEX;
         p = line_end + 2;
     }
     return n;
