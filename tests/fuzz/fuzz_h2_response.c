@@ -22,6 +22,7 @@ struct stream {
     struct arena arena;
     uint64_t body_bytes, declared;
     bool final, has_length, ended, closed;
+    _Alignas(16) char first[1024];
 };
 
 static struct stream *of(struct h2_stream *st)
@@ -171,7 +172,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
     CHECK(buf_pool_init(&pool, BUFFER_BYTES, 16));
     CHECK(h2_init(&h, &config, &ops, &pool, 1));
     for (unsigned i = 0; i < count; i++) {
-        arena_init(&s[i].arena, NULL, 0, EXCHANGE_ARENA_EXTRA_BYTES_MAX);
+        arena_init(&s[i].arena, s[i].first, sizeof s[i].first, EXCHANGE_ARENA_EXTRA_BYTES_MAX);
         h2_stream_init(&s[i].st, &s[i].arena);
         ask(&h, &s[i]);
     }

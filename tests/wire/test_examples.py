@@ -7,6 +7,7 @@
 A new example is a function below of its name, with @example(what has to be replaced in it, the
 environment it wants), and says what it has to do."""
 import base64
+import contextlib
 import glob
 import gzip
 import json
@@ -14,7 +15,9 @@ import os
 import re
 import socket
 import ssl
+import subprocess
 import sys
+import tempfile
 import threading
 import traceback
 
@@ -433,6 +436,39 @@ def tenants(x):
     within(sum(x.ask("/", host="globex.example.com", listener=globex).status == 429
                for _ in range(1000)), 1, 999, "beyond what is paid for")
     equal({r["site"] for r in x.log_records("tenants.log", 1000)}, {"acme", "globex"})
+
+
+@contextlib.contextmanager
+def http2_server(x, behind):
+    """Another sluice: as a server it speaks HTTP/2. Gives its address and, at its end, its log."""
+    with tempfile.TemporaryFile("w+") as log:
+        process = subprocess.Popen([x.sluice, "proxy", "--from", "127.0.0.1:0", "--to", behind,
+                                    "--log", "json"], stdout=log, stderr=subprocess.PIPE, text=True)
+        try:
+            line = next(line for line in process.stderr if "listening on" in line)
+            records = []
+            yield line.split()[-1], records
+        finally:
+            process.terminate()
+            process.communicate(timeout=20)
+        log.seek(0)
+        records += [json.loads(record) for record in log]
+
+
+@example()
+def http2_servers(x):
+    equal(x.ask("/else").body, "app-1 /else")
+    equal(x.ask("/rpc/a").status, 502, "a server of HTTP/1")
+    equal(json.loads(x.log_lines("app.json", 2)[1])["end"], "server_wrong_protocol")
+    address = x.origin("calls").address
+    with http2_server(x, address) as (server, records):
+        x.edit(f'"{address}"', f'"{server}"')
+        x.reload()
+        equal([x.ask("/rpc/b").body for _ in range(3)], ["calls-1 /rpc/b"] * 3)
+        x.stop()
+        x.process = None
+    equal({r["version"] for r in records}, {"HTTP/2"})
+    within(len({r["connection"] for r in records}), 1, 2, "connections, one of each worker")
 
 
 # ---- All of them -------------------------------------------------------------------------------
