@@ -22,7 +22,7 @@ DEPS_CFLAGS="-O3 -g1 -fPIC -fomit-frame-pointer -fno-plt -fstack-protector-stron
 BUILD_PACKAGES=(gcc libc6-dev make cmake ninja-build pkg-config libjemalloc-dev libxxhash-dev
     libyaml-dev libpcre2-dev libnghttp2-dev libc-ares-dev libjansson-dev
     zlib1g-dev libbrotli-dev libzstd-dev)
-TEST_PACKAGES=(libcmocka-dev openssl curl gnutls-bin python3 python3-yaml python3-jsonschema wrk nghttp2-client)
+TEST_PACKAGES=(libcmocka-dev openssl curl gnutls-bin python3 python3-yaml python3-jsonschema wrk nghttp2-client dnsmasq-base)
 TEST_ALL_PACKAGES=(nginx haproxy prometheus chromium clang-tidy python3-matplotlib python3-grpcio nodejs node-ws postgresql
     postgresql-contrib testssl.sh pebble lego qemu-user)
 DEMO_PACKAGES=(curl)

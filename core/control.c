@@ -23,10 +23,9 @@
 #include "core/privileges.h"
 #include "core/proxy/cache_hub.h"
 #include "core/reading.h"
-#include "core/reload_answer.h"
-#include "core/renewal.h"
+#include "core/reloads.h"
 #include "core/ring/loop.h"
-#include "core/successor.h"
+#include "core/servers/api.h"
 #include "core/watch.h"
 
 /* What is logged last is written within this time, or lost. */
@@ -53,13 +52,11 @@ struct control {
     struct admin *admin;
     struct admin_user admin_user;
     struct timer lame_duck;
-    struct renewal renewal;
-    struct config_report *report; /* of the reload that is under way; NULL: none is */
-    uint64_t reloads_good, reloads_bad;
-    bool reload_good;
-    uint64_t start_ns, start_wall_us, applied_wall_us;
+    struct reloads reloads;
+    struct servers servers;
+    bool servers_stopped;
+    uint64_t start_ns, start_wall_us;
     struct log_files log_files; /* the keeper's */
-    struct successor successor;
     struct ticket_secret tickets;
 };
 
@@ -86,7 +83,8 @@ static void stop_log(void *arg)
 
 static void end_if_done(struct control *c)
 {
-    if (c->ending && c->watch_stopped && !c->plans.count && !c->successor.coming)
+    if (c->ending && c->watch_stopped && c->servers_stopped && !c->plans.count &&
+        reloads_stopped(&c->reloads))
         admin_stop(c->admin, stop_log, c);
 }
 
@@ -97,10 +95,19 @@ static void on_watch_stopped(void *arg)
     end_if_done(c);
 }
 
+static void on_servers_stopped(void *arg)
+{
+    struct control *c = arg;
+    c->servers_stopped = true;
+    end_if_done(c);
+}
+
 /* All workers are gone, or never came. */
 static void end(struct control *c)
 {
     c->ending = true;
+    reloads_stop(&c->reloads);
+    servers_stop(&c->servers, on_servers_stopped, c);
     watch_stop(&c->watch, on_watch_stopped, c);
 }
 
@@ -116,98 +123,57 @@ static void on_empty(struct fleet *f)
 
 /* --- reloads --- */
 
-/* status: of the answer to who asked for it by HTTP. summary: its first line. */
-static void end_reload(struct control *c, int status, const char *summary)
+static struct control *control_of_reloads(struct reloads *r)
 {
-    c->reload_good = status == 200;
-    c->reloads_good += c->reload_good;
-    c->reloads_bad += !c->reload_good;
-    reload_answer(c->admin, status, summary, c->report);
-    config_report_destroy(c->report);
-    c->report = NULL;
+    return container_of(r, struct control, reloads);
 }
 
-/* The plan could not be taken up: everything stays as it was. */
-static void fail_reload(struct control *c, const char *why)
+static bool may_reload(struct reloads *r)
 {
-    const struct place nowhere = { 0 };
-    char ignored[512];
-    fprintf(stderr, "sluice: not reloaded: %s\n", why);
-    report_error(c->report, nowhere, "%s", why);
-    if (c->fleet.plan)
-        (void)admin_listen(c->admin, c->fleet.plan->config->admin_socket, ignored, sizeof ignored);
-    end_reload(c, 500, "not reloaded");
+    const struct control *c = control_of_reloads(r);
+    return c->up && !c->draining;
+}
+
+static void on_first(struct reloads *r, bool ok, const char *why)
+{
+    struct control *c = control_of_reloads(r);
+    if (ok) {
+        c->up = true;
+        c->exit_code = EXIT_OK;
+        print_banner(&c->fleet);
+    } else {
+        fprintf(stderr, "sluice: cannot start: %s\n", why);
+        if (c->path)
+            keeper_failed(c->fleet.listen.keeper, why);
+        c->exit_code = EXIT_FAILED;
+        fleet_stop(&c->fleet);
+    }
+}
+
+static void on_handed_over(struct reloads *r)
+{
+    struct control *c = control_of_reloads(r);
+    if (!c->draining)
+        fleet_drain(&c->fleet);
+    c->draining = true;
+}
+
+static void on_reload_ended(struct reloads *r)
+{
+    end_if_done(control_of_reloads(r));
 }
 
 static void on_applied(struct fleet *f, bool ok, const char *why)
 {
     struct control *c = control_of(f);
-    if (ok) {
-        c->applied_wall_us = c->loop->wall_us;
+    if (ok)
         watch_plan(&c->watch, f->plan);
-    }
-    if (c->up && ok) {
-        keeper_adopted(f->listen.keeper);
-        fprintf(stderr, "sluice: reloaded %s%s%s\n", c->path, why[0] ? "; " : "", why);
-        end_reload(c, 200, "reloaded");
-    } else if (c->up) {
-        fail_reload(c, why);
-    } else if (ok) {
-        c->up = true;
-        print_banner(f);
-    } else {
-        fprintf(stderr, "sluice: %s\n", why);
-        if (c->path)
-            keeper_failed(f->listen.keeper, why);
-        c->exit_code = EXIT_FAILED;
-        fleet_stop(f);
-    }
-}
-
-/* Phase one of what is not the fleet's; gives the plan. NULL: why says the cause. */
-static struct plan *prepare(struct control *c, struct config *config, char *why, uint32_t why_bytes)
-{
-    struct plan *p = plans_make(&c->plans, config, why, why_bytes);
-    if (p && !admin_listen(c->admin, config->admin_socket, why, why_bytes)) {
-        plan_unuse(p);
-        p = NULL;
-    }
-    return p;
-}
-
-static void handed_over(struct control *c)
-{
-    char ignored[512];
-    keeper_deaf(c->fleet.listen.keeper);
-    fprintf(stderr, "sluice: reloaded %s; another process serves, this one drains\n", c->path);
-    end_reload(c, 200, "reloaded: in a new server process, as its user is another");
-    (void)admin_listen(c->admin, NULL, ignored, sizeof ignored);
+    reloads_applied(&c->reloads, ok, why);
 }
 
 static void on_deaf(struct fleet *f)
 {
-    struct control *c = control_of(f);
-    handed_over(c);
-    if (!c->draining)
-        fleet_drain(f);
-    c->draining = true;
-}
-
-static void on_successor_ready(struct successor *s)
-{
-    struct control *c = container_of(s, struct control, successor);
-    if (c->draining)
-        handed_over(c);
-    else
-        fleet_deafen(&c->fleet); /* on_deaf goes on */
-    end_if_done(c);
-}
-
-static void on_successor_failed(struct successor *s, const char *why)
-{
-    struct control *c = container_of(s, struct control, successor);
-    fail_reload(c, why);
-    end_if_done(c);
+    reloads_deaf(&control_of(f)->reloads);
 }
 
 /* The first time the keeper may have us wait, until the process before us accepts nobody. */
@@ -216,74 +182,6 @@ static void on_committing(struct fleet *f)
     struct control *c = control_of(f);
     if (!c->up && c->path)
         keeper_ready(f->listen.keeper);
-}
-
-/* Takes up what was loaded into c->report, which ends. */
-static void take_up(struct control *c, struct config *config)
-{
-    char why[512];
-    struct plan *p = prepare(c, config, why, sizeof why);
-    if (p)
-        fleet_apply(&c->fleet, p);
-    else
-        fail_reload(c, why);
-}
-
-static bool can_reload(const struct control *c)
-{
-    return c->path && c->up && !c->draining && !c->report && c->fleet.state == FLEET_STEADY;
-}
-
-/* False, and nothing happens: not now. Else it ends with end_reload(). */
-static bool reload(struct control *c)
-{
-    char why[512];
-    bool other_user;
-    if (!can_reload(c))
-        return false;
-    c->report = config_report_create();
-    if (!c->report)
-        return false;
-    int fd = keeper_read(c->fleet.listen.keeper, &other_user);
-    struct config *config = reading_load(fd, c->path, c->fleet.plan->config, false, c->report);
-    config_report_print(c->report, stderr, options_colour());
-    if (!config) {
-        fputs("sluice: not reloaded: everything stays as it was\n", stderr);
-        end_reload(c, 422, "not reloaded: everything stays as it was");
-        return true;
-    }
-    if (other_user) {
-        if (!successor_start(&c->successor, config->user, why, sizeof why))
-            fail_reload(c, why);
-        config_free(config);
-        return true;
-    }
-    take_up(c, config);
-    return true;
-}
-
-/* --- certificates that change --- */
-
-static const struct config *renewal_config(struct renewal *r)
-{
-    struct control *c = container_of(r, struct control, renewal);
-    return can_reload(c) ? c->fleet.plan->config : NULL;
-}
-
-static void on_files_changed(struct renewal *r, int fd)
-{
-    struct control *c = container_of(r, struct control, renewal);
-    if (!(c->report = config_report_create())) {
-        close(fd);
-        return;
-    }
-    fputs("sluice: files of certificates have changed\n", stderr);
-    struct config *config = reading_load(fd, c->path, c->fleet.plan->config, true, c->report);
-    config_report_print(c->report, stderr, options_colour());
-    if (!config)
-        fail_reload(c, "the files of certificates cannot be used");
-    else
-        take_up(c, config);
 }
 
 /* --- what the admin socket asks --- */
@@ -315,9 +213,15 @@ static struct cache *admin_cache(struct admin_user *u)
     return hub ? hub->cache : NULL;
 }
 
+static void admin_backends(struct admin_user *u, const struct admin_request *r,
+                           struct admin_reply *out)
+{
+    servers_api(&control_of_admin(u)->servers, r, out);
+}
+
 static bool admin_reload(struct admin_user *u)
 {
-    return reload(control_of_admin(u));
+    return reloads_again(&control_of_admin(u)->reloads);
 }
 
 static int admin_open(struct admin_user *u, const char *path)
@@ -343,10 +247,10 @@ static void admin_metrics(struct admin_user *u, FILE *to)
                                  .now_ns = c->loop->now_ns,
                                  .start_ns = c->start_ns,
                                  .start_wall_us = c->start_wall_us,
-                                 .reloads_good = c->reloads_good,
-                                 .reloads_bad = c->reloads_bad,
-                                 .reload_wall_us = c->applied_wall_us,
-                                 .reload_good = c->reload_good,
+                                 .reloads_good = c->reloads.good,
+                                 .reloads_bad = c->reloads.bad,
+                                 .reload_wall_us = c->reloads.applied_wall_us,
+                                 .reload_good = c->reloads.last_good,
                                  .ready = is_ready(c) };
     for (uint32_t i = 0; i < WORKERS_MAX; i++) {
         const struct worker_thread *t = c->fleet.threads[i];
@@ -434,7 +338,7 @@ static void on_signal(struct op *op, struct op_result result)
         drain_or_stop(c, false);
         break;
     case SIGHUP:
-        if (!reload(c) && !c->draining)
+        if (!reloads_again(&c->reloads) && !c->draining)
             fputs("sluice: not reloaded: another reload is under way\n", stderr);
         break;
     case SIGUSR1:
@@ -489,6 +393,7 @@ static bool set_up(struct control *c, char *why, uint32_t why_bytes)
                                          .metrics = admin_metrics,
                                          .config = admin_config,
                                          .cache = admin_cache,
+                                         .backends = admin_backends,
                                          .reload = admin_reload,
                                          .open = admin_open,
                                          .close = admin_close };
@@ -496,16 +401,21 @@ static bool set_up(struct control *c, char *why, uint32_t why_bytes)
                                .log = c->log,
                                .metrics = c->metrics,
                                .registry = c->registry,
+                               .servers = servers_list,
+                               .servers_arg = &c->servers,
                                .on_none = on_no_plans };
     timer_init(&c->lame_duck, on_lame_duck);
-    c->successor = (struct successor){ .loop = c->loop,
-                                       .keeper = c->fleet.listen.keeper,
-                                       .on_ready = on_successor_ready,
-                                       .on_failed = on_successor_failed };
-    if (c->path)
-        renewal_start(&c->renewal, c->loop, c->fleet.listen.keeper, renewal_config,
-                      on_files_changed);
-    c->reload_good = true;
+    c->reloads = (struct reloads){ .loop = c->loop,
+                                   .path = c->path,
+                                   .fleet = &c->fleet,
+                                   .plans = &c->plans,
+                                   .servers = &c->servers,
+                                   .admin = c->admin,
+                                   .may = may_reload,
+                                   .on_first = on_first,
+                                   .on_handed_over = on_handed_over,
+                                   .on_ended = on_reload_ended };
+    reloads_start(&c->reloads);
     c->start_ns = c->loop->now_ns;
     c->start_wall_us = c->loop->wall_us;
     c->fleet.loop = c->loop;
@@ -515,6 +425,8 @@ static bool set_up(struct control *c, char *why, uint32_t why_bytes)
     c->fleet.on_deaf = on_deaf;
     c->fleet.on_empty = on_empty;
     watch_start(&c->watch, c->loop, c->registry);
+    servers_start(&c->servers, c->loop, &c->fleet, &c->watch,
+                  c->path ? c->fleet.listen.keeper : -1);
     ticket_secret_random(&c->tickets, c->loop->wall_us / 1000000);
     c->fleet.tickets = &c->tickets;
     return true;
@@ -543,20 +455,13 @@ static struct config *load_first(struct control *c)
 /* Takes the configuration over. */
 static void run(struct control *c, struct config *config)
 {
-    char why[512];
     if (!take_signals(c)) {
         config_free(config);
         fputs("sluice: cannot receive signals\n", stderr);
         return;
     }
-    struct plan *p = prepare(c, config, why, sizeof why);
-    if (p) {
-        c->exit_code = EXIT_OK;
-        fleet_apply(&c->fleet, p);
-    } else {
-        cannot_start(c, why);
-        end(c);
-    }
+    c->exit_code = EXIT_OK; /* also when it is told to end before it is up */
+    reloads_begin(&c->reloads, config);
     loop_run(c->loop);
     close(c->signal_fd);
 }
@@ -588,6 +493,7 @@ int control_run(struct config *config, const char *path, int keeper)
         log_writer_destroy(c->log);
         metrics_destroy(c->metrics);
         watch_destroy(&c->watch);
+        servers_destroy(&c->servers);
         registry_destroy(c->registry);
         admin_destroy(c->admin);
         if (c->loop)

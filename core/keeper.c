@@ -18,9 +18,9 @@
 #include "core/base/check.h"
 #include "core/control.h"
 #include "core/file_stamp.h"
+#include "core/keeper_files.h"
 #include "core/keeper_holds.h"
 #include "core/keeper_socket.h"
-#include "core/observe/log_file.h"
 #include "core/options.h"
 #include "core/privileges.h"
 #include "core/ring/memory_file.h"
@@ -390,19 +390,11 @@ static void reply_socket(struct keeper *k, struct server *s, enum hold_kind kind
     keeper_reply(s->socket, &a, h ? h->fds[q->number] : -1);
 }
 
-static bool logs_to(const struct reading *r, const char *path)
+static void reply_named_file(struct server *s, const struct keeper_question *q)
 {
-    const struct config *c = r ? r->config : NULL;
-    for (uint32_t i = 0; c && i < c->logs_count; i++)
-        if (c->logs[i].destination == LOG_TO_FILE && strcmp(c->logs[i].path, path) == 0)
-            return true;
-    return false;
-}
-
-static void reply_log(struct server *s, const char *path)
-{
-    int fd = logs_to(s->next, path) || logs_to(s->now, path) ? log_file_open(path) : -EACCES;
-    const struct keeper_answer a = { .err = fd < 0 ? fd : 0 };
+    struct keeper_answer a = { .stamp = q->number };
+    int fd = keeper_files_open(s->now, s->next, q, &a.stamp);
+    a.err = fd < 0 ? fd : 0;
     keeper_reply(s->socket, &a, fd);
     if (fd >= 0)
         close(fd);
@@ -462,7 +454,9 @@ static void answer(struct keeper *k, struct server *s, const struct keeper_quest
         acknowledge(s);
         break;
     case KEEPER_LOG:
-        reply_log(s, q->text);
+    case KEEPER_SERVERS:
+    case KEEPER_JOURNAL:
+        reply_named_file(s, q);
         break;
     case KEEPER_VERBS:
         CHECK(false);

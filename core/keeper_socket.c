@@ -93,6 +93,20 @@ int keeper_log(int socket, const char *path)
     return ask_fd(socket, KEEPER_LOG, 0, path, &a);
 }
 
+int keeper_journal(int socket, const char *path)
+{
+    struct keeper_answer a;
+    return ask_fd(socket, KEEPER_JOURNAL, 0, path, &a);
+}
+
+int keeper_servers(int socket, const char *path, uint32_t *stamp)
+{
+    struct keeper_answer a = { .stamp = 0 };
+    int fd = ask_fd(socket, KEEPER_SERVERS, *stamp, path, &a);
+    *stamp = a.stamp;
+    return fd;
+}
+
 void keeper_adopted(int socket)
 {
     tell(socket, KEEPER_ADOPTED, "");

@@ -28,6 +28,9 @@ enum keeper_verb {
     KEEPER_RELEASE, /* this process listens no more there (`text` as of LISTEN) */
     KEEPER_UNADMIN, /* likewise of ADMIN */
     KEEPER_LOG,     /* gives the log file `text`, open for appending */
+    KEEPER_SERVERS, /* gives the file with servers `text`, as a memory file; without a descriptor
+                       and -EAGAIN: its stamp is `number` */
+    KEEPER_JOURNAL, /* gives the journal `text`, open for reading and appending */
     KEEPER_VERBS
 };
 
@@ -44,6 +47,7 @@ struct keeper_answer {
     int32_t err;       /* 0, or -errno */
     bool other_user;   /* READ: only another process can become the user that it names */
     uint32_t group;    /* LISTEN: sockets that there are of this text, each to be accepted on */
+    uint32_t stamp;    /* SERVERS: another number when the file is another one; never 0 */
     struct addr bound; /* LISTEN: with the real port */
 };
 
@@ -61,6 +65,9 @@ int keeper_listen(int socket, const char *text, uint32_t number, struct addr *bo
                   uint32_t *group);
 int keeper_admin(int socket, const char *path);
 int keeper_log(int socket, const char *path);
+int keeper_journal(int socket, const char *path);
+/* *stamp: of what is known already (0: nothing); of what there is now. */
+int keeper_servers(int socket, const char *path, uint32_t *stamp);
 
 /* Likewise, without a descriptor: done when they return. */
 void keeper_adopted(int socket);

@@ -42,7 +42,8 @@ static void on_unused(struct plan *plan)
 
 struct plan *plans_make(struct plans *p, struct config *config, char *why, uint32_t why_bytes)
 {
-    struct plan *plan = plan_create(config, p->registry, p->any_before ? p->loop->now_ns : 0);
+    struct plan *plan = plan_create(config, p->registry, p->any_before ? p->loop->now_ns : 0,
+                                    p->servers, p->servers_arg);
     struct entry *e = calloc(1, sizeof *e);
     if (!plan || !e) {
         snprintf(why, why_bytes, "out of memory");

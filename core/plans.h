@@ -19,6 +19,8 @@ struct plans {
     struct metrics *metrics;
     struct registry *registry;
     void (*on_none)(struct plans *p); /* the last one was freed */
+    plan_servers_fn servers;          /* what backends begin with */
+    void *servers_arg;
 
     uint32_t count;
     bool any_before; /* new servers start slowly */

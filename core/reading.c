@@ -75,6 +75,7 @@ struct config *reading_load(int fd, const char *path, const struct config *befor
     certificates.keep_before = renew;
     const struct config_input in = { .path = path,
                                      .files = &player.files,
+                                     .keep_names = true, /* they are looked up while it runs */
                                      .maker = &certificates.maker };
     struct config *c = tls_checked(config_load_input(&in, report), report);
     memory_file_unmap(bytes);

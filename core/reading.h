@@ -28,7 +28,7 @@ struct reading *reading_renew(const char *path, const struct reading *before,
 void reading_free(struct reading *r);
 
 /* In the server process: loads what the keeper read from the memory file that it gave (or -errno),
- * which is closed. Names are resolved. before: the configuration in force (NULL: none), whose
+ * which is closed. before: the configuration in force (NULL: none), whose
  * certificates stay where they did not change. NULL if there were errors. */
 struct config *reading_load(int fd, const char *path, const struct config *before, bool renew,
                             struct config_report *report);

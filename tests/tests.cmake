@@ -36,6 +36,8 @@ sluice_fuzz(tests/fuzz/fuzz_h2_response.c LINK sluice_http)
 sluice_fuzz(tests/fuzz/fuzz_target.c LINK sluice_http)
 sluice_fuzz(tests/fuzz/fuzz_chunked.c LINK sluice_http)
 sluice_fuzz(tests/fuzz/fuzz_proxy_protocol.c LINK sluice_http)
+sluice_fuzz(tests/fuzz/fuzz_servers_file.c LINK sluice_config)
+sluice_fuzz(tests/fuzz/fuzz_api_body.c LINK sluice_config PkgConfig::JANSSON SOURCES core/servers/change_json.c core/servers/merge.c)
 sluice_fuzz(tests/fuzz/fuzz_dns.c LINK sluice_base SOURCES core/proxy/dns_message.c)
 sluice_fuzz(tests/fuzz/fuzz_config.c LINK sluice_config)
 sluice_fuzz(tests/fuzz/fuzz_files.c LINK sluice_config)
@@ -95,6 +97,8 @@ sluice_unit_test(tests/unit/proxy/test_route_index.c LINK sluice_base SOURCES co
 sluice_unit_test(tests/unit/proxy/test_resolver.c LINK sluice_ring sluice_config PkgConfig::CARES SOURCES
                  core/proxy/resolver.c core/proxy/lookup.c core/proxy/dns_message.c tests/unit/proxy/name_server.c)
 
+sluice_unit_test(tests/unit/servers/test_merge.c LINK sluice_config SOURCES core/servers/merge.c)
+sluice_unit_test(tests/unit/config/test_servers_text.c LINK sluice_config)
 sluice_unit_test(tests/unit/config/test_tree.c LINK sluice_config)
 sluice_unit_test(tests/unit/config/test_values.c LINK sluice_config)
 sluice_unit_test(tests/unit/config/test_values_http.c LINK sluice_config)
@@ -310,6 +314,12 @@ if(NOT SLUICE_SANITIZE)
     sluice_add_test(wire/failover 120 python3 tests/wire/test_failover.py $<TARGET_FILE:sluice>
                     $<TARGET_FILE:sluice-origin>)
 endif()
+# Servers that change while sluice runs: DNS by dnsmasq, load by wrk.
+foreach(name a_zone_changes_under_load servers_stay_when_dns_fails it_starts_without_dns
+        a_service_has_ports_weights_and_priorities servers_are_added_drained_and_removed_under_load
+        maglev_keeps_its_promise a_file_is_watched changes_outlive_the_process bad_requests_change_nothing)
+    sluice_add_test(wire/servers/${name} 120 python3 tests/wire/test_changes.py $<TARGET_FILE:sluice> ${name})
+endforeach()
 
 # Only `./build.sh test-all` runs what is called all/: it needs bigger tools.
 if(NOT SLUICE_SANITIZE)

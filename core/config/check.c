@@ -26,6 +26,8 @@ static void warn_weightless(struct loader *l, const struct node *n, const struct
     for (uint32_t i = 0; i < b->servers_count; i++)
         if (b->servers[i].weight)
             return;
+    if (b->servers_file)
+        return; /* it may hold others */
     report_warning(l->report, n->key->place, "every server of backend '%s' has weight 0", b->name);
 }
 
@@ -96,9 +98,9 @@ static void resolve_server(struct resolver *r, const struct node *n, struct serv
 static void resolve_backend(struct resolver *r, const struct node *n, struct backend_config *b)
 {
     const struct node *servers = node_get(n, STR("servers"));
-    const struct node *item = servers->kind == NODE_LIST ? servers->first : servers;
+    const struct node *item = servers && servers->kind == NODE_LIST ? servers->first : servers;
     for (uint32_t i = 0; i < b->servers_count; i++, item = item->next)
-        if (b->servers[i].addr.len == 0)
+        if (b->servers[i].kind == SERVER_NAME)
             resolve_server(r, item, &b->servers[i]);
 }
 

@@ -18,8 +18,8 @@
 #include "core/base/limits.h"
 #include "core/base/str.h"
 #include "core/config/config_cache.h"
-#include "core/config/config_dns.h"
 #include "core/config/config_compress.h"
+#include "core/config/config_dns.h"
 #include "core/config/config_values.h"
 #include "core/config/strings.h"
 #include "core/config/upstream_tls.h"
@@ -66,7 +66,14 @@ struct log_config {
 
 /* ---- Backends ------------------------------------------------------------------------------- */
 
+enum server_kind {
+    SERVER_ADDRESS,
+    SERVER_NAME,    /* "app.internal:9000": resolved while running, to any number of servers */
+    SERVER_SERVICE, /* "srv:_http._tcp.internal": likewise, with ports, priorities and weights */
+};
+
 struct server_config {
+    enum server_kind kind;
     struct addr addr;  /* len 0: its name did not resolve; never picked */
     const char *name;  /* stable identity: its address as text, unless named */
     const char *host;  /* address as written: a name to be resolved, or the address again */
@@ -184,6 +191,7 @@ struct backend_config {
     uint32_t queue_max; /* requests that wait for a server with room */
     uint32_t queue_ms;  /* 0: as timeouts.queue says */
     struct breaker_config breaker;
+    const char *servers_file; /* more of them, watched; NULL: none */
     struct retry_config retry;
     struct sticky_config sticky;
     uint32_t pool_idle_max; /* per worker and server; 0: no keep-alive to servers */
@@ -492,8 +500,9 @@ struct config {
     uint32_t buffers_max;     /* per worker, BUFFER_BYTES each; 0: as memory allows */
     const char *user;         /* NULL: stays who it is */
     const char *admin_socket; /* path; NULL: none */
-    uint64_t cache_bytes;     /* memory of the cache, all of it */
-    uint64_t coder_bytes;     /* memory of what compresses, per worker */
+    const char *journal;  /* of changes by the admin interface; NULL: they go with the process */
+    uint64_t cache_bytes; /* memory of the cache, all of it */
+    uint64_t coder_bytes; /* memory of what compresses, per worker */
     uint32_t lame_duck_ms;
     struct networks trusted_proxies;
     struct renewable renewable;

@@ -368,9 +368,11 @@ void end_backend(struct loader *l, const struct node *n, void *out)
         s->connections_max =
             s->connections_max ? s->connections_max : b->per_server.connections_max;
     }
+    if (!servers && !b->servers_file)
+        report_error(l->report, n->key->place, "'servers' is missing%s", node_path_in(n).text);
     if (!servers)
         return;
-    if (servers->kind == NODE_LIST && servers->count == 0)
+    if (servers->kind == NODE_LIST && servers->count == 0 && !b->servers_file)
         report_error(l->report, servers->place, "a backend has at least one server");
     if (b->servers_count > SERVERS_MAX) {
         report_error(l->report, servers->place, "%u servers; a backend has at most %d",

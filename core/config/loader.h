@@ -62,6 +62,9 @@ uint32_t names_find(struct loader *l, struct names *n, const struct node *name);
 /* Reads a node into the structure of an object (read.c). */
 void read_object(struct loader *l, const struct schema_object *o, const struct node *n, void *out);
 
+/* Reads a list, or the one item in its place, to where the key says in `out` (read.c). */
+void read_items(struct loader *l, const struct schema_key *k, const struct node *n, void *out);
+
 /* The name of a source, kept in the configuration; NULL without memory. */
 const char *load_file_name(struct loader *l, const struct source *s);
 

@@ -164,7 +164,7 @@ static void *new_array(struct loader *l, const struct schema_key *k, uint32_t co
 }
 
 /* The items of a list, or the one that stands in its place. */
-static void read_list(struct loader *l, const struct schema_key *k, const struct node *n, void *out)
+void read_items(struct loader *l, const struct schema_key *k, const struct node *n, void *out)
 {
     bool one = (n->kind == NODE_SCALAR && (!k->object || k->object->shorthand)) ||
                (n->kind == NODE_MAP && k->alone);
@@ -207,7 +207,7 @@ static void read_map(struct loader *l, const struct schema_key *k, const struct 
         if (k->object)
             read_object(l, k->object, i, at);
         else if (k->many)
-            read_list(l, &one_list, i, at + k->value_offset);
+            read_items(l, &one_list, i, at + k->value_offset);
         else
             read_value(l, k, i, at + k->value_offset);
         at += element_bytes(k);
@@ -248,7 +248,7 @@ static void read_key(struct loader *l, const struct schema_key *k, const struct 
         read_inner(l, k, n, out);
         break;
     case SHAPE_LIST:
-        read_list(l, k, n, out);
+        read_items(l, k, n, out);
         break;
     case SHAPE_MAP:
         read_map(l, k, n, out);

@@ -71,7 +71,12 @@ static const struct schema_object worker_limits = {
 static const struct schema_key admin_keys[] = {
     { KEY("socket"), EXAMPLE("/run/sluice/admin.sock"), VALUE(config, admin_socket, value_file),
       .required = true,
-      .doc = "The path of the Unix socket that serves /metrics, /healthz, /readyz and /config." },
+      .doc = "The path of the Unix socket that serves /metrics, /healthz, /readyz, /config and "
+             "/backends." },
+    { KEY("journal"), EXAMPLE("/var/lib/sluice/servers.journal"),
+      VALUE(config, journal, value_file), .otherwise = "they go with the process",
+      .doc = "The file that keeps changes of servers by this interface over restarts. Lines are "
+             "appended to it; delete it while sluice is not running to forget them." },
 };
 static const struct schema_object admin = {
     OBJECT_OF("admin", config, admin_keys),

@@ -91,10 +91,11 @@ extern const struct schema_object schema_root;
 
 /* Parts of it (schema_parts.c, schema_site.c). */
 extern const struct schema_object schema_defaults, schema_site, schema_route, schema_handling,
-    schema_cache, schema_compress, schema_dns, schema_backend, schema_balance, schema_health,
-    schema_ejection, schema_per_server, schema_queue, schema_breaker, schema_backend_retries,
-    schema_route_retries, schema_sticky, schema_log, schema_listener, schema_networks,
-    schema_timeouts_all, schema_timeouts_site, schema_timeouts_route, schema_timeouts_backend;
+    schema_cache, schema_compress, schema_dns, schema_server, schema_backend, schema_balance,
+    schema_health, schema_ejection, schema_per_server, schema_queue, schema_breaker,
+    schema_backend_retries, schema_route_retries, schema_sticky, schema_log, schema_listener,
+    schema_networks, schema_timeouts_all, schema_timeouts_site, schema_timeouts_route,
+    schema_timeouts_backend;
 
 /* Writes the defaults of an object and of those inside it. */
 void schema_put_defaults(const struct schema_object *o, void *out);

@@ -100,8 +100,10 @@ const struct schema_object schema_log = { OBJECT_OF("log", log_config, log_keys)
 
 static const struct schema_key server_keys[] = {
     { KEY("address"), VALUE_WHOLE(value_server_address), .required = true,
-      .doc = "127.0.0.1:9000, \"[::1]:9000\", app.internal:9000 (resolved when the configuration "
-             "is read) or unix:/path." },
+      .doc = "127.0.0.1:9000, \"[::1]:9000\", unix:/path; app.internal:9000: a server for each "
+             "address that the name has, looked up again while sluice runs (see 'dns'); "
+             "srv:_http._tcp.app.internal: the servers of an SRV record, with its ports, weights "
+             "and priorities. When DNS fails, servers stay as they were." },
     { KEY("weight"), EXAMPLE("2"), VALUE(server_config, weight, value_number), DEFAULT(1),
       BOUNDS(0, SERVER_WEIGHT_MAX), .doc = "Its share beside the others; 0: gets nothing new." },
     { KEY("name"), EXAMPLE("app-1"), VALUE(server_config, name, value_name),
@@ -124,7 +126,7 @@ static const struct schema_key server_keys[] = {
     { KEY("sni"), EXAMPLE("app-1.internal"), VALUE(server_config, sni, value_server_name),
       .otherwise = "the backend's", .doc = "This server's own tls.sni." },
 };
-static const struct schema_object server = {
+const struct schema_object schema_server = {
     OBJECT_OF("server", server_config, server_keys),
     .shorthand = "address",
     .end = end_server,
@@ -212,8 +214,14 @@ static const struct word proxy_protocol_words[] = {
 
 static const struct schema_key backend_keys[] = {
     { KEY("servers"), EXAMPLE("[\"10.0.0.1:9000\", { address: \"10.0.0.2:9000\", weight: 2 }]"),
-      LIST_OF(backend_config, servers, server), .required = true,
-      .doc = "The servers: addresses, or maps with address, weight and name." },
+      LIST_OF(backend_config, servers, schema_server), .otherwise = "none",
+      .doc = "The servers: addresses or names, or maps with address, weight and name." },
+    { KEY("servers_file"), EXAMPLE("/run/sluice/app.servers"),
+      VALUE(backend_config, servers_file, value_file), .otherwise = "none",
+      .doc = "A file with further servers, looked at twice a second: one a line, with keys like "
+             "weight=2 behind the address, or a list as 'servers' is, in YAML or JSON. One that "
+             "is missing or has mistakes leaves the servers as they were. Best replaced by "
+             "renaming a new one over it." },
     { KEY("balance"), EXAMPLE("{ policy: maglev, key: client_ip }"),
       OBJECT(backend_config, balance, schema_balance), .otherwise = "round_robin",
       .doc = "Which server gets a request." },

@@ -36,7 +36,7 @@ extern const struct value_type value_body_template;     /* struct template; any 
 
 /* Addresses (values_net.c). */
 extern const struct value_type value_bind;           /* struct bind_config: addr, text */
-extern const struct value_type value_server_address; /* struct server_config: addr, host */
+extern const struct value_type value_server_address; /* struct server_config: kind, addr, host */
 extern const struct value_type value_dns_server;     /* struct addr */
 extern const struct value_type value_network;        /* struct network */
 extern const struct value_type value_sni;            /* struct str: sni_route.name */
@@ -87,6 +87,10 @@ bool template_parse(struct loader *l, struct place at, struct str text, enum tem
 
 /* The variables, for help; NULL past the last. */
 const char *template_variable_at(uint32_t i, const char **doc);
+
+/* Reads the address of a server: kind and addr (len 0 of what is to be resolved). False, and *why
+ * says the cause (static text), if it is none. */
+bool server_address_parse(struct str text, struct server_config *s, const char **why);
 
 /* Reads one network; false, and *why says the cause, if it is none. */
 bool network_parse(struct str text, struct network *out, const char **why);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/base/host_name.h"
 #include "core/config/loader.h"
 #include "core/config/values.h"
 
@@ -35,18 +36,43 @@ static void read_bind(struct loader *l, const struct schema_key *k, const struct
 /* Whether it is NAME:PORT; the port goes to *port. */
 static bool parse_host_name(struct str text, struct addr *port)
 {
-    const char *colon = memchr(text.ptr, ':', text.len), *why;
+    const char *colon = memchr(text.ptr, ':', text.len), *ignored;
     struct str name = { text.ptr, colon ? (size_t)(colon - text.ptr) : 0 };
-    bool letter = false;
-    if (name.len == 0 || name.len > 253 || name.ptr[0] == '.' || name.ptr[0] == '-')
-        return false;
-    for (size_t i = 0; i < name.len; i++) {
-        char c = ascii_lower(name.ptr[i]);
-        letter |= c >= 'a' && c <= 'z';
-        if (!(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9') && c != '-' && c != '.' && c != '_')
-            return false;
+    struct host_name parsed;
+    return name.len && host_name_parse(name, &parsed, &ignored) &&
+           addr_parse((struct str){ colon, text.len - name.len }, true, port, &ignored);
+}
+
+#define SERVICE_PREFIX_BYTES 4 /* "srv:" */
+
+bool server_address_parse(struct str text, struct server_config *s, const char **why)
+{
+    struct addr addr, port = { 0 };
+    struct host_name name;
+    s->kind = SERVER_ADDRESS;
+    s->addr = (struct addr){ 0 };
+    if (text.len > SERVICE_PREFIX_BYTES && memcmp(text.ptr, "srv:", SERVICE_PREFIX_BYTES) == 0) {
+        s->kind = SERVER_SERVICE;
+        return host_name_parse(
+            (struct str){ text.ptr + SERVICE_PREFIX_BYTES, text.len - SERVICE_PREFIX_BYTES }, &name,
+            why);
     }
-    return letter && addr_parse((struct str){ colon, text.len - name.len }, true, port, &why);
+    if (addr_parse(text, false, &addr, why)) {
+        port = s->addr = addr;
+    } else if (memmem(text.ptr, text.len, "://", 3)) {
+        *why = "an address, not a URL";
+        return false;
+    } else if (parse_host_name(text, &port)) {
+        s->kind = SERVER_NAME;
+    } else {
+        if (strstr(*why, "the port is missing"))
+            *why = "the port is missing";
+        else if (strstr(*why, "names are not resolved"))
+            *why = "neither an address nor a name with its port";
+        return false;
+    }
+    *why = "a server has no port 0";
+    return port.sa.sa_family == AF_UNIX || peer_addr_of(&port).port != 0;
 }
 
 static void read_server_address(struct loader *l, const struct schema_key *k, const struct node *n,
@@ -54,27 +80,14 @@ static void read_server_address(struct loader *l, const struct schema_key *k, co
 {
     (void)k;
     struct server_config *s = out;
-    struct addr addr, port = { 0 };
     const char *why;
-    bool url = memmem(n->text.ptr, n->text.len, "://", 3) != NULL;
-    if (addr_parse(n->text, false, &addr, &why))
-        port = s->addr = addr;
-    else if (url)
-        why = "an address, not a URL";
-    else if (parse_host_name(n->text, &port))
-        why = NULL; /* its address comes later (check.c) */
-    else if (strstr(why, "the port is missing"))
-        why = "the port is missing";
-    else if (strstr(why, "names are not resolved"))
-        why = "neither an address nor a name with its port";
-    if (!s->addr.len && why)
-        report_error(l->report, n->place,
-                     "'%s': %s (write 127.0.0.1:9000, [::1]:9000, app.internal:9000 or unix:/path)",
-                     quote(n->text).text, why);
-    else if (port.sa.sa_family != AF_UNIX && peer_addr_of(&port).port == 0)
-        report_error(l->report, n->place, "'%s': a server has no port 0", quote(n->text).text);
-    else
+    if (server_address_parse(n->text, s, &why))
         s->host = load_str(l, n->text).ptr;
+    else
+        report_error(l->report, n->place,
+                     "'%s': %s (write 127.0.0.1:9000, [::1]:9000, app.internal:9000 or "
+                     "unix:/path)",
+                     quote(n->text).text, why);
 }
 
 /* ---- Networks ------------------------------------------------------------------------------- */
@@ -142,7 +155,8 @@ const struct value_type value_bind = {
 };
 const struct value_type value_server_address = {
     .name = "address",
-    .form = "an address like 127.0.0.1:9000, [::1]:9000, app.internal:9000 or unix:/path",
+    .form = "an address like 127.0.0.1:9000, [::1]:9000, app.internal:9000, "
+            "srv:_http._tcp.app.internal or unix:/path",
     .json = "\"type\":\"string\",\"pattern\":\":\"",
     .bytes = sizeof(struct server_config),
     .read = read_server_address,

@@ -19,7 +19,7 @@
 
 enum conn_state {
     CONN_HEAD,    /* collects the request's head; a delivery is asked for */
-    CONN_BODY,    /* drops the request's body; a delivery is asked for */
+    CONN_BODY,    /* takes the request's body in; a delivery is asked for */
     CONN_WAITING, /* for the end of a reload; nothing in flight */
     CONN_SENDING, /* a send is in flight */
     CONN_LINGER,  /* all is sent and our side shut; what comes is dropped until the end */
@@ -36,8 +36,10 @@ struct conn {
     bool head_only;  /* HEAD: no body in the answer */
     bool wants_json; /* by Accept */
     const struct admin_page *page;
-    struct str query; /* of the target, in head */
-    char *body;       /* of the answer; ours */
+    struct str query;             /* of the target, in head */
+    struct admin_request request; /* texts in head; of pages with methods of their own */
+    char *request_body;           /* ours; NULL: dropped */
+    char *body;                   /* of the answer; ours */
     struct iovec iov[2];
     char answer_head[512];
     uint32_t received; /* of head */
@@ -158,9 +160,22 @@ static void begin_reload(struct conn *c)
     }
 }
 
+static void answer_tree(struct conn *c)
+{
+    struct admin_reply reply;
+    c->admin->user->backends(c->admin->user, &c->request, &reply);
+    if (reply.body)
+        send_answer(c, reply.status, "application/json", reply.fields, reply.body,
+                    reply.body_bytes);
+    else
+        close_conn(c);
+}
+
 static void answer_request(struct conn *c)
 {
-    if (c->page->get || c->page->post)
+    if (c->page->tree)
+        answer_tree(c);
+    else if (c->page->get || c->page->post)
         answer_page(c);
     else
         begin_reload(c);
@@ -174,6 +189,10 @@ static void find_page(struct conn *c, const struct http_head *h)
         c->query = (struct str){ query + 1, (size_t)(end - query - 1) };
         path.len = (size_t)(query - path.ptr);
     }
+    const struct http_field *match = head_field_named(h, STR("if-match"));
+    c->request = (struct admin_request){ .method = h->method_id,
+                                         .path = path,
+                                         .if_match = match ? head_value(h, match) : STR("") };
     c->page = admin_page_find(path);
 }
 
@@ -194,15 +213,29 @@ static bool refuse(struct conn *c, const struct http_head *h, const struct frami
     bool read = h->method_id == METHOD_GET || h->method_id == METHOD_HEAD;
     if (!page)
         send_text(c, 404, "", "there is no such thing; GET / tells what there is\n");
+    else if (f->kind == BODY_CHUNKED || f->length > ADMIN_BODY_BYTES_MAX)
+        send_text(c, 413, "", "no body of this kind, or of this length, is read\n");
+    else if (page->tree)
+        return false;
     else if (page->get && !read)
         send_text(c, 405, "Allow: GET, HEAD\r\n", "this can be read only\n");
     else if (!page->get && h->method_id != METHOD_POST)
         send_text(c, 405, "Allow: POST\r\n", "this is done by POST\n");
-    else if (f->kind == BODY_CHUNKED || f->length > ADMIN_BODY_BYTES_MAX)
-        send_text(c, 413, "", "no body is needed, and none of this kind is read\n");
     else
         return false;
     return true;
+}
+
+/* Of the request's body, as far as it belongs to that. */
+static void take_body(struct conn *c, const void *bytes, uint64_t n)
+{
+    if (n > c->body_left)
+        n = c->body_left;
+    if (c->request_body && n) {
+        memcpy(c->request_body + c->request.body.len, bytes, n);
+        c->request.body = (struct str){ c->request_body, c->request.body.len + n };
+    }
+    c->body_left -= n;
 }
 
 static void take_request(struct conn *c, const struct http_head *h)
@@ -218,7 +251,12 @@ static void take_request(struct conn *c, const struct http_head *h)
         return;
     c->wants_json = accepts_json(h);
     uint64_t here = c->received - h->head_bytes;
-    c->body_left = f.kind == BODY_LENGTH && f.length > here ? f.length - here : 0;
+    c->body_left = f.kind == BODY_LENGTH ? f.length : 0;
+    if (c->page->tree && c->body_left && !(c->request_body = malloc(c->body_left))) {
+        close_conn(c);
+        return;
+    }
+    take_body(c, c->head + h->head_bytes, here);
     if (c->body_left) {
         c->state = CONN_BODY;
         transport_read(&c->t);
@@ -267,7 +305,7 @@ static void on_data(struct transport *t, struct buf_slice data)
         read_head(c, data.buf->data + data.off, data.len);
         break;
     case CONN_BODY:
-        c->body_left -= data.len < c->body_left ? data.len : c->body_left;
+        take_body(c, data.buf->data + data.off, data.len);
         if (c->body_left)
             transport_read(t);
         else
@@ -312,6 +350,7 @@ static void on_closed(struct transport *t)
     list_remove(&c->node);
     a->conns_count--;
     free(c->body);
+    free(c->request_body);
     free(c);
     tell_if_stopped(a);
 }

@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "core/base/str.h"
+#include "core/observe/admin_request.h"
 #include "core/ring/loop.h"
 
 struct admin;
@@ -16,7 +17,7 @@ struct cache;
 
 #define ADMIN_CONNECTIONS_MAX 64
 #define ADMIN_HEAD_BYTES_MAX 8192
-#define ADMIN_BODY_BYTES_MAX (64 * 1024) /* of requests; read and dropped */
+#define ADMIN_BODY_BYTES_MAX (64 * 1024) /* of requests; but for /backends read and dropped */
 #define ADMIN_REQUEST_TIMEOUT_MS 10000
 #define ADMIN_WRITE_TIMEOUT_MS 10000
 #define ADMIN_LINGER_TIMEOUT_MS 1000
@@ -30,6 +31,8 @@ struct admin_user {
     bool (*config)(struct admin_user *u, FILE *to);
     /* NULL: there is none yet. */
     struct cache *(*cache)(struct admin_user *u);
+    /* Whatever is asked of /backends and what is below; answers at once. */
+    void (*backends)(struct admin_user *u, const struct admin_request *r, struct admin_reply *out);
     /* Begins a reload; admin_reloaded() ends it, now or later. False: another is under way. */
     bool (*reload)(struct admin_user *u);
     /* A socket that listens at a path, the admin's to close: a descriptor or -errno. close: nobody

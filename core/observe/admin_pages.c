@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "core/observe/admin_pages.h"
 
+#include <string.h>
 #include <unistd.h>
 
 #include "core/base/check.h"
@@ -72,18 +73,21 @@ static int post_cache_purge(struct admin_user *u, struct str query, FILE *to, co
 }
 
 static const struct admin_page pages[] = {
-    { "/", "this", get_index, NULL },
-    { "/metrics", "all counters, as Prometheus reads them", get_metrics, NULL },
-    { "/healthz", "200 while the process answers", get_health, NULL },
+    { "/", "this", get_index, NULL, false },
+    { "/metrics", "all counters, as Prometheus reads them", get_metrics, NULL, false },
+    { "/healthz", "200 while the process answers", get_health, NULL, false },
     { "/readyz", "200 while it takes requests; 503 before, and when it is about to end", get_ready,
-      NULL },
-    { "/config", "the configuration that is running, secrets removed", get_config, NULL },
-    { "/version", "version and process", get_version, NULL },
-    { "/reload", "reads the configuration again; answers with success or every error", NULL, NULL },
-    { "/cache", "figures of the cache", get_cache, NULL },
+      NULL, false },
+    { "/config", "the configuration that is running, secrets removed", get_config, NULL, false },
+    { "/version", "version and process", get_version, NULL, false },
+    { "/reload", "reads the configuration again; answers with success or every error", NULL, NULL,
+      false },
+    { "/backends", "servers; and GET, POST, PATCH, DELETE of /backends/NAME/servers[/ID]", NULL,
+      NULL, true },
+    { "/cache", "figures of the cache", get_cache, NULL, false },
     { "/cache/purge",
       "forgets answers: url=, prefix=, tag= or all=1; soft=1: they are stale from now on", NULL,
-      post_cache_purge },
+      post_cache_purge, false },
 };
 
 static int get_index(struct admin_user *u, FILE *to, const char **type)
@@ -91,14 +95,22 @@ static int get_index(struct admin_user *u, FILE *to, const char **type)
     (void)u;
     (void)type;
     for (size_t i = 0; i < ARRAY_LEN(pages); i++)
-        fprintf(to, "%-4s %-13s %s\n", pages[i].get ? "GET" : "POST", pages[i].path, pages[i].help);
+        fprintf(to, "%-4s %-13s %s\n", pages[i].get || pages[i].tree ? "GET" : "POST",
+                pages[i].path, pages[i].help);
     return 200;
+}
+
+static bool is_there(const struct admin_page *p, struct str path)
+{
+    size_t n = strlen(p->path);
+    bool below = p->tree && path.len > n && path.ptr[n] == '/';
+    return below ? memcmp(path.ptr, p->path, n) == 0 : str_eq(path, str_of(p->path));
 }
 
 const struct admin_page *admin_page_find(struct str path)
 {
     for (size_t i = 0; i < ARRAY_LEN(pages); i++)
-        if (str_eq(path, str_of(pages[i].path)))
+        if (is_there(&pages[i], path))
             return &pages[i];
     return NULL;
 }

@@ -3,6 +3,7 @@
 #ifndef SLUICE_OBSERVE_ADMIN_PAGES_H
 #define SLUICE_OBSERVE_ADMIN_PAGES_H
 
+#include <stdbool.h>
 #include <stdio.h>
 
 #include "core/base/str.h"
@@ -12,10 +13,12 @@ struct admin_user;
 struct admin_page {
     const char *path, *help;
     /* Writes the answer's body, gives its status; *type: text, unless it says otherwise. NULL: it
-     * is POSTed to. */
+     * is POSTed to, or has methods of its own. */
     int (*get)(struct admin_user *u, FILE *to, const char **type);
-    /* Likewise, with the query (without its '?'). Both NULL: it begins a reload. */
+    /* Likewise, with the query (without its '?'). Both NULL: it begins a reload, or has methods of
+     * its own. */
     int (*post)(struct admin_user *u, struct str query, FILE *to, const char **type);
+    bool tree; /* all that is below it, too; with methods of its own */
 };
 
 /* NULL: there is no such thing. */

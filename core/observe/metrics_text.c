@@ -89,8 +89,7 @@ static const struct family families[] = {
       AT(server, pooled), AT(server, unpooled) },
     { "sluice_server_state",
       "1 for the state that a server is in: up, unhealthy (by its checks), ejected (by its "
-      "answers), "
-      "draining, maintenance.",
+      "answers), draining, maintenance, unresolved (a name without an address).",
       SERIES_SERVER, FORM_STATE, 0, 0 },
     { "sluice_server_requests_in_flight", "Requests that the server works on now.", SERIES_SERVER,
       FORM_INFLIGHT, 0, 0 },
@@ -223,11 +222,9 @@ static void put_state(FILE *to, const char *name, const struct series *s)
     static const struct {
         const char *word;
         uint32_t flag;
-    } states[] = { { "maintenance", SERVER_MAINTENANCE },
-                   { "draining", SERVER_DRAINING },
-                   { "unhealthy", SERVER_UNHEALTHY },
-                   { "ejected", SERVER_EJECTED },
-                   { "up", 0 } };
+    } states[] = { { "maintenance", SERVER_MAINTENANCE }, { "unresolved", SERVER_UNRESOLVED },
+                   { "draining", SERVER_DRAINING },       { "unhealthy", SERVER_UNHEALTHY },
+                   { "ejected", SERVER_EJECTED },         { "up", 0 } };
     bool found = false;
     for (size_t i = 0; i < ARRAY_LEN(states); i++) {
         bool is = !found && (!states[i].flag || (s->flags & states[i].flag));

@@ -282,6 +282,18 @@ static void add_questions(struct lookup_job *j)
         add_question(j, DNS_TYPE_AAAA);
 }
 
+static void note_missing(struct lookup_job *j, bool ipv4, bool ipv6)
+{
+    j->answers.ipv4_missing |= ipv4;
+    j->answers.ipv6_missing |= ipv6;
+    j->answers.partial |= ipv4 || ipv6;
+}
+
+static bool is_answer(enum lookup_status s)
+{
+    return s == LOOKUP_OK || s == LOOKUP_NO_DATA || s == LOOKUP_NO_NAME;
+}
+
 /* ---- Targets of a service ------------------------------------------------------------------- */
 
 static void on_target(struct lookup *k, enum lookup_status status,
@@ -294,9 +306,9 @@ static void on_target(struct lookup *k, enum lookup_status status,
     };
     if (status == LOOKUP_OK) {
         shorten_ttl(j, answers->ttl_s);
-        j->answers.partial |= answers->partial;
+        note_missing(j, answers->ipv4_missing, answers->ipv6_missing);
     } else {
-        j->answers.partial |= status != LOOKUP_NO_NAME && status != LOOKUP_NO_DATA;
+        note_missing(j, !is_answer(status), !is_answer(status));
         add_answer(j, &a);
     }
     for (uint32_t i = 0; i < answers->count; i++) {
@@ -327,28 +339,33 @@ static void ask_targets(struct lookup_job *j)
 
 /* ---- All of it ------------------------------------------------------------------------------ */
 
-/* The best that the questions gave; *failed: one of them was not answered. */
-static enum lookup_status judge(const struct lookup_job *j, bool *failed)
+/* The best that the questions gave. */
+static enum lookup_status judge(const struct lookup_job *j)
 {
     enum lookup_status all = j->questions[0].status;
-    *failed = false;
     for (uint32_t i = 0; i < j->questions_count; i++) {
         enum lookup_status s = j->questions[i].status;
-        *failed |= s != LOOKUP_OK && s != LOOKUP_NO_DATA && s != LOOKUP_NO_NAME;
         if (s == LOOKUP_OK || (all != LOOKUP_OK && s > all))
             all = s;
     }
     return all;
 }
 
+static void note_unanswered(struct lookup_job *j)
+{
+    for (uint32_t i = 0; i < j->questions_count; i++)
+        if (!is_answer(j->questions[i].status))
+            note_missing(j, j->questions[i].type == DNS_TYPE_A,
+                         j->questions[i].type == DNS_TYPE_AAAA);
+}
+
 /* All questions are answered. */
 static void go_on(struct lookup_job *j)
 {
-    bool failed;
-    enum lookup_status status = judge(j, &failed);
+    enum lookup_status status = judge(j);
     switch (status) {
     case LOOKUP_OK:
-        j->answers.partial |= failed;
+        note_unanswered(j);
         if (j->kind == LOOKUP_SERVICE && j->targets_count)
             ask_targets(j);
         else

@@ -21,22 +21,34 @@ void plan_free(struct plan *p)
     free(p);
 }
 
-static bool make_lists(struct plan *p, uint64_t now_ns)
+static struct server_list *make_list(struct plan *p, const struct backend_config *b,
+                                     uint64_t now_ns, plan_servers_fn servers, void *arg)
+{
+    if (!servers)
+        return server_list_create(p->registry, b, b->servers, b->servers_count, 1, now_ns);
+    struct server_config *all = calloc(SERVERS_MAX, sizeof *all);
+    uint32_t count = all ? servers(arg, b, all) : 0;
+    struct server_list *l = all ? server_list_create(p->registry, b, all, count, 1, now_ns) : NULL;
+    free(all);
+    return l;
+}
+
+static bool make_lists(struct plan *p, uint64_t now_ns, plan_servers_fn servers, void *arg)
 {
     const struct config *c = p->config;
     p->lists = calloc(c->backends_count ? c->backends_count : 1, sizeof(struct server_list *));
     if (!p->lists)
         return false;
     for (uint32_t i = 0; i < c->backends_count; i++) {
-        const struct backend_config *b = &c->backends[i];
-        p->lists[i] = server_list_create(p->registry, b, b->servers, b->servers_count, 1, now_ns);
+        p->lists[i] = make_list(p, &c->backends[i], now_ns, servers, arg);
         if (!p->lists[i])
             return false;
     }
     return true;
 }
 
-struct plan *plan_create(struct config *config, struct registry *registry, uint64_t now_ns)
+struct plan *plan_create(struct config *config, struct registry *registry, uint64_t now_ns,
+                         plan_servers_fn servers, void *arg)
 {
     struct plan *p = calloc(1, sizeof *p);
     if (!p) {
@@ -47,7 +59,7 @@ struct plan *plan_create(struct config *config, struct registry *registry, uint6
     p->registry = registry;
     p->users = 1;
     p->sites = calloc(config->sites_count ? config->sites_count : 1, sizeof(struct site_routes *));
-    bool made = p->sites && make_lists(p, now_ns);
+    bool made = p->sites && make_lists(p, now_ns, servers, arg);
     for (uint32_t i = 0; made && i < config->sites_count; i++) {
         p->sites[i] = site_routes_create(&config->sites[i]);
         made = p->sites[i] != NULL;

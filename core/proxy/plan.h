@@ -39,9 +39,15 @@ struct plan {
     void *owner; /* for on_unused */
 };
 
+/* What a backend's servers are at first: writes them, gives how many. */
+typedef uint32_t (*plan_servers_fn)(void *arg, const struct backend_config *bc,
+                                    struct server_config out[SERVERS_MAX]);
+
 /* Takes the configuration over, even on failure: NULL without memory. registry: where the servers
- * are; outlives the plan. now_ns: of the slow start of new servers; 0: none. */
-struct plan *plan_create(struct config *config, struct registry *registry, uint64_t now_ns);
+ * are; outlives the plan. now_ns: of the slow start of new servers; 0: none. servers: NULL: those
+ * of the configuration. */
+struct plan *plan_create(struct config *config, struct registry *registry, uint64_t now_ns,
+                         plan_servers_fn servers, void *arg);
 
 /* One user more or less; from any thread. p may be NULL to plan_unuse(). */
 void plan_use_more(struct plan *p);

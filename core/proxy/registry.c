@@ -205,6 +205,7 @@ static struct shared_server *make_server(struct shared_backend *b, const struct 
         free_server(s);
         return NULL;
     }
+    s->flags = s->addr.len ? 0 : SERVER_UNRESOLVED;
     s->id = b->registry->next_id++;
     b->refs++;
     put_in_order(b->registry, s);

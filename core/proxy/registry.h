@@ -37,6 +37,7 @@ enum server_flag {
     SERVER_EJECTED = 1 << 1,     /* say its answers */
     SERVER_DRAINING = 1 << 2,    /* only who sticks to it */
     SERVER_MAINTENANCE = 1 << 3, /* nobody at all */
+    SERVER_UNRESOLVED = 1 << 4,  /* it is a name without an address: as long as it lives */
 };
 
 /* A backend by its name. */

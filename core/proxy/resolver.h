@@ -41,7 +41,8 @@ struct dns_answers {
     const struct dns_answer *items; /* IPv4 before IPv6; targets in the order of the answer */
     uint32_t count;                 /* at most LOOKUP_ADDRESSES_MAX */
     uint32_t ttl_s;                 /* the smallest of all; UINT32_MAX: it does not come from DNS */
-    bool partial;                   /* something could not be asked: there may be more */
+    bool partial; /* something could not be found out; there may be more, of these families: */
+    bool ipv4_missing, ipv6_missing;
 };
 
 /* A question, embedded in its owner. */

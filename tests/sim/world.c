@@ -218,7 +218,7 @@ static void build(struct world *w)
     CHECK(w->registry);
     w->gate = gate_create();
     CHECK(w->gate && gate_prepare(w->gate, config, p->workers));
-    w->run_plan = plan_create(config, w->registry, 0);
+    w->run_plan = plan_create(config, w->registry, 0, NULL, NULL);
     CHECK(w->run_plan);
     for (uint16_t i = 0; i < p->workers; i++)
         make_worker(w, i);

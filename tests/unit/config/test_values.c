@@ -177,12 +177,14 @@ static void wrong_addresses_of_servers(void **state)
           "2:10: error: '10.0.0.1': the port is missing (write 127.0.0.1:9000, [::1]:9000, "
           "app.internal:9000 or unix:/path)\n" },
         { IN_BACKEND("servers: 10.0.0.1:0"),
-          "2:10: error: '10.0.0.1:0': a server has no port 0\n" },
+          "2:10: error: '10.0.0.1:0': a server has no port 0 (write 127.0.0.1:9000, [::1]:9000, "
+          "app.internal:9000 or unix:/path)\n" },
         { IN_BACKEND("servers: app.internal"),
           "2:10: error: 'app.internal': the port is missing (write 127.0.0.1:9000, [::1]:9000, "
           "app.internal:9000 or unix:/path)\n" },
         { IN_BACKEND("servers: app.internal:0"),
-          "2:10: error: 'app.internal:0': a server has no port 0\n" },
+          "2:10: error: 'app.internal:0': a server has no port 0 (write 127.0.0.1:9000, "
+          "[::1]:9000, app.internal:9000 or unix:/path)\n" },
         { IN_BACKEND("servers: http://app.internal:80"),
           "2:10: error: 'http://app.internal:80': an address, not a URL (write 127.0.0.1:9000, "
           "[::1]:9000, app.internal:9000 or unix:/path)\n" },

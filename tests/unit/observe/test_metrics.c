@@ -23,7 +23,7 @@ static struct plan *make_plan(struct metrics *m, struct registry *r, struct metr
     b->servers[0] = (struct server_config){ .name = "10.0.0.1:80", .host = "", .weight = 1 };
     b->servers[1] = (struct server_config){ .name = "unix:/a\"b\\c", .host = "", .weight = 1 };
     b->servers_count = 2;
-    struct plan *p = plan_create(c, r, 0);
+    struct plan *p = plan_create(c, r, 0, NULL, NULL);
     assert_non_null(p);
     for (uint32_t i = 0; i < workers; i++) {
         uses[i] = plan_use_create(p, i);

@@ -32,7 +32,7 @@ int main(void)
         (struct server_config){ .name = "10.0.0.1:80", .host = "", .weight = 1 };
     c->backends[0].servers_count = 1;
     struct registry *r = registry_create();
-    struct plan *p = r ? plan_create(c, r, 0) : NULL;
+    struct plan *p = r ? plan_create(c, r, 0, NULL, NULL) : NULL;
     struct plan_use *u = p ? plan_use_create(p, 0) : NULL;
     CHECK(u);
     w.loop = &loop;
