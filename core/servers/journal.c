@@ -84,8 +84,9 @@ bool journal_append(int fd, const char *backend, const char *id, const struct se
     if (good) {
         text[n] = '\n'; /* in place of its NUL: the line is written whole, or torn */
         good = write(fd, text, n + 1) == (ssize_t)n + 1 && fdatasync(fd) == 0;
-        if (!good)
-            (void)ftruncate(fd, st.st_size); /* a torn line must not swallow the next one */
+        /* A torn line must not swallow the next one; if that fails, too, reading passes over it. */
+        if (!good && ftruncate(fd, st.st_size) != 0)
+            good = false;
     }
     free(text);
     json_decref(json);

@@ -239,7 +239,7 @@ def test_a_zone_changes_under_load(folder, ends):
     dns.start({"app.test": ["127.0.0.2", "127.0.0.3"]})
     x = Sluice(folder, dns_text(dns, f"\"app.test:{origin.port}\""))
     ends(x.stop)
-    assert x.ids() == [f"127.0.0.{i}:{origin.port}" for i in (2, 3)]
+    until("the name", lambda: x.ids() == [f"127.0.0.{i}:{origin.port}" for i in (2, 3)])
     load = Load(x, 5)
     for addresses in (["127.0.0.3", "127.0.0.4"], ["127.0.0.5"], ["127.0.0.2", "127.0.0.5"]):
         dns.change({"app.test": addresses})
@@ -257,6 +257,7 @@ def test_servers_stay_when_dns_fails(folder, ends):
     dns.start({"app.test": ["127.0.0.2"]})
     x = Sluice(folder, dns_text(dns, f"\"app.test:{origin.port}\""))
     ends(x.stop)
+    until("the name", lambda: x.ids() == [f"127.0.0.2:{origin.port}"])
     dns.stop()
     until("a failure", lambda: "its servers stay" in x.said())
     assert x.ask() == (200, "127.0.0.2")
@@ -300,6 +301,7 @@ def test_a_service_has_ports_weights_and_priorities(folder, ends):
               f"--srv-host=_http._tcp.test,b.test,{spare.port},5,1")
     x = Sluice(folder, dns_text(dns, "\"srv:_http._tcp.test\""))
     ends(x.stop)
+    until("the service", lambda: len(x.ids()) == 3)
     for _ in range(80):
         assert x.ask()[0] == 200
     shares = [sum(o.counts.values()) for o in (one, two, spare)]
