@@ -222,9 +222,9 @@ static void put_state(FILE *to, const char *name, const struct series *s)
     static const struct {
         const char *word;
         uint32_t flag;
-    } states[] = { { "maintenance", SERVER_MAINTENANCE }, { "unresolved", SERVER_UNRESOLVED },
-                   { "draining", SERVER_DRAINING },       { "unhealthy", SERVER_UNHEALTHY },
-                   { "ejected", SERVER_EJECTED },         { "up", 0 } };
+    } states[] = { { "maintenance", SERVER_MAINTENANCE }, { "draining", SERVER_DRAINING },
+                   { "unhealthy", SERVER_UNHEALTHY },     { "ejected", SERVER_EJECTED },
+                   { "unresolved", SERVER_UNRESOLVED },   { "up", 0 } };
     bool found = false;
     for (size_t i = 0; i < ARRAY_LEN(states); i++) {
         bool is = !found && (!states[i].flag || (s->flags & states[i].flag));
