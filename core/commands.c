@@ -7,8 +7,8 @@
 #include "core/options.h"
 
 static const struct command *const commands[] = {
-    &command_proxy, &command_run,    &command_check,     &command_reload,  &command_route,
-    &command_help,  &command_schema, &command_reference, &command_version,
+    &command_proxy, &command_run,  &command_check,  &command_reload,    &command_ctl,
+    &command_route, &command_help, &command_schema, &command_reference, &command_version,
 };
 
 const struct meaning command_exit_codes[] = {

@@ -44,7 +44,7 @@ bool options_colour(void);
 int options_proxy(int argc, char **argv, struct config *c);
 
 /* The commands, one where its code is. */
-extern const struct command command_proxy, command_run, command_check, command_reload,
+extern const struct command command_proxy, command_run, command_check, command_reload, command_ctl,
     command_route, command_help, command_schema, command_reference, command_version;
 
 #endif

@@ -1,20 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include <errno.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "core/admin_client.h"
 #include "core/certificates.h"
 #include "core/config/load.h"
-#include "core/http/h1_head.h"
 #include "core/options.h"
-#include "core/ring/sock.h"
 #include "core/tls_check.h"
-
-/* A reload resolves names and may wait for workers: it is not given up sooner. */
-#define ANSWER_TIMEOUT_MS 60000
-#define ANSWER_BYTES_MAX ((size_t)4 << 20)
 
 struct reload_options {
     struct file_options file;
@@ -63,48 +55,12 @@ static char *find_socket(const struct reload_options *o, int *code)
     return socket;
 }
 
-static bool send_request(int fd, bool json)
-{
-    char request[160];
-    int n = snprintf(request, sizeof request,
-                     "POST /reload HTTP/1.1\r\nHost: sluice\r\nAccept: %s\r\n"
-                     "Content-Length: 0\r\nConnection: close\r\n\r\n",
-                     json ? "application/json" : "text/plain");
-    return write(fd, request, (size_t)n) == n;
-}
-
-/* All that comes until the end; NULL: nothing, too late, or too much. */
-static char *read_answer(int fd, size_t *len)
-{
-    char *text = malloc(ANSWER_BYTES_MAX);
-    *len = 0;
-    while (text) {
-        struct pollfd p = { fd, POLLIN, 0 };
-        ssize_t got = -1;
-        if (poll(&p, 1, ANSWER_TIMEOUT_MS) > 0)
-            got = read(fd, text + *len, ANSWER_BYTES_MAX - *len);
-        if (got == 0 && *len && *len < ANSWER_BYTES_MAX)
-            return text;
-        if (got <= 0)
-            break;
-        *len += (size_t)got;
-    }
-    free(text);
-    return NULL;
-}
-
 /* Prints an answer and gives the exit code. */
-static int print_answer(const char *text, size_t len, bool json)
+static int print_answer(const struct admin_answer *a, bool json)
 {
-    struct http_head h;
-    enum end_reason why;
-    if (h1_parse_response(text, len, 0, &h, &why) != H1_DONE) {
-        fputs("sluice reload: the answer could not be understood\n", stderr);
-        return EXIT_FAILED;
-    }
-    bool good = h.status == 200;
-    fwrite(text + h.head_bytes, 1, len - h.head_bytes, good || json ? stdout : stderr);
-    return good ? EXIT_OK : h.status == 422 ? EXIT_CONFIG : EXIT_FAILED;
+    bool good = a->status == 200;
+    fwrite(a->body.ptr, 1, a->body.len, good || json ? stdout : stderr);
+    return good ? EXIT_OK : a->status == 422 ? EXIT_CONFIG : EXIT_FAILED;
 }
 
 static int reload(int argc, char **argv)
@@ -117,23 +73,16 @@ static int reload(int argc, char **argv)
     char *socket = find_socket(&o, &code);
     if (!socket)
         return code;
-    int fd = sock_stream(socket);
-    if (fd < 0) {
-        fprintf(stderr,
-                "sluice reload: nobody answers on %s: %s (did the configuration name another one "
-                "before? give that by --socket)\n",
-                socket, strerror(-fd));
-        free(socket);
-        return EXIT_FAILED;
+    const struct admin_question q = { .command = "reload",
+                                      .socket = socket,
+                                      .method = "POST",
+                                      .target = "/reload",
+                                      .accept = o.file.json ? "application/json" : "text/plain" };
+    struct admin_answer a;
+    if (admin_ask(&q, &a)) {
+        code = print_answer(&a, o.file.json);
+        free(a.text);
     }
-    size_t len = 0;
-    char *answer = send_request(fd, o.file.json) ? read_answer(fd, &len) : NULL;
-    if (answer)
-        code = print_answer(answer, len, o.file.json);
-    else
-        fprintf(stderr, "sluice reload: no answer from %s\n", socket);
-    free(answer);
-    sock_close(fd, false);
     free(socket);
     return code;
 }

@@ -317,7 +317,8 @@ endif()
 # Servers that change while sluice runs: DNS by dnsmasq, load by wrk.
 foreach(name a_zone_changes_under_load servers_stay_when_dns_fails it_starts_without_dns
         a_service_has_ports_weights_and_priorities servers_are_added_drained_and_removed_under_load
-        maglev_keeps_its_promise a_file_is_watched changes_outlive_the_process bad_requests_change_nothing)
+        maglev_keeps_its_promise a_file_is_watched changes_outlive_the_process bad_requests_change_nothing
+        ctl_speaks_for_people)
     sluice_add_test(wire/servers/${name} 120 python3 tests/wire/test_changes.py $<TARGET_FILE:sluice> ${name})
 endforeach()
 

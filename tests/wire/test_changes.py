@@ -471,6 +471,46 @@ def test_bad_requests_change_nothing(folder, ends):
     assert x.api("POST", servers, {"address": "127.0.0.9:1"})[0] == 200
 
 
+def test_ctl_speaks_for_people(folder, ends):
+    origin = Origin()
+    p = origin.port
+    x = Sluice(folder, "cache_memory: 8MiB\n" + SITE + f"backends: {{ app: {{ servers: [\"127.0.0.2:{p}\", "
+                       f"\"gone.invalid:{p}\"] }} }}\ndns: {{ servers: [\"127.0.0.1:{free_port()}\"], "
+                       "timeout: 50ms, attempts: 1 }\n")
+    ends(x.stop)
+    table = ctl(x, "servers").splitlines()
+    assert table[0].split()[:4] == ["BACKEND", "SERVER", "STATUS", "WEIGHT"], table
+    assert table[1].split()[:5] == ["app", f"127.0.0.2:{p}", "up", "1", "configuration"], table
+    assert table[2].split()[2] == "unresolved" and "gone.invalid" in table[3], table
+    assert ctl(x, "add", "app", f"127.0.0.3:{p}", "--weight", "3", "--name", "three") == \
+        "app: three is up, weight 3\n"
+    assert "three" in ctl(x, "servers", "app") and "api" in ctl(x, "servers", "app")
+    assert ctl(x, "drain", "app", f"127.0.0.2:{p}") == f"app: 127.0.0.2:{p} is draining, weight 1\n"
+    assert "configuration+api" in ctl(x, "servers", "app") and x.ask() == (200, "127.0.0.3")
+    assert "maintenance" in ctl(x, "maintenance", "app", "three")
+    assert "is up" in ctl(x, "ready", "app", "three")
+    assert "weight 9" in ctl(x, "weight", "app", "three", "9")
+    assert json.loads(ctl(x, "servers", "app", "--json"))["backend"] == "app"
+    assert "unix" in ctl(x, "add", "app", "unix:/run/x y".replace(" ", "-"))
+    ctl(x, "remove", "app", "unix:/run/x-y")
+    ctl(x, "remove", "app", "three")
+    assert "three" not in ctl(x, "servers", "app")
+    assert "no server 'three'" in ctl(x, "remove", "app", "three", code=1)
+    assert "weight" in ctl(x, "weight", "app", f"127.0.0.2:{p}", "999", code=1)
+    assert "objects" in ctl(x, "cache", "stats")
+    assert "count" in ctl(x, "cache", "purge", "--prefix", "http://a.example.com/img/")
+    assert ctl(x, "cache", "purge", "--tag", "a b&c")
+    for words in ([], ["serve"], ["add", "app"], ["servers", "a", "b"], ["cache", "purge"], ["weight", "app", "x"],
+                  ["cache", "purge", "--tag", "a", "--all"], ["drain", "app"]):
+        assert "usage: sluice ctl" in ctl(x, *words, code=2), words
+    x.write("nonsense: 1\n")
+    assert "--socket" in ctl(x, "servers", code=78)
+    assert "three" not in ctl(x, "servers", "--socket", folder + "/admin.sock")
+    assert "sluice ctl servers" in ctl(x, "--help")
+    x.stop()
+    assert "nobody answers" in ctl(x, "servers", "--socket", folder + "/admin.sock", code=1)
+
+
 def run(name, test):
     folder, ends = tempfile.mkdtemp(prefix="sluice-servers-"), []
     started = time.monotonic()
