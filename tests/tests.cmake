@@ -38,6 +38,7 @@ sluice_fuzz(tests/fuzz/fuzz_chunked.c LINK sluice_http)
 sluice_fuzz(tests/fuzz/fuzz_proxy_protocol.c LINK sluice_http)
 sluice_fuzz(tests/fuzz/fuzz_servers_file.c LINK sluice_config)
 sluice_fuzz(tests/fuzz/fuzz_api_body.c LINK sluice_config PkgConfig::JANSSON SOURCES core/servers/change_json.c core/servers/merge.c)
+sluice_fuzz(tests/fuzz/fuzz_forward.c LINK sluice_http)
 sluice_fuzz(tests/fuzz/fuzz_dns.c LINK sluice_base SOURCES core/proxy/dns_message.c)
 sluice_fuzz(tests/fuzz/fuzz_config.c LINK sluice_config)
 sluice_fuzz(tests/fuzz/fuzz_files.c LINK sluice_config)
@@ -89,6 +90,11 @@ sluice_unit_test(tests/unit/base/test_memory.c LINK sluice_base)
 sluice_unit_test(tests/unit/base/test_out.c LINK sluice_base)
 sluice_unit_test(tests/unit/base/test_addr.c LINK sluice_base)
 sluice_unit_test(tests/unit/base/test_record.c LINK sluice_base)
+sluice_unit_test(tests/unit/base/test_suffix_set.c LINK sluice_base)
+sluice_unit_test(tests/unit/base/test_public_address.c LINK sluice_base)
+sluice_program(bench_suffix_set LINK sluice_base SOURCES
+    tests/unit/base/bench_suffix_set.c
+)
 
 sluice_unit_test(tests/unit/base/test_siphash.c)
 sluice_unit_test(tests/unit/proxy/test_limit.c LINK sluice_base Threads::Threads SOURCES core/proxy/limit.c)
@@ -103,6 +109,7 @@ sluice_unit_test(tests/unit/config/test_tree.c LINK sluice_config)
 sluice_unit_test(tests/unit/config/test_values.c LINK sluice_config)
 sluice_unit_test(tests/unit/config/test_values_http.c LINK sluice_config)
 sluice_unit_test(tests/unit/config/test_files.c LINK sluice_config)
+sluice_unit_test(tests/unit/config/test_forward.c LINK sluice_config)
 sluice_unit_test(tests/unit/config/test_bundle.c LINK sluice_config)
 sluice_unit_test(tests/unit/config/test_model.c LINK sluice_config)
 sluice_unit_test(tests/unit/config/test_check.c LINK sluice_config)
@@ -224,6 +231,7 @@ sluice_program(sim LINK sluice_proxy sluice_ring_sim SOURCES
     tests/sim/judge.c
     tests/sim/rules.c
     tests/sim/caps.c
+    tests/sim/resolver_sim.c
     tests/sim/alloc_sim.c
 )
 if(TARGET sim)
@@ -273,6 +281,9 @@ sluice_wire_test(tests/wire/test_order.c)
 sluice_wire_test(tests/wire/test_relay.c)
 sluice_wire_test(tests/wire/test_tunnel.c)
 sluice_wire_test(tests/wire/test_tcp.c)
+sluice_wire_test(tests/wire/test_forward.c)
+# Streams under resets: some megabytes here, gigabytes with test-all.
+sluice_add_test(wire/checksums 120 python3 tests/wire/test_checksums.py $<TARGET_FILE:sluice>)
 sluice_wire_test(tests/wire/test_proxy_protocol.c)
 sluice_wire_test(tests/wire/test_refuse.c)
 sluice_wire_test(tests/wire/test_broken.c)
@@ -328,6 +339,7 @@ if(NOT SLUICE_SANITIZE)
         sluice_add_test(all/${name} 240 python3 tests/wire/test_${name}.py $<TARGET_FILE:sluice>)
         set_tests_properties(all/${name} PROPERTIES SKIP_RETURN_CODE 77)
     endforeach()
+    sluice_add_test(all/checksums 300 python3 tests/wire/test_checksums.py $<TARGET_FILE:sluice> 2048)
 endif()
 
 if(NOT SLUICE_SANITIZE)

@@ -167,10 +167,10 @@ static void connected(struct op *op, struct op_result result)
         t->user->on_ready(t, result.res < 0 ? result.res : 0);
 }
 
-static void plain_connect(struct transport *t, const struct addr *a)
+static void plain_connect(struct transport *t, const struct addr *a, const struct addr *source)
 {
     CHECK(t->fd < 0 && !t->closing);
-    int fd = sock_open(a->sa.sa_family);
+    int fd = sock_open_from(a->sa.sa_family, source);
     if (fd < 0) {
         t->connect_err = fd;
         loop_defer(t->loop, &t->task);

@@ -260,10 +260,10 @@ static void connected(struct op *op, struct op_result result)
 
 /* --- the transport's operations --- */
 
-static void tls_connect(struct transport *t, const struct addr *a)
+static void tls_connect(struct transport *t, const struct addr *a, const struct addr *source)
 {
     CHECK(t->fd < 0 && !t->closing && t->tls->state == SESSION_TCP);
-    int fd = sock_open(a->sa.sa_family);
+    int fd = sock_open_from(a->sa.sa_family, source);
     if (fd < 0) {
         t->connect_err = fd;
         loop_defer(t->loop, &t->task);

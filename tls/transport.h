@@ -43,7 +43,7 @@ struct transport_user {
 };
 
 struct transport_ops {
-    void (*connect)(struct transport *t, const struct addr *a);
+    void (*connect)(struct transport *t, const struct addr *a, const struct addr *source);
     void (*read)(struct transport *t);
     void (*read_large)(struct transport *t); /* NULL: read */
     void (*send)(struct transport *t, struct iovec *iov, unsigned count);
@@ -115,7 +115,14 @@ static inline bool transport_preamble(struct transport *t, int32_t res)
 /* Opens a connection; on_ready tells. The address stays valid until then. */
 static inline void transport_connect(struct transport *t, const struct addr *a)
 {
-    t->ops->connect(t, a);
+    t->ops->connect(t, a, NULL);
+}
+
+/* The same; source: the address of this machine that it comes from; NULL: the kernel chooses. */
+static inline void transport_connect_from(struct transport *t, const struct addr *a,
+                                          const struct addr *source)
+{
+    t->ops->connect(t, a, source);
 }
 
 /* Asks for one delivery; without effect when one is asked for already. */

@@ -89,6 +89,13 @@
 #define POOL_IDLE_MAX 128
 #define POOL_USES_MAX 1000000
 
+/* forward proxies */
+#define VIA_NAME_BYTES_MAX 64
+#define FORWARD_FALLBACK_MS 300  /* until the next of a name's addresses is tried */
+#define FORWARD_ADDRESSES_MAX 8  /* of one name, that are tried */
+#define FORWARD_IDLE_MAX 8       /* pooled connections to one destination, per worker */
+#define FORWARD_IDLE_ALL_MAX 512 /* ... and to all of them */
+
 /* the access log */
 #define LOG_RING_BYTES (2 * 1024 * 1024) /* per worker: records that wait to be written */
 #define LOG_BATCH_BYTES (256 * 1024)     /* one write */

@@ -38,6 +38,7 @@ static const size_t string_offsets[] = {
     offsetof(struct record, request_id),     offsetof(struct record, listener),
     offsetof(struct record, site),           offsetof(struct record, route),
     offsetof(struct record, backend),        offsetof(struct record, captured),
+    offsetof(struct record, destination),    offsetof(struct record, rule),
     offsetof(struct record, user),           offsetof(struct record, server_name),
     offsetof(struct record, client_subject),
 };

@@ -54,6 +54,7 @@ struct record {
     struct str request_id;                      /* a trusted one; empty: those numbers */
     struct str listener, site, route, backend;  /* names; route, backend: empty without */
     struct str user;                            /* as Basic authentication gave it */
+    struct str destination, rule;               /* of a forward proxy: "host:port", who decided */
     struct str captured;                        /* values of headers, see record_capture() */
 };
 
@@ -69,7 +70,7 @@ bool record_captured(struct str *captured, struct str *value);
 struct record_ring;
 
 /* Below it the longest record would not fit. */
-#define RECORD_RING_BYTES_MIN (64 * 1024)
+#define RECORD_RING_BYTES_MIN (128 * 1024)
 
 /* bytes: a power of two, at least RECORD_RING_BYTES_MIN. NULL without memory. */
 struct record_ring *record_ring_create(uint32_t bytes);

@@ -20,6 +20,7 @@
 #include "core/config/config_cache.h"
 #include "core/config/config_compress.h"
 #include "core/config/config_dns.h"
+#include "core/config/config_forward.h"
 #include "core/config/config_values.h"
 #include "core/config/strings.h"
 #include "core/config/upstream_tls.h"
@@ -411,7 +412,8 @@ struct site_config {
     struct head_limits limits;
     struct maintenance_config maintenance;
     const struct connection_limit_config *connection_limit; /* NULL: none */
-    struct handling handling; /* of requests that meet no route, or none yet */
+    struct handling handling;             /* of requests that meet no route, or none yet */
+    const struct forward_config *forward; /* NULL: it has servers of its own */
 };
 
 /* ---- Listeners ------------------------------------------------------------------------------ */
@@ -440,9 +442,10 @@ struct listener_tls {
 
 struct listener_config {
     const char *name;
-    const struct site_config *site;   /* NULL: layer 4 */
-    const struct backend_config *tcp; /* NULL: HTTP */
-    struct sni_route *sni;            /* those go before `tcp` */
+    const struct site_config *site;    /* NULL: layer 4 */
+    const struct site_config *forward; /* the same, if it is a forward proxy; NULL: it is none */
+    const struct backend_config *tcp;  /* NULL: HTTP */
+    struct sni_route *sni;             /* those go before `tcp` */
     uint32_t sni_count;
     const struct log_config *log;      /* of layer 4; NULL: none */
     struct networks proxy_protocol;    /* peers that begin with its header */

@@ -6,46 +6,9 @@
 
 #include "core/base/check.h"
 #include "core/config/inputs.h"
+#include "core/config/lines.h"
 
 #define PAGE_BYTES_MAX ((size_t)1 << 20)
-
-/* ---- Lines ---------------------------------------------------------------------------------- */
-
-struct lines {
-    const struct source *source;
-    size_t at;
-    uint32_t number; /* of the line at hand, from 1 */
-};
-
-static struct str trim(struct str s)
-{
-    while (s.len && (s.ptr[0] == ' ' || s.ptr[0] == '\t'))
-        s = (struct str){ s.ptr + 1, s.len - 1 };
-    while (s.len && strchr(" \t\r", s.ptr[s.len - 1]))
-        s.len--;
-    return s;
-}
-
-/* The next line that holds something, without space around it. */
-static bool next_line(struct lines *l, struct str *line)
-{
-    struct str text = l->source->text;
-    while (l->at < text.len) {
-        const char *begin = text.ptr + l->at, *end = memchr(begin, '\n', text.len - l->at);
-        size_t len = end ? (size_t)(end - begin) : text.len - l->at;
-        l->at += len + 1;
-        l->number++;
-        *line = trim((struct str){ begin, len });
-        if (line->len && line->ptr[0] != '#')
-            return true;
-    }
-    return false;
-}
-
-static struct place line_place(const struct lines *l, struct str line)
-{
-    return (struct place){ l->source, l->number, 1, (uint32_t)(line.len < 200 ? line.len : 200) };
-}
 
 /* ---- Networks ------------------------------------------------------------------------------- */
 
@@ -65,7 +28,8 @@ bool load_networks(struct loader *l, const struct node *n, const char *path, str
     struct networks to = { all, out->items_count };
     while (next_line(&lines, &line)) {
         const char *hash = memchr(line.ptr, '#', line.len), *why;
-        struct str text = hash ? trim((struct str){ line.ptr, (size_t)(hash - line.ptr) }) : line;
+        struct str text =
+            hash ? line_trim((struct str){ line.ptr, (size_t)(hash - line.ptr) }) : line;
         if (network_parse(text, &to.items[to.items_count], &why))
             to.items_count++;
         else

@@ -413,23 +413,37 @@ static bool same_place(const struct addr *a, const struct addr *b)
 
 void end_listener(struct loader *l, const struct node *n, void *out)
 {
-    const struct listener_config *c = out;
-    if (c->site && c->tcp)
-        report_error(l->report, n->place, "listener '%s' has both 'site' and 'tcp'", c->name);
+    struct listener_config *c = out;
+    const char *kinds[3];
+    int count = 0;
+    if (c->site)
+        kinds[count++] = "site";
+    if (c->tcp)
+        kinds[count++] = "tcp";
+    if (c->forward)
+        kinds[count++] = "forward";
+    if (count > 1)
+        report_error(l->report, n->place, "listener '%s' has both '%s' and '%s'", c->name, kinds[0],
+                     kinds[1]);
+    else if (c->forward) {
+        c->site = c->forward;
+        c->http2 = false; /* a stream is no tunnel yet */
+    }
     const struct node *sni = node_get(n, STR("sni"));
     if (sni && !c->tcp)
         report_error(l->report, sni->key->place,
                      "'sni' needs 'tcp' beside it: the backend for all other names");
     if (sni && c->tls)
         report_error(l->report, sni->key->place, "'sni' passes TLS on unopened; 'tls' opens it");
-    else if (!node_get(n, STR("site")) && !node_get(n, STR("tcp")))
+    else if (!node_get(n, STR("site")) && !node_get(n, STR("tcp")) && !node_get(n, STR("forward")))
         report_error(l->report, n->place,
-                     "listener '%s' needs 'site' (HTTP), or 'tcp' (connections passed on)",
+                     "listener '%s' needs 'site' (HTTP), 'tcp' (connections passed on) or "
+                     "'forward' (a forward proxy)",
                      c->name);
-    else if (c->acme && (!c->tls || c->tcp))
+    else if (c->acme && (!c->tls || !c->site))
         report_error(l->report, node_get(n, STR("acme"))->key->place,
                      "'acme' needs 'tls' and 'site' beside it");
-    else if (c->https_port && (c->tls || c->tcp))
+    else if (c->https_port && (c->tls || c->tcp || c->forward))
         report_error(l->report, node_get(n, STR("https_redirect"))->key->place,
                      "'https_redirect' is for listeners that speak plain HTTP");
     else if (c->h2c_upgrade && (c->tls || c->tcp || !c->http2))

@@ -4,6 +4,7 @@
 #ifndef SLUICE_CONFIG_INPUTS_H
 #define SLUICE_CONFIG_INPUTS_H
 
+#include "core/config/config_forward.h"
 #include "core/config/loader.h"
 #include "core/config/values.h"
 
@@ -105,6 +106,19 @@ struct hsts_input {
     bool subdomains, preload;
 };
 
+struct hosts_input {
+    struct str *names;
+    uint32_t names_count;
+    const char **files;
+    uint32_t files_count;
+};
+
+struct forward_input {
+    struct site_config site;
+    struct forward_config forward;
+    const char *pac;
+};
+
 struct basic_auth_input {
     struct str realm;
     const char *users;
@@ -126,8 +140,16 @@ extern take_fn take_bind;     /* struct listener_config; goes to the configurati
 extern take_fn take_defaults; /* the loader's, whatever out is */
 extern take_fn take_retries;  /* const struct retry_config * */
 extern take_fn take_nothing;
+extern take_fn take_sites; /* the configuration's, whatever out is */
 extern object_fn begin_defaults, begin_site, begin_route, end_route, begin_backend, end_backend,
     end_server, end_match, end_balance, end_listener, end_health, end_ejection;
+
+/* inputs_forward.c */
+extern take_fn take_hosts;          /* struct suffix_set of a struct forward_rule */
+extern take_fn take_source;         /* struct forward_rule */
+extern take_fn take_forward_source; /* struct forward_input */
+extern take_fn take_forward;        /* struct site_config * of a struct listener_config */
+extern object_fn begin_forward, begin_forward_rule;
 
 /* inputs_cache.c */
 extern take_fn take_cache; /* const struct cache_config * */

@@ -363,7 +363,7 @@ void take_listener_tls(struct loader *l, const struct node *n, void *read, uint3
     struct tls_terms terms = { .listener = name_of(n),
                                .modern = in->modern,
                                .alpn =
-                                   listener->http2 && !listener->tcp ? "h2,http/1.1" : "http/1.1",
+                                   listener->http2 && listener->site ? "h2,http/1.1" : "http/1.1",
                                .refuse_unknown = in->refuse_unknown,
                                .tickets = in->tickets,
                                .passes_acme = listener->acme != NULL,

@@ -37,6 +37,7 @@ struct loader {
     const struct config_input *input;
     const struct node *root;
     struct defaults defaults;
+    bool sites_made;                   /* take_sites() was here */
     const struct handling *site;       /* of the site whose routes are read */
     int captures;                      /* groups that the route's path can have; -1: none at all */
     const char *files[TREE_FILES_MAX]; /* names of sources that are kept, by their order */

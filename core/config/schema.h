@@ -96,6 +96,7 @@ extern const struct schema_object schema_defaults, schema_site, schema_route, sc
     schema_backend_retries, schema_route_retries, schema_sticky, schema_log, schema_listener,
     schema_networks, schema_timeouts_all, schema_timeouts_site, schema_timeouts_route,
     schema_timeouts_backend;
+extern const struct schema_object schema_connection_limit, schema_forward;
 
 /* Writes the defaults of an object and of those inside it. */
 void schema_put_defaults(const struct schema_object *o, void *out);

@@ -125,11 +125,16 @@ static const struct schema_key listener_keys[] = {
     { KEY("bind"), EXAMPLE("\":80\""), LIST(value_bind), .required = true, .take = take_bind,
       .doc = "The address to listen on, or a list of them: \":80\" (all addresses, IPv4 and IPv6), "
              "\"127.0.0.1:8080\", \"[::1]:8080\", \"unix:/path\", \"unix:@name\" (abstract)." },
-    { KEY("site"), VALUE(listener_config, site, value_site), .otherwise = "see 'tcp'",
+    { KEY("site"), VALUE(listener_config, site, value_site), .otherwise = "see 'tcp', 'forward'",
       .doc = "The site that answers here: HTTP." },
     { KEY("tcp"), VALUE(listener_config, tcp, value_backend), .otherwise = "see 'site'",
       .doc = "The backend that connections are passed on to as they are, whatever they speak "
              "(layer 4): databases, mail, anything on TCP." },
+    { KEY("forward"), EXAMPLE("{ rules: [{ action: deny, hosts: { file: blocked.txt } }] }"),
+      OBJECT(listener_config, forward, schema_forward), .take = take_forward,
+      .otherwise = "see 'site'",
+      .doc = "A forward proxy: clients (browsers, curl -x) ask it for other people's servers, by "
+             "CONNECT or with whole URLs. 'forward: {}' serves whoever reaches it." },
     { KEY("proxy_protocol"), EXAMPLE("[10.0.0.0/8]"), NETWORKS(listener_config, proxy_protocol),
       .otherwise = "nobody",
       .doc = "The balancers in front that begin each connection with the PROXY protocol's header "

@@ -131,7 +131,7 @@ static const struct schema_key connection_limit_keys[] = {
       .otherwise = "any", .doc = "So many connections at a time." },
     BUCKETS(connection_limit_config),
 };
-static const struct schema_object connection_limit = {
+const struct schema_object schema_connection_limit = {
     OBJECT_OF("connection_limit", connection_limit_config, connection_limit_keys),
 };
 
@@ -410,7 +410,7 @@ static const struct schema_key site_keys[] = {
       OBJECT(site_config, maintenance, maintenance), .take = take_maintenance,
       .doc = "A switch: the site is closed for a while." },
     { KEY("connection_limit"), EXAMPLE("{ concurrent: 100 }"),
-      OBJECT(site_config, connection_limit, connection_limit), .take = take_connection_limit,
+      OBJECT(site_config, connection_limit, schema_connection_limit), .take = take_connection_limit,
       .otherwise = "none", .doc = "How many connections a client may open; more are closed." },
     { KEY("routes"), EXAMPLE("[{ match: { path: \"/api/*\" }, to: api }, { to: app }]"),
       LIST_OF(site_config, routes, schema_route), .required = true,

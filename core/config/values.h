@@ -42,6 +42,8 @@ extern const struct value_type value_network;        /* struct network */
 extern const struct value_type value_sni;            /* struct str: sni_route.name */
 extern const struct value_type value_server_name;    /* struct str: upstream_tls_config.sni */
 extern const struct value_type value_server_pattern; /* struct str: a name in TLS, lower case */
+extern const struct value_type value_port_range;     /* struct port_range */
+extern const struct value_type value_source;         /* struct addr, port 0 */
 extern const struct value_type value_https_port;     /* uint32_t; 0: none */
 
 /* HTTP (values_http.c). */

@@ -249,3 +249,70 @@ const struct value_type value_https_port = {
     .read = read_https_port,
     .format = format_https_port,
 };
+
+/* ---- Forward proxies ------------------------------------------------------------------------ */
+
+/* 0: it is none. */
+static uint32_t parse_port(struct str s)
+{
+    uint32_t port = 0;
+    if (!all_digits(s) || s.len > 5)
+        return 0;
+    for (size_t i = 0; i < s.len; i++)
+        port = port * 10 + (uint32_t)(s.ptr[i] - '0');
+    return port <= UINT16_MAX ? port : 0;
+}
+
+static void read_port_range(struct loader *l, const struct schema_key *k, const struct node *n,
+                            void *out)
+{
+    (void)k;
+    const char *dash = n->text.len ? memchr(n->text.ptr, '-', n->text.len) : NULL;
+    struct str from = { n->text.ptr, dash ? (size_t)(dash - n->text.ptr) : n->text.len };
+    struct str to = dash ? (struct str){ dash + 1, n->text.len - from.len - 1 } : from;
+    uint32_t first = parse_port(from), last = parse_port(to);
+    if (first && first <= last)
+        *(struct port_range *)out = (struct port_range){ (uint16_t)first, (uint16_t)last };
+    else
+        report_error(l->report, n->place, "'%s' is neither a port (443) nor a range (8000-8999)",
+                     quote(n->text).text);
+}
+
+const struct value_type value_port_range = {
+    .name = "ports",
+    .form = "a port (443) or a range (8000-8999)",
+    .json = "\"type\":[\"integer\",\"string\"],\"pattern\":\"^[0-9]{1,5}(-[0-9]{1,5})?$\"",
+    .bytes = sizeof(struct port_range),
+    .read = read_port_range,
+    .example = "443",
+};
+
+static void read_source(struct loader *l, const struct schema_key *k, const struct node *n,
+                        void *out)
+{
+    (void)k;
+    struct network net;
+    struct addr a = { 0 };
+    const char *why;
+    bool whole = network_parse(n->text, &net, &why) && !memchr(n->text.ptr, '/', n->text.len);
+    if (!whole) {
+        report_error(l->report, n->place, "'%s' is no IP address", quote(n->text).text);
+        return;
+    }
+    a.sa.sa_family = net.family;
+    a.len = net.family == AF_INET ? sizeof a.v4 : sizeof a.v6;
+    if (net.family == AF_INET)
+        memcpy(&a.v4.sin_addr, net.ip, sizeof a.v4.sin_addr);
+    else
+        memcpy(&a.v6.sin6_addr, net.ip, sizeof a.v6.sin6_addr);
+    *(struct addr *)out = a;
+}
+
+const struct value_type value_source = {
+    .name = "source address",
+    .form = "an IP address of this machine",
+    .json = "\"type\":\"string\",\"pattern\":\"^[0-9a-fA-F.:]+$\"",
+    .bytes = sizeof(struct addr),
+    .read = read_source,
+    .example = "192.0.2.10",
+};

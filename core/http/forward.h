@@ -45,7 +45,8 @@ struct forward_request {
     struct str request_id;    /* replaces X-Request-Id */
     struct str host;          /* Host to send: target->authority by default (`preserve`) */
     bool peer_trusted;        /* X-Forwarded-* of the peer are appended to, not replaced */
-    bool via;                 /* add Via: 1.x sluice */
+    bool via;                 /* add Via: 1.x sluice ... */
+    struct str via_name;      /* ... or this name; empty: that */
     bool forwarded;           /* add Forwarded (RFC 7239) */
     bool expect_continue;     /* pass Expect: 100-continue on */
     bool underscores;     /* keep field names with '_' (else dropped), but those that with '-' would

@@ -104,15 +104,17 @@ void write_list_start(struct out *o, const struct http_head *h, enum http_field_
     }
 }
 
-void write_via(struct out *o, const struct http_head *h)
+void write_via(struct out *o, const struct http_head *h, struct str name)
 {
     write_list_start(o, h, FIELD_VIA, STR("Via: "));
     if (h->version_major == 2)
-        out_lit(o, "2 sluice\r\n");
+        out_lit(o, "2 ");
     else if (h->version_minor)
-        out_lit(o, "1.1 sluice\r\n");
+        out_lit(o, "1.1 ");
     else
-        out_lit(o, "1.0 sluice\r\n");
+        out_lit(o, "1.0 ");
+    out_str(o, name.len ? name : STR("sluice"));
+    out_lit(o, "\r\n");
 }
 
 void write_upgrade(struct out *o, struct str protocols)

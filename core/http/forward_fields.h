@@ -67,6 +67,6 @@ void write_upgrade(struct out *o, struct str protocols);
 void write_framing(struct out *o, enum body_framing framing, uint64_t length, bool http2);
 
 /* Adds us to Via (RFC 9110 7.6.3), with the version in which the message was received. */
-void write_via(struct out *o, const struct http_head *h);
+void write_via(struct out *o, const struct http_head *h, struct str name);
 
 #endif

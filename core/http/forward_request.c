@@ -153,7 +153,7 @@ void forward_request_head(struct out *o, const struct http_head *h, const struct
     if (f->request_id.len && !EDITED(f->edits, X_REQUEST_ID))
         write_field(o, STR("X-Request-Id: "), f->request_id);
     if (f->via && !EDITED(f->edits, VIA))
-        write_via(o, h);
+        write_via(o, h, f->via_name);
     out_str(o, f->edits.added);
     if (f->max_forwards >= 0) {
         out_lit(o, "Max-Forwards: ");

@@ -38,7 +38,7 @@ void forward_response_head(struct out *o, const struct http_head *h,
     if ((!head_field(h, FIELD_DATE) || d.ids & FIELD_BIT(DATE)) && !EDITED(f->edits, DATE))
         write_field(o, STR("Date: "), f->date);
     if (f->via && !EDITED(f->edits, VIA))
-        write_via(o, h);
+        write_via(o, h, (struct str){ 0 });
     out_str(o, f->edits.added);
     write_upgrade(o, f->upgrade);
     if (h->status != 204 &&
@@ -60,7 +60,7 @@ void forward_interim_head(struct out *o, const struct http_head *h, bool via, bo
     write_status_line(o, h, http2);
     write_fields(o, h, &d);
     if (via)
-        write_via(o, h);
+        write_via(o, h, (struct str){ 0 });
     out_lit(o, "\r\n");
 }
 

@@ -68,6 +68,7 @@ enum grpc_status grpc_status_of(unsigned http_status)
     case 500:
         return GRPC_INTERNAL;
     case 401:
+    case 407:
         return GRPC_UNAUTHENTICATED;
     case 403:
         return GRPC_PERMISSION_DENIED;
@@ -84,6 +85,7 @@ enum grpc_status grpc_status_of(unsigned http_status)
         return GRPC_RESOURCE_EXHAUSTED;
     case 421:
     case 502:
+    case 508:
     case 503:
         return GRPC_UNAVAILABLE;
     default:

@@ -232,6 +232,10 @@ static void json_line(struct out *o, const struct log_config *log, const struct 
     json_str(o, site, r->site);
     json_str(o, route, r->route);
     json_str(o, backend, r->backend);
+    if (r->destination.len)
+        json_str(o, destination, r->destination);
+    if (r->rule.len)
+        json_str(o, rule, r->rule);
     if (r->user.len)
         json_str(o, user, r->user);
     if (r->tls_minor) {

@@ -91,6 +91,16 @@ void auth_basic_destroy(struct worker *w)
     w->auth_basic = NULL;
 }
 
+/* A proxy asks in other words (RFC 9110 11.7). */
+static enum end_reason for_client(const struct exchange *ex, enum end_reason why)
+{
+    if (!ex->site->forward)
+        return why;
+    return why == END_AUTH_REQUIRED ? END_PROXY_AUTH_REQUIRED
+           : why == END_AUTH_FAILED ? END_PROXY_AUTH_FAILED
+                                    : why;
+}
+
 /* --- checks by the pool --- */
 
 static void answered(struct msg *m, struct loop *at)
@@ -104,7 +114,7 @@ static void answered(struct msg *m, struct loop *at)
     while (!list_empty(&k->waiting)) {
         struct exchange *ex = container_of(k->waiting.next, struct exchange, check_node);
         list_remove(&ex->check_node);
-        exchange_checked(ex, right ? END_OK : END_AUTH_FAILED);
+        exchange_checked(ex, for_client(ex, right ? END_OK : END_AUTH_FAILED));
     }
     list_remove(&k->node);
     free(k);
@@ -188,7 +198,8 @@ static enum end_reason read_credentials(const struct exchange *ex, char text[CRE
                                         struct str *name, struct str *password)
 {
     static const char scheme[] = "Basic ";
-    const struct http_field *f = head_field(&ex->head, FIELD_AUTHORIZATION);
+    const struct http_field *f =
+        head_field(&ex->head, ex->site->forward ? FIELD_PROXY_AUTHORIZATION : FIELD_AUTHORIZATION);
     struct str v = f ? head_value(&ex->head, f) : (struct str){ 0 };
     size_t skip = sizeof scheme - 1, n;
     if (!f || v.len < skip || !str_eq_fold((struct str){ v.ptr, skip }, STR("Basic ")))
@@ -283,5 +294,5 @@ enum end_reason auth_basic(struct exchange *ex)
     if (why == END_OK)
         why = judge(ex, name, password);
     explicit_bzero(text, sizeof text);
-    return why;
+    return for_client(ex, why);
 }

@@ -53,9 +53,10 @@ void count_exchange(const struct exchange *ex)
     if (!ex->tries)
         return;
     unsigned class = status_class(ex->server_status);
-    counter_add(&ex->backend->counters->status[class], 1);
     counter_add(&ex->server->counters->status[class], 1);
-    if (ex->attempt.first_byte_ns)
+    if (ex->backend)
+        counter_add(&ex->backend->counters->status[class], 1);
+    if (ex->attempt.first_byte_ns && ex->backend)
         histogram_add(&ex->backend->counters->first_byte,
                       us_between(ex->sent_ns, ex->attempt.first_byte_ns));
     if (ex->reason == END_OK)

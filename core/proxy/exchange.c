@@ -14,6 +14,7 @@
 #include "core/proxy/cache_stage.h"
 #include "core/proxy/client.h"
 #include "core/proxy/fetch.h"
+#include "core/proxy/forward.h"
 #include "core/proxy/listener.h"
 #include "core/proxy/log.h"
 #include "core/proxy/plan.h"
@@ -102,6 +103,8 @@ void exchange_end(struct exchange *ex, enum end_reason why)
         queue_leave(ex);
     ex->state = EX_ENDED;
     ex->reason = (uint8_t)why;
+    if (ex->forward)
+        forward_forget(ex);
     body_buffer_clear(ex->request_buffer);
     body_buffer_clear(ex->response_buffer);
     body_coder_clear(ex->coder);
@@ -148,6 +151,8 @@ void exchange_reply(struct exchange *ex, enum end_reason why)
         fetch_failed(ex, why);
         return;
     }
+    if (ex->forward)
+        forward_forget(ex);
     const struct end_reason_info *info = end_reason_info(why);
     body_buffer_clear(ex->request_buffer);
     ex->body_in.sink = NULL; /* what is still to come of the request is read and dropped */

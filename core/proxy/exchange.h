@@ -31,15 +31,17 @@ struct body_coder;
 struct cache_reader;
 struct client;
 struct fetch;
+struct forwarding;
 struct plan_use;
 struct worker;
 
 enum exchange_state {
-    EX_HEAD,       /* the request head is being collected; nothing else happened; up == NULL */
-    EX_CHECKING,   /* a gate has yet to say whether it may go on: exchange_checked(); up == NULL */
-    EX_BUFFERING,  /* the request's body is taken in before an attempt begins; up == NULL */
-    EX_FOLLOWING,  /* a fetch is awaited whose answer will be this one's; up == NULL */
-    EX_QUEUED,     /* in its backend's queue, for a server that has room (queue.h); up == NULL */
+    EX_HEAD,      /* the request head is being collected; nothing else happened; up == NULL */
+    EX_CHECKING,  /* a gate has yet to say whether it may go on: exchange_checked(); up == NULL */
+    EX_BUFFERING, /* the request's body is taken in before an attempt begins; up == NULL */
+    EX_RESOLVING, /* the addresses of its destination are being looked up (forward.h); up == NULL */
+    EX_FOLLOWING, /* a fetch is awaited whose answer will be this one's; up == NULL */
+    EX_QUEUED,    /* in its backend's queue, for a server that has room (queue.h); up == NULL */
     EX_CONNECTING, /* an attempt waits for its connection; up != NULL; no body byte has left */
     EX_WAITING,    /* the request is on its way; up != NULL; no final response head yet */
     EX_RESPONDING, /* the final head is queued to the client; up != NULL while more is to come */
@@ -79,7 +81,7 @@ struct exchange {
     struct plan_use *use;
     const struct site_config *site;
     const struct handling *handling; /* the route's, before one is found the site's */
-    struct backend *backend;         /* NULL: none is chosen */
+    struct backend *backend;         /* NULL: none is chosen, or it goes elsewhere (`forward`) */
     struct route_match match;
     struct peer_addr client_addr;        /* after the trust list */
     struct str client_ip;                /* as text; empty: unknown */
@@ -87,6 +89,7 @@ struct exchange {
     struct auth_external *auth_external; /* NULL: nobody was asked */
     uint8_t cache_status;                /* enum cache_status */
     struct cache_reader *reader;         /* NULL: the answer does not come from the cache */
+    struct forwarding *forward;          /* where it goes; NULL: its site has servers of its own */
     struct fetch *fetch;                 /* that this exchange is; NULL: it is a client's */
     struct str scheme;                   /* of a fetch */
     struct list queue_node;              /* EX_QUEUED */
@@ -192,6 +195,8 @@ bool exchange_is_refused(struct exchange *ex);
 /* EX_QUEUED until now: s has a place for it, which is taken; NULL: there is no server any more, or
  * it is refused. */
 void exchange_dequeued(struct exchange *ex, struct server *s);
+/* Begins one on this server. */
+void exchange_begin_attempt(struct exchange *ex, struct server *s);
 
 /* Takes the request's body in, as much as its route says, and then begins the first. */
 void exchange_buffer_request(struct exchange *ex);

@@ -7,6 +7,7 @@
 #include "core/proxy/body_coder.h"
 #include "core/proxy/client.h"
 #include "core/proxy/exchange.h"
+#include "core/proxy/forward.h"
 #include "core/proxy/queue.h"
 #include "core/proxy/request.h"
 #include "core/proxy/response.h"
@@ -21,28 +22,36 @@ static struct exchange *exchange_of(struct attempt *a)
     return container_of(a, struct exchange, attempt);
 }
 
+/* It becomes a tunnel as soon as its connection is there (RFC 9110 9.3.6). */
+static bool is_connect(const struct exchange *ex)
+{
+    return ex->head.method_id == METHOD_CONNECT;
+}
+
 static void count_retry(struct exchange *ex)
 {
     counter_add(&ex->w->counters->attempts_retried, 1);
-    counter_add(&ex->backend->counters->retried, 1);
+    if (ex->backend)
+        counter_add(&ex->backend->counters->retried, 1);
 }
 
-static void begin(struct exchange *ex, struct server *s)
+void exchange_begin_attempt(struct exchange *ex, struct server *s)
 {
     struct attempt *a = &ex->attempt;
-    const uint32_t try_ms = retry_rules(ex)->try_ms;
-    if (ex->tries == 0)
+    const uint32_t try_ms = ex->forward ? 0 : retry_rules(ex)->try_ms;
+    if (ex->tries == 0 && !ex->forward)
         retry_note_request(ex);
     a->deadline_ns = try_ms ? ex->w->loop->now_ns + ms_to_ns(try_ms) : 0;
     a->client_peer = &ex->client->peer;
     a->client_fd = ex->client->t.fd;
     a->method = (enum http_method)ex->head.method_id;
-    if (!upstream_begin(ex->w, a, s, ex->fresh_only)) {
+    server_use(s);
+    if (!upstream_begin(ex->w, a, s, ex->fresh_only || is_connect(ex))) {
+        server_unuse(s);
         exchange_reply(ex, END_OVERLOADED);
         return;
     }
-    ex->tried[ex->tries++] = s->shared->id;
-    server_use(s);
+    ex->tried[ex->tries++] = s->id;
     server_unuse(ex->server);
     ex->server = s;
     ex->attempt_ns = ex->w->loop->now_ns;
@@ -70,6 +79,12 @@ static void refuse(struct exchange *ex)
 
 void exchange_attempt(struct exchange *ex, enum end_reason none)
 {
+    if (ex->forward) {
+        ex->attempt.backend = forward_pool();
+        ex->attempt.host = request_host(ex);
+        forward_attempt(ex, none);
+        return;
+    }
     if (unlikely(!is_admitted(ex))) {
         if (ex->tries)
             exchange_reply(ex, none);
@@ -87,7 +102,7 @@ void exchange_attempt(struct exchange *ex, enum end_reason none)
         s = backend_pick(ex->backend, ex, &full);
     }
     if (s)
-        begin(ex, s);
+        exchange_begin_attempt(ex, s);
     else if (full)
         queue_enter(ex, none);
     else
@@ -105,7 +120,7 @@ void exchange_dequeued(struct exchange *ex, struct server *s)
     if (!s && !ex->tries && exchange_is_refused(ex))
         refuse(ex);
     else if (s)
-        begin(ex, s);
+        exchange_begin_attempt(ex, s);
     else
         exchange_reply(ex, (enum end_reason)ex->queue_none);
 }
@@ -172,6 +187,10 @@ static void connected(struct attempt *a)
     struct body_buffer *b = ex->request_buffer;
     ex->connected_ns = ex->sent_ns = ex->w->loop->now_ns;
     ex->state = EX_WAITING;
+    if (is_connect(ex)) {
+        upgrade_connected(a);
+        return;
+    }
     enum end_reason why = END_OK;
     struct str head = make_head(ex, &why);
     if (!head.ptr) {
@@ -235,12 +254,12 @@ static struct body_sink *respond(struct attempt *a, const struct http_head *h,
     struct exchange *ex = exchange_of(a);
     struct body_buffer *b = ex->request_buffer;
     bool full = false; /* then this answer will do */
-    struct server *next =
-        retry_after_status(ex, h->status) ? backend_pick(ex->backend, ex, &full) : NULL;
+    bool again = !ex->forward && retry_after_status(ex, h->status);
+    struct server *next = again ? backend_pick(ex->backend, ex, &full) : NULL;
     if (next) {
         upstream_abort(a);
         count_retry(ex);
-        begin(ex, next);
+        exchange_begin_attempt(ex, next);
         return NULL;
     }
     a->deadline_ns = 0; /* that of the attempt: it is answered */
@@ -294,7 +313,9 @@ static void failed(struct attempt *a, enum end_reason why, bool untouched)
 {
     struct exchange *ex = exchange_of(a);
     CHECK(ex->state == EX_CONNECTING || ex->state == EX_WAITING);
-    if (a->name_refused || !retry_after_failure(ex, why, untouched)) {
+    bool again = ex->forward ? forward_goes_on(ex, why, untouched)
+                             : !a->name_refused && retry_after_failure(ex, why, untouched);
+    if (!again) {
         exchange_reply(ex, why);
         return;
     }

@@ -94,7 +94,7 @@ static void count_used(struct h2_upstream *hu)
     if (!hu->idle)
         return;
     hu->idle = false;
-    s->idle_count--;
+    server_idle_add(s, -1);
     s->active_count++;
     server_count(s, unpooled);
 }
@@ -238,7 +238,7 @@ void h2_upstream_slot_back(struct h2_upstream *hu)
     hu->up->since_ns = h2_upstream_now(hu);
     hu->idle = true;
     s->active_count--;
-    s->idle_count++;
+    server_idle_add(s, 1);
     server_count(s, pooled);
     server_has_idle(s);
     arm(hu);

@@ -138,6 +138,9 @@ struct listener *listener_start(struct plan_use *use, const struct bind_config *
     l->w = use->w;
     l->refs = 1;
     l->fd = fd;
+    struct addr at;
+    if (sock_local(fd, &at) == 0)
+        l->address = peer_addr_of(&at);
     listener_assign(l, use, bind);
     op_init(&l->accept, on_accept);
     timer_init(&l->retry, on_retry);

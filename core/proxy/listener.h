@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 
+#include "core/base/addr.h"
 #include "core/config/config.h"
 #include "core/ring/op.h"
 #include "core/ring/timer.h"
@@ -31,7 +32,8 @@ struct listener {
     struct op accept;
     struct timer retry;
     int fd;
-    uint8_t state; /* enum listener_state */
+    struct peer_addr address; /* of the socket */
+    uint8_t state;            /* enum listener_state */
 };
 
 /* NULL without memory. The descriptor stays the caller's. */

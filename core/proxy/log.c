@@ -5,6 +5,7 @@
 #include "core/proxy/client.h"
 #include "core/proxy/count.h"
 #include "core/proxy/exchange.h"
+#include "core/proxy/forward.h"
 #include "core/proxy/intake.h"
 #include "core/proxy/listener.h"
 #include "core/proxy/plan.h"
@@ -116,6 +117,10 @@ static void put_record(struct exchange *ex, const struct log_config *log)
         .backend = name_or_none(ex->backend ? ex->backend->config->name : NULL),
         .captured = all_captured(ex, log, captured),
     };
+    if (ex->forward) {
+        r.destination = ex->forward->destination;
+        r.rule = name_or_none(ex->forward->verdict.by);
+    }
     struct tls_facts tls;
     if (transport_tls_facts(&c->t, &tls)) {
         r.tls_minor = tls.minor;
@@ -176,13 +181,20 @@ void log_tunnel(const struct tunnel *t, enum end_reason why)
         .first_byte_us = UINT32_MAX,
         .total_us = phase_us(t->start_ns, w->loop->now_ns),
         .accept_us = UINT32_MAX,
-        .method = t->site ? STR("UPGRADE") : STR("TCP"),
+        .method = t->label  ? STR("CONNECT")
+                  : t->site ? STR("UPGRADE")
+                            : STR("TCP"),
         .listener = name_or_none(t->listener->bind->listener->name),
         .site = name_or_none(t->site ? t->site->name : NULL),
         .route = name_or_none(t->route ? t->route->name : NULL),
-        .backend = name_or_none(t->backend->config->name),
+        .backend = name_or_none(t->backend ? t->backend->config->name : NULL),
         .server = name_or_none(t->server ? t->server->name : NULL),
     };
+    if (t->label) {
+        r.authority = r.destination = (struct str){ t->label->text, t->label->destination_len };
+        r.user = (struct str){ t->label->text + r.destination.len, t->label->user_len };
+        r.rule = str_of(t->label->rule);
+    }
     struct tls_facts tls;
     if (transport_tls_facts(&t->t[TUNNEL_CLIENT], &tls)) {
         r.tls_minor = tls.minor;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/base/check.h"
+#include "core/proxy/resolver.h"
 #include "core/proxy/worker.h"
 
 void plan_free(struct plan *p)
@@ -145,6 +146,34 @@ struct plan_use *plan_use_create(struct plan *p, uint32_t worker)
     return u;
 }
 
+static void resolver_gone(void *arg)
+{
+    struct worker *w = arg;
+    w->resolvers--;
+    worker_object_gone(w);
+}
+
+void plan_use_close_resolver(struct plan_use *u)
+{
+    if (u->resolver)
+        resolver_destroy(u->resolver, resolver_gone, u->w);
+    u->resolver = NULL;
+}
+
+/* Forward proxies ask for names that no configuration knows. */
+static bool open_resolver(struct plan_use *u)
+{
+    const struct config *c = u->plan->config;
+    bool wanted = false;
+    for (uint32_t i = 0; i < c->sites_count; i++)
+        wanted = wanted || c->sites[i].forward;
+    if (!wanted)
+        return true;
+    u->resolver = resolver_create(u->w->loop, &c->dns);
+    u->w->resolvers += u->resolver != NULL;
+    return u->resolver != NULL;
+}
+
 bool plan_use_attach(struct plan_use *u, struct worker *w)
 {
     CHECK(!u->w);
@@ -158,7 +187,7 @@ bool plan_use_attach(struct plan_use *u, struct worker *w)
         if (tls && !(u->tls[i] = tls_context_server(&w->tls, tls->service)))
             return false;
     }
-    return true;
+    return open_resolver(u);
 }
 
 void plan_use_in_force(struct plan_use *u)
@@ -181,6 +210,7 @@ void plan_use_unref(struct plan_use *u)
         return;
     struct worker *w = u->w;
     const struct plan *p = u->plan;
+    plan_use_close_resolver(u);
     destroy_use(u);
     if (w && w->on_plan_gone)
         w->on_plan_gone(w, p);

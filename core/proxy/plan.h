@@ -14,6 +14,7 @@
 #include "core/proxy/backend.h"
 #include "core/proxy/route.h"
 
+struct resolver;
 struct tls_context;
 struct worker;
 
@@ -65,9 +66,10 @@ static inline const struct site_routes *plan_routes(const struct plan *p,
 struct plan_use {
     struct worker *w; /* NULL: not attached yet */
     const struct plan *plan;
-    uint32_t refs;            /* the worker while it is current, its listeners, exchanges */
-    struct backend *backends; /* by index of the backend */
-    struct tls_context **tls; /* by index of the listener; NULL: it speaks plain HTTP */
+    uint32_t refs;             /* the worker while it is current, its listeners, exchanges */
+    struct backend *backends;  /* by index of the backend */
+    struct tls_context **tls;  /* by index of the listener; NULL: it speaks plain HTTP */
+    struct resolver *resolver; /* NULL: no listener is a forward proxy */
     struct plan_counters *counters;
 };
 
@@ -82,6 +84,9 @@ bool plan_use_attach(struct plan_use *u, struct worker *w);
 /* On the worker's thread: from now on it is the worker's. */
 void plan_use_in_force(struct plan_use *u);
 void plan_use_ref(struct plan_use *u);
+
+/* Nothing is resolved any more: w->resolvers counts until it is closed. */
+void plan_use_close_resolver(struct plan_use *u);
 
 /* On the worker's thread once attached. The last one tells the worker's on_plan_gone. u may be
  * NULL. */

@@ -6,6 +6,7 @@
 #include "core/http/grpc.h"
 #include "core/proxy/client_tls.h"
 #include "core/proxy/exchange.h"
+#include "core/proxy/forward.h"
 #include "core/proxy/request.h"
 #include "core/proxy/worker.h"
 
@@ -23,7 +24,8 @@ struct reply {
     uint32_t retry_after_s;             /* 0: not said */
     const struct strings *allow;        /* of 405; NULL: ours */
     bool to_https;                      /* Location: the same over https */
-    struct str realm;                   /* of 401 */
+    struct str realm;                   /* of 401, 407 */
+    bool for_proxy;                     /* 407 */
 };
 
 /* --- bodies --- */
@@ -66,7 +68,7 @@ static bool prefers_json(const struct http_head *h)
 }
 
 static void write_short_json(struct out *o, const struct reply *r, enum end_reason why,
-                             struct str id)
+                             const char *rule, struct str id)
 {
     out_lit(o, "{\"status\":");
     out_u64(o, r->status);
@@ -74,19 +76,28 @@ static void write_short_json(struct out *o, const struct reply *r, enum end_reas
     out_json(o, str_of(end_reason_info(why)->text));
     out_lit(o, "\",\"reason\":\"");
     out_json(o, str_of(end_reason_info(why)->word));
+    if (rule) {
+        out_lit(o, "\",\"rule\":\"");
+        out_json(o, str_of(rule));
+    }
     out_lit(o, "\",\"request_id\":\"");
     out_json(o, id);
     out_lit(o, "\"}\n");
 }
 
 static void write_short_text(struct out *o, const struct reply *r, enum end_reason why,
-                             struct str id)
+                             const char *rule, struct str id)
 {
     out_u64(o, r->status);
     out_char(o, ' ');
     out_str(o, http_status_reason(r->status));
     out_lit(o, ": ");
     out_str(o, str_of(end_reason_info(why)->text));
+    if (rule) {
+        out_lit(o, " (");
+        out_str(o, str_of(rule));
+        out_char(o, ')');
+    }
     out_lit(o, "\nrequest id ");
     out_str(o, id);
     out_char(o, '\n');
@@ -99,12 +110,13 @@ static bool short_body(struct exchange *ex, struct reply *r, enum end_reason why
     if (!mem)
         return false;
     struct out o = out_into(mem, SHORT_BODY_BYTES);
+    const char *rule = ex->forward && r->status == 403 ? ex->forward->verdict.by : NULL;
     bool json = prefers_json(&ex->head);
     r->content_type = json ? STR("application/json") : STR("text/plain; charset=utf-8");
     if (json)
-        write_short_json(&o, r, why, request_id(ex, id));
+        write_short_json(&o, r, why, rule, request_id(ex, id));
     else
-        write_short_text(&o, r, why, request_id(ex, id));
+        write_short_text(&o, r, why, rule, request_id(ex, id));
     r->body = (struct str){ mem, out_len(&o) };
     return !o.full;
 }
@@ -133,7 +145,8 @@ static bool error_reply(struct exchange *ex, struct reply *r, enum end_reason wh
         if (m->page)
             page = m->page;
     }
-    if (why == END_AUTH_REQUIRED || why == END_AUTH_FAILED)
+    r->for_proxy = r->status == 407;
+    if (why == END_AUTH_REQUIRED || why == END_AUTH_FAILED || r->for_proxy)
         r->realm = ex->handling->basic_auth->realm;
     if (why == END_METHOD_NOT_ALLOWED && ex->handling->methods.items_count)
         r->allow = &ex->handling->methods;
@@ -175,6 +188,12 @@ static void write_grpc_head(struct exchange *ex, struct out *o, enum end_reason 
 static bool route_reply(struct exchange *ex, struct reply *r)
 {
     const struct route_config *route = ex->match.route;
+    if (ex->forward && ex->forward->pac) {
+        r->status = ex->status = 200;
+        r->content_type = STR("application/x-ns-proxy-autoconfig");
+        r->body = forward_pac(ex);
+        return r->body.len > 0;
+    }
     if (!route) { /* OPTIONS whose hops ended here */
         r->status = ex->status = 204;
         return true;
@@ -215,9 +234,10 @@ static void write_allow(struct out *o, const struct reply *r)
 }
 
 /* RFC 7617 2: a quoted string, and the only charset there is. */
-static void write_challenge(struct out *o, struct str realm)
+static void write_challenge(struct out *o, struct str realm, bool for_proxy)
 {
-    out_lit(o, "\r\nWWW-Authenticate: Basic realm=\"");
+    out_str(o, for_proxy ? STR("\r\nProxy-Authenticate") : STR("\r\nWWW-Authenticate"));
+    out_lit(o, ": Basic realm=\"");
     for (size_t i = 0; i < realm.len; i++) {
         if (realm.ptr[i] == '"' || realm.ptr[i] == '\\')
             out_char(o, '\\');
@@ -257,7 +277,7 @@ static void write_head(struct out *o, const struct reply *r, struct exchange *ex
     if (r->status == 405 || (r->status == 204 && !ex->match.route))
         write_allow(o, r);
     if (r->realm.len)
-        write_challenge(o, r->realm);
+        write_challenge(o, r->realm, r->for_proxy);
     write_rule_headers(o, r, ex);
     if (r->to_https) {
         out_lit(o, "\r\nLocation: ");

@@ -14,6 +14,7 @@
 #include "core/proxy/edit.h"
 #include "core/proxy/exchange.h"
 #include "core/proxy/fetch.h"
+#include "core/proxy/forward.h"
 #include "core/proxy/gate.h"
 #include "core/proxy/listener.h"
 #include "core/proxy/plan.h"
@@ -53,8 +54,10 @@ enum end_reason request_check(struct exchange *ex)
         why = target_parse(h, &ex->arena, &ex->target);
     if (why != END_OK)
         return why;
-    if (h->method_id == METHOD_CONNECT)
+    if (h->method_id == METHOD_CONNECT && (!ex->site->forward || !ex->down->give_way))
         return END_NOT_IMPLEMENTED;
+    if (h->method_id == METHOD_CONNECT && ex->framing.kind != BODY_NONE)
+        return END_CONNECT_BODY;      /* what follows its head belongs into the tunnel */
     if (h->method_id == METHOD_TRACE) /* would show a client fields that we add */
         return END_METHOD_NOT_ALLOWED;
     int32_t hops;
@@ -196,16 +199,8 @@ static enum end_reason rewrite_path(struct exchange *ex, const struct route_conf
     return valid ? END_OK : END_BAD_REWRITE;
 }
 
-enum end_reason request_route(struct exchange *ex)
+static enum end_reason find_route(struct exchange *ex)
 {
-    if (ex->client->limited) {
-        ex->close_after = true;
-        ex->retry_after_s = ex->client->retry_after_s;
-        return END_CONNECTION_LIMITED;
-    }
-    find_client(ex);
-    if (!find_host(ex))
-        return END_OVERLOADED;
     enum end_reason why = client_tls_check(ex);
     if (why != END_OK)
         return why;
@@ -216,14 +211,33 @@ enum end_reason request_route(struct exchange *ex)
     const struct route_config *route = ex->match.route;
     if (route)
         ex->handling = &route->handling;
+    return END_OK;
+}
+
+enum end_reason request_route(struct exchange *ex)
+{
+    if (ex->client->limited) {
+        ex->close_after = true;
+        ex->retry_after_s = ex->client->retry_after_s;
+        return END_CONNECTION_LIMITED;
+    }
+    find_client(ex);
+    if (!find_host(ex))
+        return END_OVERLOADED;
+    enum end_reason why = ex->site->forward ? END_OK : find_route(ex);
+    if (why != END_OK)
+        return why;
     if (access_in_maintenance(&ex->site->maintenance, &ex->client_addr))
         return END_MAINTENANCE;
-    return check_policy(ex);
+    why = check_policy(ex);
+    return why == END_OK && ex->site->forward ? forward_ask(ex) : why;
 }
 
 enum end_reason request_target(struct exchange *ex)
 {
     const struct route_config *route = ex->match.route;
+    if (ex->forward)
+        return forward_target(ex);
     if (!route)
         return END_NO_ROUTE;
     if (route->action != ACTION_PROXY)
@@ -304,13 +318,17 @@ void request_write_head(struct exchange *ex, struct out *o)
         o->full = true;
         return;
     }
-    if (handling->basic_auth) /* it was meant for us */
+    if (ex->forward && !forward_edit_request(ex, &f, o)) {
+        o->full = true;
+        return;
+    }
+    if (handling->basic_auth && !ex->forward) /* it was meant for us */
         edits_drop(&f.edits, &ex->head, STR("authorization"));
     if (ex->auth_external && !auth_external_add(ex, &f.edits, o)) {
         o->full = true;
         return;
     }
-    if (!client_tls_edit(ex, &f.edits, o)) {
+    if (!ex->forward && !client_tls_edit(ex, &f.edits, o)) {
         o->full = true;
         return;
     }

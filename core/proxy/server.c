@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/base/check.h"
+#include "core/proxy/destination.h"
 #include "core/proxy/h2_upstream.h"
 #include "core/proxy/queue.h"
 #include "core/proxy/upstream.h"
@@ -14,7 +15,13 @@
 
 static void free_if_unused(struct server *s)
 {
-    if (s->refs || s->connections || s->users)
+    if (s->connections || s->users)
+        return;
+    if (!s->shared) {
+        destination_free(s);
+        return;
+    }
+    if (s->refs)
         return;
     if (s->backoff.state != BACKOFF_GOOD)
         s->w->servers_bad--;
@@ -52,6 +59,9 @@ static struct server *make(struct worker *w, struct shared_server *shared, struc
     s->w = w;
     s->shared = shared;
     shared_server_ref(shared);
+    s->id = shared->id;
+    s->idle_sum = &w->idle_upstreams;
+    s->idle_sum_max = UINT32_MAX;
     s->name = shared->name;
     s->addr = &shared->addr;
     s->host_name = shared->host_name;
@@ -260,6 +270,10 @@ void server_connected(struct server *s)
 
 void server_connect_failed(struct server *s, uint32_t ticket)
 {
+    if (!s->shared) { /* whoever asks for it, asks for it */
+        server_count(s, failed);
+        return;
+    }
     enum backoff_state before = s->backoff.state;
     struct loop *l = s->w->loop;
     backoff_failed(&s->backoff, ticket, &s->backoff_config, l->now_ns, &l->rng);

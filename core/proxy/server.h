@@ -23,16 +23,21 @@ struct worker;
 struct server {
     struct worker *w;
     struct list node;             /* in the worker's table, by id */
-    struct shared_server *shared; /* what all workers know of it; a reference */
+    struct shared_server *shared; /* what all workers know of it; a reference. NULL: no
+                                     configuration names it (destination.h) */
+    uint64_t id;                  /* shared's; 0: it has none */
     const char *name;             /* as the following: shared's */
     const struct addr *addr;
+    const struct addr *source; /* where connections come from; NULL: the kernel chooses */
     struct str host_name, sni;
     struct tls_context *tls; /* NULL: plain HTTP */
     struct tls_resume resume;
-    uint32_t refs;         /* backends that list it */
-    uint32_t users;        /* exchanges that name it */
-    uint32_t connections;  /* all, until their memory goes */
-    uint32_t idle_count;   /* of them: pooled */
+    uint32_t refs;        /* backends that list it */
+    uint32_t users;       /* exchanges that name it */
+    uint32_t connections; /* all, until their memory goes */
+    uint32_t idle_count;  /* of them: pooled */
+    uint32_t *idle_sum;   /* the same of all servers that share a bound */
+    uint32_t idle_sum_max;
     uint32_t active_count; /* of them: lent or being opened */
     struct list idle;      /* of struct upstream.idle_node, the most recently used first */
     /* whether what is taken of the shared caps is counted: caps that a configuration knows */
@@ -116,6 +121,13 @@ void server_connect_abandoned(struct server *s, uint32_t ticket);
 /* It answered with such a status, so long after the request was begun; or it did not. */
 void server_answered(struct server *s, uint16_t status, uint64_t latency_ns);
 void server_failed(struct server *s);
+
+/* A connection begins (1) or ends (-1) to wait for its next use. */
+static inline void server_idle_add(struct server *s, int32_t more)
+{
+    s->idle_count += (uint32_t)more;
+    *s->idle_sum += (uint32_t)more;
+}
 
 /* One more of a thing that servers count. */
 #define server_count(server, what) counter_add(&(server)->counters->what, 1)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "core/proxy/tunnel.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/base/check.h"
@@ -68,8 +69,21 @@ struct tunnel *tunnel_create(struct worker *w)
     return t;
 }
 
+void tunnel_set_label(struct tunnel *t, struct str destination, struct str user, const char *rule)
+{
+    struct tunnel_label *l = malloc(sizeof *l + destination.len + user.len);
+    if (!l)
+        return;
+    *l = (struct tunnel_label){ rule, (uint16_t)destination.len, (uint16_t)user.len };
+    memcpy(l->text, destination.ptr, destination.len);
+    if (user.len)
+        memcpy(l->text + destination.len, user.ptr, user.len);
+    t->label = l;
+}
+
 void tunnel_discard(struct tunnel *t)
 {
+    free(t->label);
     list_remove(&t->node);
     slab_give(&t->w->tunnels, t);
 }

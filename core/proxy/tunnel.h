@@ -55,6 +55,13 @@ struct tunnel_way {
     bool ended;    /* ... and that was passed on */
 };
 
+/* Of CONNECT, for the log. */
+struct tunnel_label {
+    const char *rule; /* the plan's */
+    uint16_t destination_len, user_len;
+    char text[]; /* both, one after the other */
+};
+
 struct tunnel {
     struct transport t[TUNNEL_SIDES];
     struct tunnel_way way[TUNNEL_SIDES]; /* by the side it comes from */
@@ -72,7 +79,8 @@ struct tunnel {
     const struct log_config *log;     /* NULL: none */
     const struct site_config *site;   /* NULL: layer 4 */
     const struct route_config *route; /* likewise */
-    struct backend *backend;
+    struct backend *backend;          /* NULL: a forward proxy's */
+    struct tunnel_label *label;       /* what CONNECT asked for; NULL: it is another's */
     uint64_t id_hi, id_lo;
     uint64_t connection;
     uint64_t start_wall_us, start_ns;
@@ -98,6 +106,9 @@ _Static_assert(sizeof(struct tunnel) <= 976,
 
 /* A zeroed one in the worker's list, with neither side; NULL without memory. */
 struct tunnel *tunnel_create(struct worker *w);
+
+/* What the log will say of it; left out without memory. */
+void tunnel_set_label(struct tunnel *t, struct str destination, struct str user, const char *rule);
 
 /* Frees one that was never begun. */
 void tunnel_discard(struct tunnel *t);

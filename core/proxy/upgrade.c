@@ -6,6 +6,7 @@
 #include "core/proxy/client.h"
 #include "core/proxy/downstream.h"
 #include "core/proxy/exchange.h"
+#include "core/proxy/forward.h"
 #include "core/proxy/listener.h"
 #include "core/proxy/log.h"
 #include "core/proxy/plan.h"
@@ -121,6 +122,27 @@ enum end_reason upgrade_switched(struct attempt *a, const struct http_head *h)
     return END_OK;
 }
 
+/* --- the client asked for a tunnel --- */
+
+void upgrade_connected(struct attempt *a)
+{
+    struct exchange *ex = container_of(a, struct exchange, attempt);
+    struct out o = exchange_begin_head(ex, false);
+    forward_status(&o, 200, STR("Connection established"), false);
+    out_lit(&o, "\r\n\r\n");
+    if (o.full || !ex->down->head(ex, (struct str){ o.start, out_len(&o) }, NULL)) {
+        upstream_abort(a);
+        exchange_reply(ex, END_OVERLOADED);
+        return;
+    }
+    ex->arena.at = o.at;
+    ex->status = 200;
+    ex->state = EX_SWITCHING;
+    upstream_switch(a);
+    ex->down->flush(ex);
+    ex->down->give_way(ex);
+}
+
 /* --- both connections become a tunnel --- */
 
 static void fill_in(struct tunnel *t, struct exchange *ex)
@@ -145,6 +167,8 @@ static void fill_in(struct tunnel *t, struct exchange *ex)
     t->client_write_ms = ex->handling->timeouts.client_write_ms;
     t->peer = c->peer;
     t->client = ex->client_addr;
+    if (ex->head.method_id == METHOD_CONNECT)
+        tunnel_set_label(t, ex->forward->destination, ex->user, ex->forward->verdict.by);
 }
 
 static void open_tunnel(struct exchange *ex)

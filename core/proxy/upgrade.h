@@ -13,6 +13,9 @@ struct exchange;
 /* Its route is known: ex->upgrade becomes what it is asked for. */
 void upgrade_ask(struct exchange *ex);
 
+/* CONNECT: the connection to its destination is there. */
+void upgrade_connected(struct attempt *a);
+
 /* For the exchange's attempt_ops. */
 enum end_reason upgrade_switched(struct attempt *a, const struct http_head *h);
 void upgrade_server_ready(struct attempt *a);

@@ -142,7 +142,7 @@ static void use_pooled(struct upstream *up)
     struct server *s = up->server;
     CHECK(up->state == UP_IDLE);
     list_remove(&up->idle_node);
-    s->idle_count--;
+    server_idle_add(s, -1);
     s->active_count++;
     up->state = UP_HEAD;
     counter_add(&up->w->counters->upstream_reused, 1);
@@ -218,7 +218,7 @@ static void close_connection(struct upstream *up, bool reset)
     CHECK(up->state != UP_CLOSING && !up->a);
     if (up->state == UP_IDLE) {
         list_remove(&up->idle_node);
-        up->server->idle_count--;
+        server_idle_add(up->server, -1);
         server_count(up->server, unpooled);
     } else {
         up->server->active_count--;
@@ -272,7 +272,8 @@ static void give_back(struct upstream *up, const struct attempt *a)
     const struct backend_config *config = a->backend;
     bool keep = up->keep_alive && !config->proxy_protocol && up->request_sent && up->in.len == 0 &&
                 up->t.reading && w->state == WORKER_RUNNING && s->refs &&
-                up->uses < config->pool_uses_max && s->idle_count < config->pool_idle_max;
+                up->uses < config->pool_uses_max && s->idle_count < config->pool_idle_max &&
+                *s->idle_sum < s->idle_sum_max;
     if (!keep) {
         close_connection(up, false);
         return;
@@ -281,7 +282,7 @@ static void give_back(struct upstream *up, const struct attempt *a)
     up->idle_timeout_ms = a->timeouts->upstream_idle_ms;
     up->since_ns = w->loop->now_ns;
     s->active_count--;
-    s->idle_count++;
+    server_idle_add(s, 1);
     server_count(s, pooled);
     list_push_front(&s->idle, &up->idle_node);
     upstream_arm(up);
@@ -300,6 +301,14 @@ static void begin_request(struct upstream *up)
     up->habit = (struct relay_habit){ 0 };
     out_init(&up->out, &up->t, up->a->arena, on_request_sent);
     up->a->ops->connected(up->a);
+}
+
+void upstream_switch(struct attempt *a)
+{
+    struct upstream *up = upstream_of(a);
+    CHECK(up->state == UP_HEAD && !up->t.reading && out_idle(&up->out));
+    up->state = UP_SWITCHING;
+    upstream_arm(up);
 }
 
 static struct body_sink *slot_send(struct attempt *a, struct str head, enum body_framing framing,
@@ -339,7 +348,7 @@ static void slot_go(struct attempt *a)
         upstream_fail(up, END_OVERLOADED);
         return;
     }
-    transport_connect(&up->t, up->server->addr);
+    transport_connect_from(&up->t, up->server->addr, up->server->source);
 }
 
 static const struct slot_ops slot_ops = { slot_go, slot_send, slot_flush, slot_abort };

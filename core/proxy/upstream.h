@@ -117,6 +117,10 @@ static inline void upstream_flush(struct attempt *a)
     a->up->ops->flush(a);
 }
 
+/* From a->ops->connected, in place of upstream_send(): nothing is asked; upstream_hand_over() may
+ * follow. */
+void upstream_switch(struct attempt *a);
+
 /* After ops->switch_ready: the connection moves into `to`, what was received of it and is no head
  * into *received; it goes on counting as the server's, which is returned: `active_count` and
  * server_connection_gone() are the caller's from now on. */

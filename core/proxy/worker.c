@@ -8,6 +8,7 @@
 #include "core/proxy/body_buffer.h"
 #include "core/proxy/cache_hub.h"
 #include "core/proxy/client.h"
+#include "core/proxy/destination.h"
 #include "core/proxy/exchange.h"
 #include "core/proxy/fetch.h"
 #include "core/proxy/h2_client.h"
@@ -208,6 +209,10 @@ static void run_drained(struct task *t)
         w->tunnels.live || w->intakes.live || auth_basic_pending(w) ||
         (w->cache && !cache_port_idle(w->cache)) || !is_deaf(w))
         return;
+    if (w->use)
+        plan_use_close_resolver(w->use);
+    if (w->resolvers)
+        return;
     if (w->cache)
         cache_port_close(w->cache);
     w->state = WORKER_DRAINED;
@@ -230,6 +235,7 @@ void worker_discard(struct worker *w)
 {
     CHECK(w->listeners_count == 0 && w->exchanges.live == 0);
     auth_basic_destroy(w);
+    destinations_destroy(w);
     if (w->cache && atomic_load(&w->cache->loop))
         cache_port_close(w->cache);
     if (w->wake) {

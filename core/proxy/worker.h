@@ -24,6 +24,7 @@ struct auth_basic;
 struct gate;
 struct listener;
 struct cache_port;
+struct destinations;
 struct plan;
 struct plan_use;
 struct route_scratch;
@@ -65,7 +66,10 @@ struct worker {
     uint32_t listeners_count;                         /* those closing included */
     struct list servers[WORKER_SERVER_LISTS];         /* all that a plan or a connection knows */
     uint32_t servers_count;
-    uint32_t servers_bad; /* of them: those whose back-off is not GOOD */
+    uint32_t idle_upstreams;           /* pooled connections to them */
+    struct destinations *destinations; /* NULL: nothing was asked for by a forward proxy yet */
+    uint32_t resolvers;                /* of plans; they are closed before it is drained */
+    uint32_t servers_bad;              /* of them: those whose back-off is not GOOD */
     struct route_scratch *scratch;
     struct list queues;      /* struct queue, in which somebody waits for a server */
     struct task queue_task;  /* looks at them */

@@ -25,6 +25,35 @@ int sock_open(int family)
     return fd;
 }
 
+int sock_open_from(int family, const struct addr *source)
+{
+    int fd = sock_open(family);
+    if (fd < 0 || !source)
+        return fd;
+    set_int(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);
+    if (bind(fd, &source->sa, source->len) == 0)
+        return fd;
+    int err = errno;
+    close(fd);
+    return -err;
+}
+
+/* What it is sent comes from it, too. Nothing is sent: a datagram socket only looks the way up. */
+bool sock_is_local(const struct addr *a)
+{
+    struct addr to = *a, from;
+    bool local = false;
+    int fd = socket(a->sa.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return false;
+    if (connect(fd, &to.sa, to.len) == 0 && sock_local(fd, &from) == 0) {
+        struct peer_addr x = peer_addr_of(&to), y = peer_addr_of(&from);
+        local = x.family == y.family && memcmp(x.ip, y.ip, sizeof x.ip) == 0;
+    }
+    close(fd);
+    return local;
+}
+
 static int connect_unix(const char *path, int type)
 {
     struct sockaddr_un un = { .sun_family = AF_UNIX };

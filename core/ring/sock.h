@@ -23,6 +23,13 @@ int sock_listen(const struct addr *a, int backlog, unsigned flags, struct addr *
 /* An unconnected socket for op_connect: TCP_NODELAY set. */
 int sock_open(int family);
 
+/* The same; source (may be NULL) is the address of this machine that it is bound to: its port is
+ * chosen with the peer's address, so that many can share one. */
+int sock_open_from(int family, const struct addr *source);
+
+/* Whether it is an address of this machine. */
+bool sock_is_local(const struct addr *a);
+
 /* A datagram or stream socket connected to the Unix socket of that path: a descriptor or -errno.
  * The latter may block: for the command line. */
 int sock_datagram(const char *path);

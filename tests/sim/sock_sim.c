@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/base/check.h"
 #include "tests/sim/ring_sim.h"
@@ -88,6 +89,19 @@ int sock_open(int family)
         return -EMFILE;
     }
     return vfd_new(r, VFD_SOCKET, family);
+}
+
+int sock_open_from(int family, const struct addr *source)
+{
+    CHECK(!source); /* no world has another address */
+    return sock_open(family);
+}
+
+bool sock_is_local(const struct addr *a)
+{
+    struct addr own = ring_sim_installed()->source;
+    struct peer_addr x = peer_addr_of(a), y = peer_addr_of(&own);
+    return x.family == y.family && memcmp(x.ip, y.ip, sizeof x.ip) == 0;
 }
 
 bool sock_awaited(int fd)

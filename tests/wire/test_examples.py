@@ -495,6 +495,39 @@ def tcp(x):
     equal(json.loads(x.log_lines("tunnels.json", 3)[2])["client"], "192.0.2.7")
 
 
+def through(x, request):
+    """The first answer to a request to the first listener, whole."""
+    host, port = x.addresses[0].rsplit(":", 1)
+    with socket.create_connection((host, int(port)), timeout=10) as c:
+        c.sendall(request.encode())
+        c.shutdown(socket.SHUT_WR)
+        return b"".join(iter(lambda: c.recv(4096), b"")).decode()
+
+
+@example(replace={"10.1.0.0/16": "127.0.0.0/8", "10.2.0.0/16": "127.0.0.0/8", "8000-8999": "1024-65535"})
+def forward_proxy(x):
+    server = examples.Origin("elsewhere")
+    auth = "Proxy-Authorization: Basic " + base64.b64encode(b"operator:correct-horse").decode() + "\r\n"
+    try:
+        asked = through(x, f"CONNECT {server.address} HTTP/1.1\r\nHost: x\r\n\r\n")
+        equal(asked.split()[1], "407")
+        tunnel = through(x, f"CONNECT {server.address} HTTP/1.1\r\nHost: x\r\n{auth}\r\n"
+                            "GET /tunnel HTTP/1.0\r\n\r\n")
+        within(tunnel.find("elsewhere /tunnel"), 40, 10000, "the server's answer in the tunnel")
+        plain = through(x, f"GET http://{server.address}/plain HTTP/1.1\r\nHost: x\r\n{auth}\r\n")
+        within(plain.find("elsewhere /plain"), 40, 10000, "the server's answer")
+        equal(server.requests[-1]["headers"].get("X-Forwarded-For"), None, "what it is told")
+        for host in ("www.ads.example.net", "tracker.example"):
+            refused = through(x, f"CONNECT {host}:443 HTTP/1.1\r\nHost: x\r\n{auth}\r\n")
+            equal((refused.split()[1], "(blocked)" in refused), ("403", True), host)
+        within(through(x, "GET /proxy.pac HTTP/1.1\r\nHost: proxy:3128\r\n\r\n").find("PROXY proxy:3128"), 40,
+               10000, "the PAC file")
+        lines = x.log_records("proxy.json", 7)
+        equal({r["user"] for r in lines if r["end"] == "tunnel_opened"}, {"operator"}, "the log")
+    finally:
+        server.close()
+
+
 def run(sluice, name):
     test, options = TESTS[name]
     x = examples.Example(sluice, name, **options)

@@ -99,7 +99,7 @@ static void the_file_says_one_of_both(struct wire *w)
     static const struct {
         const char *listener, *says;
     } cases[] = {
-        { "bind: \":0\"", "needs 'site' (HTTP), or 'tcp'" },
+        { "bind: \":0\"", "needs 'site' (HTTP), 'tcp'" },
         { "bind: \":0\", tcp: b, site: s", "has both 'site' and 'tcp'" },
         { "bind: \":0\", tcp: c", "no backend 'c'" },
         { "bind: \":0\", site: s, log: access", "'log' is for 'tcp' listeners" },

@@ -122,7 +122,8 @@ static void an_end_reasons_status_fits_who_broke_it(void **state)
                         i == END_NOT_CACHED);
             break;
         case WHO_US:
-            assert_true(class == 4 || info->status == 500 || info->status == 503);
+            assert_true(class == 4 || info->status == 500 || info->status == 503 ||
+                        info->status == 508);
             break;
         case WHO_SERVER:
             assert_in_range(info->status, 502, 504);

@@ -447,7 +447,7 @@ static void every_field_of_the_table_is_written(void **state)
     struct record r = usual();
     r.captured = (struct str){ mem, out_len(&o) };
     r.listener = r.site = r.route = r.backend = r.user = r.server_name = r.client_subject =
-        STR("x");
+        r.destination = r.rule = STR("x");
     r.tls_minor = 3;
     r.tls_failure = 1;
     r.end_reason = END_CONNECT_REFUSED;
