@@ -282,6 +282,7 @@ sluice_wire_test(tests/wire/test_relay.c)
 sluice_wire_test(tests/wire/test_tunnel.c)
 sluice_wire_test(tests/wire/test_tcp.c)
 sluice_wire_test(tests/wire/test_forward.c)
+sluice_add_test(wire/forward_curl 120 python3 tests/wire/test_forward_curl.py $<TARGET_FILE:sluice>)
 # Streams under resets: some megabytes here, gigabytes with test-all.
 sluice_add_test(wire/checksums 120 python3 tests/wire/test_checksums.py $<TARGET_FILE:sluice>)
 sluice_wire_test(tests/wire/test_proxy_protocol.c)
@@ -335,7 +336,7 @@ endforeach()
 
 # Only `./build.sh test-all` runs what is called all/: it needs bigger tools.
 if(NOT SLUICE_SANITIZE)
-    foreach(name metrics browser websocket postgres idle_tunnels acme testssl tls_browser)
+    foreach(name metrics browser forward_browser websocket postgres idle_tunnels acme testssl tls_browser)
         sluice_add_test(all/${name} 240 python3 tests/wire/test_${name}.py $<TARGET_FILE:sluice>)
         set_tests_properties(all/${name} PROPERTIES SKIP_RETURN_CODE 77)
     endforeach()
