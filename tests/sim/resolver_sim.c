@@ -72,7 +72,9 @@ static void on_timer(struct timer *t, uint64_t now_ns)
     struct lookup *k = j->lookup;
     enum lookup_status status = j->status;
     struct dns_answer answer = { .addr = j->addr, .target = "" };
-    const struct dns_answers found = { &answer, status == LOOKUP_OK, 60, false };
+    const struct dns_answers found = { .items = &answer,
+                                       .count = status == LOOKUP_OK,
+                                       .ttl_s = 60 };
     end(j);
     k->done(k, status, &found);
 }
