@@ -219,6 +219,11 @@ static void admin_backends(struct admin_user *u, const struct admin_request *r,
     servers_api(&control_of_admin(u)->servers, r, out);
 }
 
+static const struct plan *admin_plan(struct admin_user *u)
+{
+    return control_of_admin(u)->fleet.plan;
+}
+
 static bool admin_reload(struct admin_user *u)
 {
     return reloads_again(&control_of_admin(u)->reloads);
@@ -394,6 +399,7 @@ static bool set_up(struct control *c, char *why, uint32_t why_bytes)
                                          .config = admin_config,
                                          .cache = admin_cache,
                                          .backends = admin_backends,
+                                         .plan = admin_plan,
                                          .reload = admin_reload,
                                          .open = admin_open,
                                          .close = admin_close };

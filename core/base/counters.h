@@ -60,6 +60,11 @@ struct site_counters {
     struct histogram total; /* us */
 };
 
+struct route_counters {
+    counter cache[CACHE_STATUS_COUNT]; /* as of the site */
+    counter cache_bytes;               /* sent to clients, of requests that did not need a server */
+};
+
 struct backend_counters {
     counter status[STATUS_CLASSES]; /* requests by what the server answered */
     counter retried;

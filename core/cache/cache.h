@@ -2,6 +2,11 @@
 /* A shared cache in memory (RFC 9111): one copy of each response for all workers, found and read
  * without a lock. Times are passed in; nothing here knows of clients or servers.
  *
+ * A tier on disks has its place below this header: what leaves a shard goes by shard_remove(), with
+ * a reference that can be written out from; and a miss, before it becomes a fetch, is a
+ * cache_begin() whose maker may as well be filled from a file. Nothing above knows where bodies
+ * lie: they are read by cursors.
+ *
  * A key has two parts: the URL, by which it is purged, and the rest (what else a rule puts into
  * keys, and what the response varies by). */
 #ifndef SLUICE_CACHE_CACHE_H

@@ -14,6 +14,7 @@
 
 struct admin;
 struct cache;
+struct plan;
 
 #define ADMIN_CONNECTIONS_MAX 64
 #define ADMIN_HEAD_BYTES_MAX 8192
@@ -33,6 +34,7 @@ struct admin_user {
     struct cache *(*cache)(struct admin_user *u);
     /* Whatever is asked of /backends and what is below; answers at once. */
     void (*backends)(struct admin_user *u, const struct admin_request *r, struct admin_reply *out);
+    const struct plan *(*plan)(struct admin_user *u); /* NULL: none yet */
     /* Begins a reload; admin_reloaded() ends it, now or later. False: another is under way. */
     bool (*reload)(struct admin_user *u);
     /* A socket that listens at a path, the admin's to close: a descriptor or -errno. close: nobody

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/base/arena.h"
+#include "core/base/cache_status.h"
 #include "core/base/check.h"
 #include "core/base/out.h"
 #include "core/config/config.h"
@@ -13,21 +14,63 @@
 #include "core/http/target.h"
 #include "core/observe/admin.h"
 #include "core/proxy/cache_rules.h"
+#include "core/proxy/plan.h"
 
 #define TEXT_BYTES_MAX (2 * ADMIN_HEAD_BYTES_MAX) /* of a URL and what is put around it */
 
 /* ---- figures ---- */
 
-void admin_cache_figures(struct cache *c, FILE *to)
+/* How the requests of a route came by their answers, since its configuration was taken up. */
+static void put_route(const struct plan *p, const struct site_config *site,
+                      const struct route_config *route, bool first, FILE *to)
+{
+    uint32_t index = plan_route_index(p->config, site, route);
+    uint64_t counts[CACHE_STATUS_COUNT] = { 0 }, bytes = 0;
+    for (uint32_t w = 0; w < WORKERS_MAX; w++) {
+        const struct route_counters *n = p->counters[w] ? &p->counters[w]->routes[index] : NULL;
+        for (unsigned i = 0; n && i < CACHE_STATUS_COUNT; i++)
+            counts[i] += counter_read(&n->cache[i]);
+        bytes += n ? counter_read(&n->cache_bytes) : 0;
+    }
+    char names[512];
+    struct out o = out_into(names, sizeof names);
+    out_lit(&o, "{\"site\":\"");
+    out_json(&o, str_of(site->name));
+    out_lit(&o, "\",\"route\":\"");
+    out_json(&o, str_of(route->name));
+    out_char(&o, '"');
+    fprintf(to, "%s%.*s", first ? "" : ",", (int)out_len(&o), names);
+    for (unsigned i = 1; i < CACHE_STATUS_COUNT; i++)
+        fprintf(to, ",\"%s\":%" PRIu64, cache_status_word((enum cache_status)i), counts[i]);
+    fprintf(to, ",\"bytes\":%" PRIu64 "}", bytes);
+}
+
+static void put_routes(const struct plan *p, FILE *to)
+{
+    bool first = true;
+    for (uint32_t i = 0; p && i < p->config->sites_count; i++) {
+        const struct site_config *site = &p->config->sites[i];
+        for (uint32_t k = 0; k < site->routes_count; k++) {
+            if (!site->routes[k].handling.cache)
+                continue;
+            put_route(p, site, &site->routes[k], first, to);
+            first = false;
+        }
+    }
+}
+
+void admin_cache_figures(struct cache *c, const struct plan *p, FILE *to)
 {
     struct cache_figures f = cache_figures(c);
     const struct cache_stats *s = &c->stats;
     fprintf(to,
             "{\"objects\":%" PRIu64 ",\"used_bytes\":%" PRIu64 ",\"budget_bytes\":%" PRIu64
             ",\"evicted\":%" PRIu64 ",\"stored\":%" PRIu64 ",\"broken\":%" PRIu64
-            ",\"refused\":%" PRIu64 ",\"purged\":%" PRIu64 "}\n",
+            ",\"refused\":%" PRIu64 ",\"purged\":%" PRIu64 ",\"routes\":[",
             f.objects, f.used_bytes, f.budget_bytes, f.evicted, atomic_load(&s->stored),
             atomic_load(&s->broken), atomic_load(&s->refused), atomic_load(&s->purged));
+    put_routes(p, to);
+    fputs("]}\n", to);
 }
 
 /* ---- what is asked for ---- */

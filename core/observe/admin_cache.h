@@ -8,8 +8,10 @@
 #include "core/base/str.h"
 #include "core/cache/cache.h"
 
-/* Its figures as a JSON object. */
-void admin_cache_figures(struct cache *c, FILE *to);
+struct plan;
+
+/* Its figures as a JSON object, and those of the routes of p (may be NULL) that have a cache. */
+void admin_cache_figures(struct cache *c, const struct plan *p, FILE *to);
 
 /* Does what the query asks for: exactly one of url=, prefix=, tag= and all=1, beside it soft=1 or
  * soft=0, each at most once, percent-encoded (a '+' stands for itself). Writes a JSON object: what

@@ -61,7 +61,7 @@ static int get_cache(struct admin_user *u, FILE *to, const char **type)
     struct cache *c = u->cache(u);
     if (!c)
         return put_no_cache(to);
-    admin_cache_figures(c, to);
+    admin_cache_figures(c, u->plan(u), to);
     return 200;
 }
 

@@ -40,6 +40,17 @@ static void count_for_site(struct site_counters *n, const struct exchange *ex, u
     histogram_add(&n->total, us_between(ex->start_ns, now_ns));
 }
 
+/* Of routes that have a cache. */
+static void count_for_route(const struct exchange *ex)
+{
+    const struct plan_use *use = ex->use;
+    uint32_t i = plan_route_index(use->plan->config, ex->site, ex->match.route);
+    struct route_counters *n = &use->counters->routes[i];
+    counter_add(&n->cache[ex->cache_status], 1);
+    if (ex->cache_status == CACHE_HIT || ex->cache_status == CACHE_STALE)
+        counter_add(&n->cache_bytes, ex->out.sent_bytes);
+}
+
 void count_exchange(const struct exchange *ex)
 {
     struct counters *n = ex->w->counters;
@@ -50,6 +61,8 @@ void count_exchange(const struct exchange *ex)
     counter_add(&n->bytes_from_clients, bytes_in);
     counter_add(&n->bytes_to_clients, ex->out.sent_bytes);
     count_for_site(plan_site_counters(ex->use, ex->site), ex, bytes_in, now_ns);
+    if (ex->cache_status != CACHE_NONE && ex->match.route)
+        count_for_route(ex);
     if (!ex->tries)
         return;
     unsigned class = status_class(ex->server_status);

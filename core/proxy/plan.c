@@ -101,13 +101,22 @@ static void destroy_use(struct plan_use *u)
 
 #define CACHE_LINE_BYTES 64
 
+static uint32_t routes_count(const struct config *c)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < c->sites_count; i++)
+        count += c->sites[i].routes_count;
+    return count;
+}
+
 /* In one piece that shares no cache line with another worker's. */
 static struct plan_counters *create_counters(const struct plan *p)
 {
     const struct config *c = p->config;
     size_t bytes = CACHE_LINE_BYTES + c->listeners_count * sizeof(struct listener_counters) +
                    c->sites_count * sizeof(struct site_counters) +
-                   c->backends_count * sizeof(struct backend_counters);
+                   c->backends_count * sizeof(struct backend_counters) +
+                   routes_count(c) * sizeof(struct route_counters);
     bytes = (bytes + CACHE_LINE_BYTES - 1) / CACHE_LINE_BYTES * CACHE_LINE_BYTES;
     char *mem = aligned_alloc(CACHE_LINE_BYTES, bytes);
     if (!mem)
@@ -117,6 +126,7 @@ static struct plan_counters *create_counters(const struct plan *p)
     n->listeners = (struct listener_counters *)(mem + CACHE_LINE_BYTES);
     n->sites = (struct site_counters *)(n->listeners + c->listeners_count);
     n->backends = (struct backend_counters *)(n->sites + c->sites_count);
+    n->routes = (struct route_counters *)(n->backends + c->backends_count);
     return n;
 }
 

@@ -23,6 +23,7 @@ struct worker;
 struct plan_counters {
     struct listener_counters *listeners; /* by index in the configuration, as the others */
     struct site_counters *sites;
+    struct route_counters *routes; /* of all sites, one after the other: plan_route_index() */
     struct backend_counters *backends;
 };
 
@@ -103,6 +104,16 @@ static inline struct tls_context *plan_tls(const struct plan_use *u,
                                            const struct listener_config *config)
 {
     return u->tls[config - u->plan->config->listeners];
+}
+
+/* Of a route among those of all sites. */
+static inline uint32_t plan_route_index(const struct config *c, const struct site_config *site,
+                                        const struct route_config *route)
+{
+    uint32_t index = (uint32_t)(route - site->routes);
+    for (const struct site_config *s = c->sites; s < site; s++)
+        index += s->routes_count;
+    return index;
 }
 
 static inline struct site_counters *plan_site_counters(const struct plan_use *u,

@@ -239,11 +239,14 @@ static void figures_tell_what_is_kept(struct wire *w)
     int at = 0;
     int n = sscanf(json.body,
                    "{\"objects\":%llu,\"used_bytes\":%llu,\"budget_bytes\":%llu,\"evicted\":0,"
-                   "\"stored\":%llu,\"broken\":0,\"refused\":0,\"purged\":%llu}%n",
+                   "\"stored\":%llu,\"broken\":0,\"refused\":0,\"purged\":%llu,\"routes\":[%n",
                    &objects, &used, &budget, &stored, &purged, &at);
     if (n != 5 || !at || objects != 1 || stored != 1 || purged != 0)
         wire_fail(w, "figures: %s", json.body);
     assert_true(used > 100 && used < budget);
+    const char *route = strstr(json.body, "{\"site\":\"s\",\"route\":\"");
+    if (!route || !strstr(route, "\"bypass\":1,\"pass\":0,\"miss\":1,\"collapsed\":0,\"hit\":1,"))
+        wire_fail(w, "figures of routes: %s", json.body);
     purge(w, "?url=http://a/", 200, "\"count\":1");
     m = ask(w, "GET", "/metrics").body;
     has_sample(w, m, "sluice_cache_objects", 0);
