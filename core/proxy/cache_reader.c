@@ -15,6 +15,10 @@
 /* One piece that is handed on. */
 #define PIECE_BYTES (64 * 1024)
 
+/* So many followers on one worker are a crowd, and this the first piece of each in one. */
+#define CROWD 32
+#define FIRST_BYTES 1024
+
 static uint64_t now_s(const struct cache_reader *r)
 {
     return r->port->w->loop->wall_us / 1000000;
@@ -151,9 +155,9 @@ static bool skip(struct cache_reader *r)
     return true;
 }
 
-static bool give_piece(struct cache_reader *r)
+static bool give_piece(struct cache_reader *r, uint32_t most)
 {
-    uint32_t max = r->to->room < PIECE_BYTES ? r->to->room : PIECE_BYTES, n;
+    uint32_t max = r->to->room < most ? r->to->room : most, n;
     if (r->left < max)
         max = (uint32_t)r->left;
     const uint8_t *at = cursor_read(&r->cursor, r->body, max, &n);
@@ -178,14 +182,26 @@ static void give_end(struct cache_reader *r)
     to->ops->end(to, NULL);
 }
 
+/* Whether so many wait for the same bytes that each gets a few before anybody gets more. */
+static bool is_crowded(const struct cache_reader *r)
+{
+    return !r->served && r->following &&
+           atomic_load_explicit(&r->port->following, memory_order_relaxed) > CROWD;
+}
+
 /* Gives what there is, as far as there is room; the caller flushes. False: it broke off. */
 static bool deliver(struct cache_reader *r)
 {
     /* Its last bytes are published before it is said to have ended. */
     enum object_state state = object_state(r->body);
     bool more = skip(r);
+    if (more && r->to->room && r->left && is_crowded(r) && give_piece(r, FIRST_BYTES)) {
+        r->served = true;
+        loop_defer_next(r->port->w->loop, &r->port->wake_task);
+        return true;
+    }
     while (more && r->to->room && r->left)
-        more = give_piece(r);
+        more = give_piece(r, PIECE_BYTES);
     if (r->left == 0 && cache_answer_next_range(r))
         return deliver(r);
     if (r->failed)

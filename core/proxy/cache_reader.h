@@ -39,6 +39,7 @@ struct cache_reader {
     bool failed;             /* no memory */
     bool following;
     bool begun;        /* the cursor is in use */
+    bool served;       /* the first bytes of the body were given, in a crowd */
     bool length_known; /* that of `body`, or it will be, is what is sent */
 };
 
