@@ -304,6 +304,32 @@ static void stopping(struct world_plan *p, struct sim *s)
     p->tolerance = MAY_BE_CUT | MAY_BE_IGNORED | MAY_FAIL;
 }
 
+/* Servers come and go, and nobody notices. */
+static void changing(struct world_plan *p, struct sim *s)
+{
+    p->changes_every_ns = sim_range(s, SIM_MS, 2 * SIM_S);
+    p->clients = 10 + sim_below(s, 40);
+    p->delayed = 300;
+}
+
+static void changing_broken(struct world_plan *p, struct sim *s)
+{
+    changing(p, s);
+    broken_answers(p, s);
+}
+
+static void changing_draining(struct world_plan *p, struct sim *s)
+{
+    changing(p, s);
+    draining(p, s);
+}
+
+static void changing_no_memory(struct world_plan *p, struct sim *s)
+{
+    changing(p, s);
+    no_memory(p, s);
+}
+
 /* Everything at once. */
 static void chaos(struct world_plan *p, struct sim *s)
 {
@@ -314,6 +340,7 @@ static void chaos(struct world_plan *p, struct sim *s)
     p->stale_close = 200;
     p->closes_silently = 200;
     p->server_flaps = sim_below(s, 4);
+    p->changes_every_ns = sim_chance(s, 300) ? sim_range(s, SIM_MS, 20 * SIM_S) : 0;
     p->tls_faults = 50;
     p->faults.open_error = sim_chance(s, 300) ? 50 : 0;
     p->faults.turn_stall_max_ns = 20 * SIM_S;
@@ -356,6 +383,10 @@ static const struct {
     { "capped_rude", capped_rude },
     { "capped_no_memory", capped_no_memory },
     { "capped_draining", capped_draining },
+    { "changing", changing },
+    { "changing_broken", changing_broken },
+    { "changing_draining", changing_draining },
+    { "changing_no_memory", changing_no_memory },
     { "draining", draining },
     { "stopping", stopping },
     { "chaos", chaos },

@@ -37,8 +37,9 @@ struct world_plan {
     uint32_t stale_close;  /* after an answer: closes the idle connection some time later */
     uint32_t slow_server;  /* a connection is read and written in dribs */
 
-    uint32_t capped; /* servers that take only so much at a time; caps.h */
-    bool marks;      /* all but the first are down for a while, or drained */
+    uint32_t capped;           /* servers that take only so much at a time; caps.h */
+    uint64_t changes_every_ns; /* other servers after at most so long; 0: never. changes.h */
+    bool marks;                /* all but the first are down for a while, or drained */
 
     /* requests */
     uint32_t rules; /* the configuration has some (rules.h): requests that meet one of its own */

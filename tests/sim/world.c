@@ -10,6 +10,7 @@
 #include "core/ring/sock.h"
 #include "tests/sim/alloc_sim.h"
 #include "tests/sim/caps.h"
+#include "tests/sim/changes.h"
 #include "tests/sim/client.h"
 #include "tests/sim/random_sim.h"
 #include "tests/sim/server.h"
@@ -230,6 +231,7 @@ static void build(struct world *w)
     alloc_watch(&w->sim);
     sim_after(&w->sim, SIM_S, on_look, w, 0);
     caps_begin(w);
+    changes_begin(w);
     if (p->drain_at_ns)
         sim_after(&w->sim, p->drain_at_ns, on_drain_time, w, 0);
 }
