@@ -164,8 +164,8 @@ static void check_servers(struct loader *l, const struct servers_text *text)
 {
     const struct place nowhere = { 0 };
     if (text->servers_count > SERVERS_MAX)
-        report_error(l->report, nowhere, "%u servers; a backend has at most %d", text->servers_count,
-                     SERVERS_MAX);
+        report_error(l->report, nowhere, "%u servers; a backend has at most %d",
+                     text->servers_count, SERVERS_MAX);
 }
 
 struct servers_text *servers_text_read(const char *path, struct str text,
