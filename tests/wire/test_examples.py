@@ -19,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 import traceback
 
 import examples
@@ -365,6 +366,25 @@ def rate_limit(x):
     equal(status in ("closed", 429), True, f"the 101st connection: {status}")
     for c in open_connections:
         c.close()
+
+
+@example(replace={"10.0.0.2:9000": "127.0.0.21:$PORT"}, hosts={"more": "127.0.0.21"})
+def discovery(x):
+    def reached(names):
+        end = time.monotonic() + examples.DEADLINE_S
+        while {x.ask(source=f"127.0.0.{i}").body.split()[0] for i in range(30, 60)} != names:
+            if time.monotonic() > end:
+                raise AssertionError(f"requests do not go to {names}")
+
+    reached({"app-1", x.origin("more").name})
+    with open(x.folder + "/etc/app.servers.new", "w", encoding="ascii") as f:
+        f.write("[]\n")
+    os.rename(x.folder + "/etc/app.servers.new", x.folder + "/etc/app.servers")
+    reached({"app-1"})
+    added = subprocess.run([x.sluice, "ctl", "add", "app", x.origin("more").address, "--weight", "9",
+                            "-c", x.path], capture_output=True, text=True, check=True)
+    equal(added.stdout.split(" is ")[0], "app: " + x.origin("more").address)
+    reached({"app-1", x.origin("more").name})
 
 
 @example(replace={"192.0.2.0/24": "127.0.0.7/32", "198.51.100.0/24": "127.0.0.8/32"})
