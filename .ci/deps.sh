@@ -26,7 +26,7 @@ TEST_PACKAGES=(libcmocka-dev openssl curl gnutls-bin python3 python3-yaml python
 TEST_ALL_PACKAGES=(nginx haproxy prometheus chromium clang-tidy python3-matplotlib python3-grpcio nodejs node-ws postgresql
     postgresql-contrib testssl.sh pebble lego qemu-user)
 DEMO_PACKAGES=(curl)
-BENCH_PACKAGES=(python3 python3-matplotlib openssl wrk nghttp2-client nginx haproxy varnish apache2 caddy
+BENCH_PACKAGES=(curl python3 python3-matplotlib openssl wrk nghttp2-client nginx haproxy varnish apache2 caddy
     lighttpd lighttpd-mod-openssl squid hitch)
 
 as_root() {

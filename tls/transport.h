@@ -67,10 +67,14 @@ struct transport {
     bool reset;              /* ... with RST */
     bool non_blocking;       /* splice_prepare() was called */
     bool stopping;           /* transport_stop() was called */
+    bool streamed;           /* no socket is below it, but `stream` of another connection */
     struct op rx;
     struct op tx; /* also the connect */
     struct msghdr msg;
-    struct splice_pipe *pipe;  /* what is being sent, in place of msg; the user's */
+    union {
+        struct splice_pipe *pipe; /* what is being sent, in place of msg; the user's */
+        void *stream;             /* streamed: its owner */
+    };
     uint64_t sent_bytes;       /* of the send in flight */
     uint64_t send_progress_ns; /* when it began, or last got on: for write deadlines */
     struct buf_slice preamble; /* still to be sent before all else; buf NULL: nothing */
@@ -149,7 +153,7 @@ static inline void transport_send(struct transport *t, struct iovec *iov, unsign
  * both of the following need it. */
 static inline bool transport_can_splice(const struct transport *t)
 {
-    return !t->tls;
+    return !t->tls && !t->streamed;
 }
 
 /* As transport_read(), for at most max bytes in a pipe: one on_piped or on_end. */

@@ -3,6 +3,7 @@
 import contextlib
 import http.client
 import ssl
+import subprocess
 import time
 from dataclasses import asdict, dataclass
 from urllib.parse import urlsplit
@@ -91,6 +92,17 @@ def connection_to(url, timeout):
         return http.client.HTTPSConnection(parts.hostname, parts.port or 443, timeout=timeout,
                                            context=trusting)
     return http.client.HTTPConnection(parts.hostname, parts.port or 80, timeout=timeout)
+
+
+def probe_http2(url):
+    """As probe(), of a GET in HTTP/2 without TLS, by curl."""
+    run = subprocess.run(["curl", "-sS", "-m", "5", "--http2-prior-knowledge", "-o", "/dev/null",
+                          "-w", "%{http_code} %{size_download}", url],
+                         capture_output=True, text=True, check=False)
+    if run.returncode:
+        raise Failure(f"{url} by HTTP/2: {run.stderr.strip()}")
+    status, size = run.stdout.split()
+    return int(status), int(size)
 
 
 def probe(url, method="GET", body=None, timeout=5.0):

@@ -137,7 +137,8 @@ class Runner:
         url = contender.url(scenario.path)
         body = b"x" * scenario.upload if scenario.upload else None
         for _ in range(0 if scenario.websocket else 5):
-            status, size = measure.probe(url, scenario.method, body)
+            status, size = (measure.probe_http2(url) if scenario.http2 and not scenario.tls
+                            else measure.probe(url, scenario.method, body))
             if status == 200 and scenario.bytes in (-1, size):
                 break
             if status < 500 or "error" not in scenario.path:

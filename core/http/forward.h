@@ -84,8 +84,8 @@ struct forward_response {
     bool http2;         /* to an HTTP/2 client */
 };
 
-/* Writes "HTTP/1.1 STATUS reason", fields, empty line: a final response. A 204 gets no field about
- * a body, whatever f says. */
+/* Writes "HTTP/1.1 STATUS reason", fields, empty line: a final response; 101 for HTTP/2 is 200. A
+ * 204 gets no field about a body, whatever f says. */
 void forward_response_head(struct out *o, const struct http_head *h,
                            const struct forward_response *f);
 

@@ -33,14 +33,19 @@ void forward_response_head(struct out *o, const struct http_head *h,
     dropped_by_connection(&d, h);
     dropped_by_rule(&d, &f->edits);
 
-    write_status_line(o, h, f->http2);
+    bool extended_connect = f->http2 && h->status == 101;
+    if (extended_connect) /* RFC 8441 5 */
+        out_lit(o, ":status: 200\r\n");
+    else
+        write_status_line(o, h, f->http2);
     write_fields(o, h, &d);
     if ((!head_field(h, FIELD_DATE) || d.ids & FIELD_BIT(DATE)) && !EDITED(f->edits, DATE))
         write_field(o, STR("Date: "), f->date);
     if (f->via && !EDITED(f->edits, VIA))
         write_via(o, h, (struct str){ 0 });
     out_str(o, f->edits.added);
-    write_upgrade(o, f->upgrade);
+    if (!extended_connect)
+        write_upgrade(o, f->upgrade);
     if (h->status != 204 &&
         h->status != 101) /* RFC 9110 8.6, RFC 9112 6.1: not even a length of 0 */
         write_framing(o, f->declared_length ? FRAME_LENGTH : f->framing, f->length, f->http2);

@@ -73,6 +73,8 @@ static int on_header(nghttp2_session *s, const nghttp2_frame *frame, const uint8
     enum end_reason before = (enum end_reason)h->collect.why;
     if (!h2_collect_field(&h->collect, n, v))
         return malformed(h, frame->hd.stream_id);
+    if (h->server && !h->collecting->head_in && str_eq(n, STR("priority")))
+        priority_merge(&h->collecting->priority, v);
     bool beyond = before == END_OK && h->collect.why != END_OK;
     return beyond ? spend(h, H2_ABUSE_HPACK) : 0;
 }
@@ -108,8 +110,10 @@ static int section_complete(struct h2 *h, const nghttp2_frame *frame)
 
 static int on_invalid_frame(nghttp2_session *s, const nghttp2_frame *frame, int code, void *user)
 {
-    (void)s, (void)frame, (void)code;
+    (void)s, (void)code;
     struct h2 *h = user;
+    if (frame->hd.type == NGHTTP2_HEADERS)
+        h2_note_reset(h, frame->hd.stream_id); /* it will be, and may not even be known */
     h->in_head = false;
     h->collecting = NULL;
     return 0;
@@ -117,52 +121,20 @@ static int on_invalid_frame(nghttp2_session *s, const nghttp2_frame *frame, int 
 
 /* --- other frames --- */
 
-/* Whether we reset it, as far as is known: what its peer had sent by then is no error. */
-static bool we_reset(const struct h2 *h, int32_t id)
-{
-    int32_t oldest = INT32_MAX;
-    for (unsigned i = 0; i < H2_RESETS_KEPT; i++) {
-        if (h->was_reset[i] == id)
-            return true;
-        if (h->was_reset[i] < oldest)
-            oldest = h->was_reset[i];
-    }
-    return h->resets_count > H2_RESETS_KEPT && id < oldest;
-}
-
-static void note_reset(struct h2 *h, int32_t id)
-{
-    h->was_reset[h->resets_count++ % H2_RESETS_KEPT] = id;
-}
-
-/* HEADERS or DATA: RFC 9113 5.1, on a stream that is closed; 5.1.1, on one that was passed over. */
-static int check_stream(struct h2 *h, const nghttp2_frame_hd *hd)
-{
-    int32_t id = hd->stream_id;
-    if (!h->server || id % 2 == 0)
-        return 0; /* nghttp2 sees to these */
-    if (hd->type == NGHTTP2_HEADERS && id > h->last_id) {
-        h->last_id = id;
-        h->opened_count++;
-        return 0;
-    }
-    if (id > h->last_id || nghttp2_session_find_stream(h->session, id) || we_reset(h, id))
-        return 0;
-    bool passed_over = (uint32_t)h->last_id + 1 > 2 * h->opened_count;
-    h->error = passed_over ? NGHTTP2_PROTOCOL_ERROR : NGHTTP2_STREAM_CLOSED;
-    return NGHTTP2_ERR_CALLBACK_FAILURE;
-}
-
 static int on_begin_frame(nghttp2_session *s, const nghttp2_frame_hd *hd, void *user)
 {
     (void)s;
     struct h2 *h = user;
     h->in_head = hd->type == NGHTTP2_HEADERS;
     switch (hd->type) {
-    case NGHTTP2_DATA:
     case NGHTTP2_HEADERS:
-        return check_stream(h, hd);
-    case NGHTTP2_PRIORITY:
+        return h2_check_head(h, hd->stream_id) ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
+    case NGHTTP2_PRIORITY: /* 6.3; nghttp2 does not look at it any more */
+        if (hd->stream_id == 0 || hd->length != 5) {
+            h->error = hd->stream_id ? NGHTTP2_FRAME_SIZE_ERROR : NGHTTP2_PROTOCOL_ERROR;
+            return NGHTTP2_ERR_CALLBACK_FAILURE;
+        }
+        return spend(h, H2_ABUSE_PRIORITY);
     case NGHTTP2_PRIORITY_UPDATE:
         return spend(h, H2_ABUSE_PRIORITY);
     case NGHTTP2_WINDOW_UPDATE:
@@ -208,6 +180,17 @@ static int data_complete(struct h2 *h, const nghttp2_frame *frame)
     return 0;
 }
 
+/* RFC 9218 7.1: in place of all that was said before. nghttp2 has taken it up already. */
+static void note_priority(struct h2 *h, const nghttp2_ext_priority_update *update)
+{
+    struct h2_stream *st = stream_of(h->session, update->stream_id);
+    if (!st)
+        return;
+    st->priority = priority_default();
+    priority_merge(&st->priority,
+                   (struct str){ (const char *)update->field_value, update->field_value_len });
+}
+
 static int on_frame_recv(nghttp2_session *s, const nghttp2_frame *frame, void *user)
 {
     struct h2 *h = user;
@@ -225,6 +208,9 @@ static int on_frame_recv(nghttp2_session *s, const nghttp2_frame *frame, void *u
     case NGHTTP2_PING:
         if (frame->hd.flags & NGHTTP2_FLAG_ACK)
             h->ops->pong(h);
+        return 0;
+    case NGHTTP2_PRIORITY_UPDATE:
+        note_priority(h, frame->ext.payload);
         return 0;
     case NGHTTP2_GOAWAY:
         h->ops->goaway(h, frame->goaway.error_code);
@@ -259,7 +245,7 @@ static int on_frame_send(nghttp2_session *s, const nghttp2_frame *frame, void *u
     uint8_t type = frame->hd.type;
     if (type == NGHTTP2_RST_STREAM) {
         uint32_t code = frame->rst_stream.error_code;
-        note_reset(h, frame->hd.stream_id);
+        h2_note_reset(h, frame->hd.stream_id);
         bool theirs = code == NGHTTP2_PROTOCOL_ERROR || code == NGHTTP2_FLOW_CONTROL_ERROR ||
                       code == NGHTTP2_STREAM_CLOSED || code == NGHTTP2_FRAME_SIZE_ERROR ||
                       code == NGHTTP2_REFUSED_STREAM;
@@ -274,6 +260,8 @@ static int on_frame_send(nghttp2_session *s, const nghttp2_frame *frame, void *u
     if (type == NGHTTP2_DATA)
         h2_budget_earn(&h->budget);
     if (!(frame->hd.flags & NGHTTP2_FLAG_END_STREAM))
+        return 0;
+    if (st->tunnel)
         return 0;
     if (h->server) {
         h2_budget_earn(&h->budget);
@@ -338,13 +326,14 @@ static bool submit_settings(struct h2 *h, const struct h2_config *config)
         { NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, config->window_bytes },
         { NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, HEAD_BYTES_MAX },
         { NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1 },
+        { NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1 },
     };
     nghttp2_settings_entry client[] = {
         { NGHTTP2_SETTINGS_ENABLE_PUSH, 0 },
         { NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, config->window_bytes },
         { NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, HEAD_BYTES_MAX },
     };
-    int rc = config->server ? nghttp2_submit_settings(h->session, NGHTTP2_FLAG_NONE, server, 4)
+    int rc = config->server ? nghttp2_submit_settings(h->session, NGHTTP2_FLAG_NONE, server, 5)
                             : nghttp2_submit_settings(h->session, NGHTTP2_FLAG_NONE, client, 3);
     return rc == 0 && nghttp2_session_set_local_window_size(h->session, NGHTTP2_FLAG_NONE, 0,
                                                             H2_CONNECTION_WINDOW_BYTES) == 0;
@@ -355,20 +344,22 @@ bool h2_init(struct h2 *h, const struct h2_config *config, const struct h2_ops *
 {
     *h = (struct h2){ .ops = ops, .pool = pool, .server = config->server, .now_ns = now_ns };
     list_init(&h->drained);
+    h->closed.frame_left_bytes = H2_PREFACE_BYTES;
     h2_budget_init(&h->budget, now_ns);
+    h2_memory_init(&h->memory);
     nghttp2_session_callbacks *callbacks = make_callbacks();
     nghttp2_option *options = make_options();
     int rc = NGHTTP2_ERR_NOMEM;
     if (callbacks && options)
-        rc = config->server ? nghttp2_session_server_new2(&h->session, callbacks, h, options)
-                            : nghttp2_session_client_new2(&h->session, callbacks, h, options);
+        rc =
+            config->server
+                ? nghttp2_session_server_new3(&h->session, callbacks, h, options, &h->memory.hooks)
+                : nghttp2_session_client_new3(&h->session, callbacks, h, options, &h->memory.hooks);
     nghttp2_option_del(options);
     nghttp2_session_callbacks_del(callbacks);
-    if (rc != 0)
-        return false;
-    if (submit_settings(h, config))
+    if (rc == 0 && submit_settings(h, config))
         return true;
-    nghttp2_session_del(h->session);
+    h2_destroy(h);
     return false;
 }
 
@@ -377,11 +368,20 @@ void h2_destroy(struct h2 *h)
     CHECK(h->streams_count == 0);
     nghttp2_session_del(h->session);
     h->session = NULL;
+    h2_memory_destroy(&h->memory);
+}
+
+void h2_rest(struct h2 *h)
+{
+    if (h->streams_count == 0 && !h->in_head && !h2_wants_to_send(h))
+        h2_memory_rest(&h->memory);
 }
 
 bool h2_receive(struct h2 *h, struct buf_slice data, uint64_t now_ns)
 {
     h->now_ns = now_ns;
+    if (!h2_check_data(h, data))
+        return false;
     h->in = data.buf;
     ssize_t n = nghttp2_session_mem_recv(h->session, data.buf->data + data.off, data.len);
     h->in = NULL;
@@ -425,8 +425,8 @@ bool h2_upgrade(struct h2 *h, struct h2_stream *st, const uint8_t *settings, siz
     if (!settings_are_valid(settings, bytes) ||
         nghttp2_session_upgrade2(h->session, settings, bytes, head_request, st) != 0)
         return false;
-    h->last_id = 1;
-    h->opened_count = 1;
+    h->closed.last_id = 1;
+    h->closed.opened_count = 1;
     h->settings_seen = false; /* the connection's own are still to come */
     h2_attach(h, st, 1);
     st->head_in = st->remote_ended = true;
@@ -497,6 +497,7 @@ void h2_shutdown_notice(struct h2 *h)
 
 void h2_goaway(struct h2 *h, uint32_t code)
 {
+    h->named_last = true;
     int32_t last = nghttp2_session_get_last_proc_stream_id(h->session);
     nghttp2_submit_goaway(h->session, NGHTTP2_FLAG_NONE, last, code, NULL, 0);
 }

@@ -19,7 +19,10 @@
 #include "core/base/list.h"
 #include "core/http/h2_batch.h"
 #include "core/http/h2_budget.h"
+#include "core/http/h2_closed.h"
 #include "core/http/h2_head.h"
+#include "core/http/h2_memory.h"
+#include "core/http/priority.h"
 
 struct h2;
 struct h2_stream;
@@ -83,19 +86,19 @@ struct h2_stream {
     bool head_out;  /* the (final) head was submitted */
     bool head_in;   /* the (final) head was received: trailers may follow */
     bool remote_ended;
+    bool tunnel;  /* a direction that ends says nothing of the other: closed() is the end */
     bool waiting; /* the codec asked for data and there was none */
     bool reset_by_peer;
-    bool reset; /* h2_reset() was called: no more of it is sent or told */
+    struct http_priority priority; /* server: that the client asked for */
+    bool reset;                    /* h2_reset() was called: no more of it is sent or told */
     uint8_t count;
     uint64_t sent_bytes; /* given to batches, framing included */
     struct h2_piece pieces[H2_PIECES];
 };
 
-/* Frames may still come on streams that we reset (RFC 9113 5.1), so many of which are known. */
-#define H2_RESETS_KEPT 16
-
 struct h2 {
     nghttp2_session *session;
+    struct h2_memory memory;
     const struct h2_ops *ops;
     struct buf_pool *pool;
     struct h2_stream *collecting; /* whose field section is being received; NULL: nobody's */
@@ -110,17 +113,19 @@ struct h2 {
     bool server;
     bool settings_seen;
     uint32_t error; /* of RFC 9113 7: what the peer broke, where the codec does not say it itself */
-    int32_t last_id;                   /* server: the highest stream that the peer opened */
-    uint32_t opened_count;             /* server: streams that it opened */
-    int32_t was_reset[H2_RESETS_KEPT]; /* streams that we reset last: a ring */
-    uint32_t resets_count;
-    bool in_head;  /* a field section is being received, of whomever */
-    uint8_t abuse; /* enum h2_abuse + 1, once it was too much; 0: not */
+    struct h2_closed closed;
+    bool named_last; /* h2_goaway() was called: later streams are not processed */
+    bool in_head;    /* a field section is being received, of whomever */
+    uint8_t abuse;   /* enum h2_abuse + 1, once it was too much; 0: not */
 };
 
-/* The peer's first bytes may be given to it. False: no memory. */
+/* The peer's first bytes may be given to it; h stays where it is. False: no memory. */
 bool h2_init(struct h2 *h, const struct h2_config *config, const struct h2_ops *ops,
              struct buf_pool *pool, uint64_t now_ns);
+
+/* Nothing will be sent or received for a while: gives memory back. Without effect while there are
+ * streams, or something to be sent. */
+void h2_rest(struct h2 *h);
 
 /* No stream is known any more. */
 void h2_destroy(struct h2 *h);
@@ -171,8 +176,8 @@ void h2_stream_init(struct h2_stream *st, struct arena *arena);
  * be (no stream numbers are left, no memory, too many fields). */
 bool h2_request(struct h2 *h, struct h2_stream *st, char *text, size_t bytes);
 
-/* Server: an interim head, or the final one; END_STREAM goes with it if nothing was queued and
- * h2_send_end() was called. False: as above. */
+/* Server: an interim head, or the final one, whose Priority goes before the client's (RFC 9218 8);
+ * END_STREAM goes with it if nothing was queued and h2_send_end() was called. False: as above. */
 bool h2_respond(struct h2_stream *st, char *text, size_t bytes, bool interim);
 
 /* Queues a piece of the body, one reference with it; there must be a free one. */

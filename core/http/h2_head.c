@@ -93,6 +93,12 @@ static void put_cookie(struct h2_collect *c, struct str crumb)
     put(t, crumb);
 }
 
+/* RFC 8441 5: in HTTP/1.1 it is a GET. */
+static struct str method_of(const struct h2_collect *c)
+{
+    return c->protocol.ptr ? STR("GET") : c->method;
+}
+
 static void put_start(struct h2_collect *c)
 {
     struct h2_text *t = &c->text;
@@ -107,17 +113,22 @@ static void put_start(struct h2_collect *c)
         }
         return;
     }
+    struct str method = method_of(c);
     struct str target = c->path.len ? c->path : c->authority; /* of CONNECT: RFC 9113 8.5 */
     if (target.len > TARGET_BYTES_MAX)
         refuse(c, END_TARGET_TOO_LONG);
-    if (!make_room(c, t, c->method.len + target.len + 12))
+    if (!make_room(c, t, method.len + target.len + 12))
         return;
-    put(t, c->method);
+    put(t, method);
     put(t, STR(" "));
     put(t, target);
     put(t, STR(" HTTP/1.1\r\n"));
     if (c->authority.ptr)
         put_line(c, STR("host"), c->authority);
+    if (c->protocol.ptr) {
+        put_line(c, STR("connection"), STR("upgrade"));
+        put_line(c, STR("upgrade"), c->protocol);
+    }
 }
 
 /* --- what is received --- */
@@ -187,7 +198,8 @@ static bool pseudo_field(struct h2_collect *c, struct str name, struct str value
         return value.len && keep(c, &c->scheme, value);
     if (str_eq(name, STR(":authority")))
         return keep(c, &c->authority, value);
-    return str_eq(name, STR(":protocol")) && value.len && keep(c, &c->protocol, value);
+    return str_eq(name, STR(":protocol")) && value.len && all(value, CHAR_TOKEN) &&
+           keep(c, &c->protocol, value);
 }
 
 /* RFC 9113 8.2.2: fields about the connection. */
@@ -235,12 +247,14 @@ static bool request_is_whole(const struct h2_collect *c)
     bool connect = str_eq(c->method, STR("CONNECT"));
     if (connect && !c->protocol.ptr)
         return c->authority.len && !c->path.ptr && !c->scheme.ptr;
+    if (connect && !c->authority.len)
+        return false; /* RFC 8441 4 */
     return c->method.len && c->path.ptr && c->scheme.ptr && (connect || !c->protocol.ptr);
 }
 
 static void keep_request_line(const struct h2_collect *c, struct http_head *h)
 {
-    uint32_t method = (uint32_t)c->method.len, target = (uint32_t)c->path.len;
+    uint32_t method = (uint32_t)method_of(c).len, target = (uint32_t)c->path.len;
     *h = (struct http_head){ .base = "" };
     if (c->text.len >= method + 1 + target) {
         h->base = c->text.mem;
@@ -284,6 +298,7 @@ bool h2_collect_end(struct h2_collect *c, struct http_head *h, enum end_reason *
     if (r == H1_DONE) {
         CHECK(c->section == H2_TRAILERS || h->head_bytes == c->text.len);
         h->version_major = 2;
+        h->extended_connect = c->protocol.ptr;
         return true;
     }
     if (*why == END_OK) /* the parser waits for more: our empty line was not taken for the end */

@@ -3,7 +3,8 @@
  *
  * What is received is written down as an HTTP/1.1 head and then read by its strict parser: so
  * nothing can come in by HTTP/2 that could not come by HTTP/1, and what is forwarded is made of the
- * same spans. What is sent begins as the lines that core/http/forward.h writes. */
+ * same spans. Extended CONNECT (RFC 8441) becomes what it stands for there: a GET with Upgrade.
+ * What is sent begins as the lines that core/http/forward.h writes. */
 #ifndef SLUICE_HTTP_H2_HEAD_H
 #define SLUICE_HTTP_H2_HEAD_H
 

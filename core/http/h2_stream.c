@@ -12,6 +12,7 @@ void h2_stream_init(struct h2_stream *st, struct arena *arena)
 {
     memset(st, 0, offsetof(struct h2_stream, pieces));
     st->arena = arena;
+    st->priority = priority_default();
     list_init(&st->drained_node);
 }
 
@@ -169,6 +170,20 @@ bool h2_request(struct h2 *h, struct h2_stream *st, char *text, size_t bytes)
     return true;
 }
 
+/* RFC 9218 8: the server behind knows better. */
+static void apply_priority(struct h2_stream *st, const nghttp2_nv *fields, int count)
+{
+    static const struct str name = { "priority", 8 };
+    for (int i = 0; i < count; i++) {
+        if (fields[i].namelen != name.len || memcmp(fields[i].name, name.ptr, name.len) != 0)
+            continue;
+        struct http_priority p = st->priority;
+        priority_merge(&p, (struct str){ (const char *)fields[i].value, fields[i].valuelen });
+        nghttp2_extpri to = { p.urgency, p.incremental };
+        nghttp2_session_change_extpri_stream_priority(st->h->session, st->id, &to, 0);
+    }
+}
+
 bool h2_respond(struct h2_stream *st, char *text, size_t bytes, bool interim)
 {
     nghttp2_nv fields[H2_FIELDS_MAX];
@@ -181,6 +196,7 @@ bool h2_respond(struct h2_stream *st, char *text, size_t bytes, bool interim)
                                       NULL) == 0;
     nghttp2_data_provider body = provider_of(st);
     st->head_out = true;
+    apply_priority(st, fields, n);
     return nghttp2_submit_response(s, st->id, fields, (size_t)n, bodiless(st) ? NULL : &body) == 0;
 }
 

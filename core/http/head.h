@@ -102,6 +102,7 @@ struct http_head {
     uint32_t head_bytes;             /* of the head on the wire, its empty line included */
     uint8_t version_major;           /* 1 or 2 */
     bool ended;                      /* HTTP/2: nothing follows the head */
+    bool extended_connect;           /* HTTP/2: it was CONNECT with :protocol (RFC 8441) */
     uint8_t version_minor;           /* HTTP/1.0 or 1.1; HTTP/2 can do what 1.1 can */
     uint8_t method_id;               /* requests: enum http_method */
     uint16_t status;                 /* responses: 100..999 */

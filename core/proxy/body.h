@@ -54,6 +54,7 @@ struct body_sink {
     const struct body_sink_ops *ops;
     uint32_t room;                     /* bytes it takes now */
     const struct body_pipe_ops *pipes; /* NULL: it cannot */
+    bool bulk;                         /* large buffers suit it, without pipes, too */
 };
 
 #endif

@@ -151,6 +151,12 @@ static inline bool exchange_is_http2(const struct exchange *ex)
     return ex->head.version_major == 2;
 }
 
+/* WebSocket in a stream (RFC 8441): in all else a GET with Upgrade. */
+static inline bool exchange_is_extended_connect(const struct exchange *ex)
+{
+    return exchange_is_http2(ex) && ex->head.extended_connect;
+}
+
 /* --- the client's stage says --- */
 
 /* The head could not be understood, or came too late: replies as the reason says. */

@@ -253,6 +253,12 @@ static struct body_sink *respond(struct attempt *a, const struct http_head *h,
 {
     struct exchange *ex = exchange_of(a);
     struct body_buffer *b = ex->request_buffer;
+    if (exchange_is_extended_connect(ex) && h->status < 300) {
+        /* To the client that would say that its tunnel is open. */
+        upstream_abort(a);
+        exchange_reply(ex, END_NOT_SWITCHED);
+        return NULL;
+    }
     bool full = false; /* then this answer will do */
     bool again = !ex->forward && retry_after_status(ex, h->status);
     struct server *next = again ? backend_pick(ex->backend, ex, &full) : NULL;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "core/proxy/h2_client.h"
+#include "core/proxy/h2_client_internal.h"
 
 #include <string.h>
 
@@ -14,16 +14,13 @@
 
 #define SWITCHING "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"
 
-static const struct h2_ops codec_ops;
+/* So long idle, it gives back what memory it can. */
+#define REST_MS 500
+
 static const struct transport_user transport_user;
 
 static void on_timer(struct timer *t, uint64_t now_ns);
 static void run_flush(struct task *t);
-
-static struct exchange *exchange_of(struct h2_stream *st)
-{
-    return container_of(st, struct exchange, h2.stream);
-}
 
 static uint64_t now(const struct h2_client *hc)
 {
@@ -36,6 +33,11 @@ static bool idle(const struct h2_client *hc)
 }
 
 /* --- deadlines --- */
+
+static bool may_rest(const struct h2_client *hc)
+{
+    return hc->state == H2C_OPEN && !hc->resting && hc->h2.settings_seen && idle(hc) && !hc->batch;
+}
 
 static uint64_t deadline(const struct h2_client *hc, enum end_reason *why)
 {
@@ -63,6 +65,10 @@ static uint64_t deadline(const struct h2_client *hc, enum end_reason *why)
                                                 : TIMER_NEVER;
     if (idle_at < at) {
         at = idle_at;
+        *why = END_OK;
+    }
+    if (may_rest(hc) && hc->idle_ns + ms_to_ns(REST_MS) < at) {
+        at = hc->idle_ns + ms_to_ns(REST_MS);
         *why = END_OK;
     }
     return at;
@@ -166,7 +172,7 @@ void h2_client_drain(struct h2_client *hc)
     arm(hc);
 }
 
-static void name_the_last(struct h2_client *hc)
+void h2_client_name_last(struct h2_client *hc)
 {
     hc->state = H2C_DRAINING;
     h2_goaway(&hc->h2, NGHTTP2_NO_ERROR);
@@ -190,6 +196,10 @@ static void on_timer(struct timer *timer, uint64_t now_ns)
     enum end_reason why;
     if (deadline(hc, &why) > now_ns) {
         arm(hc);
+    } else if (may_rest(hc) && hc->idle_ns + ms_to_ns(REST_MS) <= now_ns) {
+        hc->resting = true;
+        h2_rest(&hc->h2);
+        arm(hc);
     } else if (why == END_CLIENT_WRITE_TIMEOUT) {
         abandon_all(hc, why);
         close_now(hc, true);
@@ -199,20 +209,20 @@ static void on_timer(struct timer *timer, uint64_t now_ns)
     } else if (hc->state == H2C_LINGER) {
         close_now(hc, false);
     } else {
-        name_the_last(hc);
+        h2_client_name_last(hc);
     }
 }
 
 /* --- exchanges --- */
 
-static void release(struct h2_client *hc, struct exchange *ex)
+void h2_client_release(struct h2_client *hc, struct exchange *ex)
 {
     struct client *c = hc->c;
     h2_side_release(ex);
     exchange_unref(ex);
     hc->idle_ns = now(hc);
     if (hc->state == H2C_OPEN && c->limited)
-        name_the_last(hc);
+        h2_client_name_last(hc);
     else if (c->w->state != WORKER_RUNNING || c->listener->state == LISTENER_CLOSING)
         h2_client_drain(hc);
     if (hc->state == H2C_DRAINING && idle(hc))
@@ -222,119 +232,8 @@ static void release(struct h2_client *hc, struct exchange *ex)
 void h2_client_finished(struct h2_client *hc, struct exchange *ex)
 {
     if (hc->state != H2C_CLOSING)
-        release(hc, ex);
+        h2_client_release(hc, ex);
 }
-
-static struct h2_stream *on_begin(struct h2 *h)
-{
-    struct h2_client *hc = container_of(h, struct h2_client, h2);
-    hc->head_ns = now(hc);
-    if (hc->state >= H2C_ENDING)
-        return NULL;
-    struct exchange *ex = exchange_create(hc->c, &h2_downstream_ops);
-    if (!ex)
-        return NULL;
-    h2_side_init(ex, hc);
-    list_push_back(&hc->exchanges, &ex->h2.node);
-    return &ex->h2.stream;
-}
-
-static bool trailers(struct exchange *ex, struct h2_collect *c)
-{
-    enum end_reason why;
-    struct http_head *h = arena_alloc(&ex->arena, sizeof *h);
-    if (!h2_collect_end(c, h, &why))
-        return false;
-    if (why != END_OK)
-        exchange_request_broken(ex, why);
-    else
-        ex->h2.trailers = h;
-    return true;
-}
-
-static bool on_section(struct h2_stream *st, struct h2_collect *c, bool end_stream)
-{
-    struct exchange *ex = exchange_of(st);
-    struct h2_client *hc = ex->h2.hc;
-    hc->head_ns = 0;
-    if (st->head_in)
-        return ex->state == EX_ENDED || trailers(ex, c);
-    enum end_reason why;
-    if (!h2_collect_end(c, &ex->head, &why))
-        return false;
-    st->head_in = true;
-    ex->head.ended = end_stream;
-    ex->bytes_in = c->text.len;
-    if (why == END_OK)
-        h2_side_start(ex);
-    else
-        exchange_refuse(ex, why);
-    return true;
-}
-
-static void on_stream_data(struct h2_stream *st, struct buf_slice data)
-{
-    h2_side_data(exchange_of(st), data);
-}
-
-static void on_ended(struct h2_stream *st)
-{
-    struct exchange *ex = exchange_of(st);
-    ex->h2.body_ended = true;
-    if (ex->body_in.state == IN_BODY && list_empty(&ex->h2.touched))
-        list_push_back(&ex->h2.hc->touched, &ex->h2.touched);
-}
-
-static void on_sent_end(struct h2_stream *st)
-{
-    struct exchange *ex = exchange_of(st);
-    list_remove(&ex->h2.node);
-    list_push_back(&ex->h2.hc->leaving, &ex->h2.node);
-}
-
-static void on_drained(struct h2_stream *st)
-{
-    h2_side_drained(exchange_of(st));
-}
-
-static void on_stream_closed(struct h2_stream *st, uint32_t code, bool by_peer)
-{
-    (void)code;
-    struct exchange *ex = exchange_of(st);
-    exchange_abandon(ex, by_peer ? END_CLIENT_CANCELLED : END_HTTP2_ERROR);
-    release(ex->h2.hc, ex);
-}
-
-static void on_pong(struct h2 *h)
-{
-    struct h2_client *hc = container_of(h, struct h2_client, h2);
-    if (hc->state == H2C_NOTICED)
-        name_the_last(hc);
-}
-
-static void on_settings(struct h2 *h)
-{
-    struct h2_client *hc = container_of(h, struct h2_client, h2);
-    hc->idle_ns = now(hc);
-}
-
-static void on_goaway(struct h2 *h, uint32_t code)
-{
-    (void)h, (void)code; /* it opens no more streams: nothing changes for those that there are */
-}
-
-static const struct h2_ops codec_ops = {
-    .begin = on_begin,
-    .section = on_section,
-    .data = on_stream_data,
-    .ended = on_ended,
-    .sent = on_sent_end,
-    .drained = on_drained,
-    .closed = on_stream_closed,
-    .pong = on_pong,
-    .settings = on_settings,
-    .goaway = on_goaway,
-};
 
 /* --- sending --- */
 
@@ -421,7 +320,7 @@ static void on_sent(struct transport *t, int err, uint64_t sent_bytes)
         struct exchange *ex = container_of(hc->leaving.next, struct exchange, h2.node);
         ex->out.sent_bytes = ex->h2.stream.sent_bytes;
         if (ex->state == EX_ENDED)
-            release(hc, ex);
+            h2_client_release(hc, ex);
         else
             exchange_finished(ex);
     }
@@ -451,6 +350,7 @@ static void receive(struct h2_client *hc, struct buf_slice data)
             return;
         }
     } else {
+        hc->resting = false;
         bool fine = h2_receive(&hc->h2, data, now(hc));
         buf_unref(data.buf);
         if (!hc->h2.in_head)
@@ -528,7 +428,7 @@ static struct h2_client *create(struct client *c)
     struct h2_config config = { .server = true,
                                 .streams_max = H2_STREAMS_MAX,
                                 .window_bytes = H2_WINDOW_BYTES };
-    if (!h2_init(&hc->h2, &config, &codec_ops, &c->t.loop->bufs, c->t.loop->now_ns)) {
+    if (!h2_init(&hc->h2, &config, &h2_client_codec_ops, &c->t.loop->bufs, c->t.loop->now_ns)) {
         slab_give(&c->w->h2_clients, hc);
         return NULL;
     }
@@ -587,6 +487,7 @@ bool h2_client_upgrade(struct client *c, const uint8_t *settings, size_t bytes)
         return false;
     }
     ex->head.ended = true;
+    ex->head.extended_connect = false;
     ex->down = &h2_downstream_ops;
     list_push_back(&hc->exchanges, &ex->h2.node);
     c->ex = NULL;

@@ -39,6 +39,7 @@ struct h2_client {
     uint32_t last_words_bytes; /* of the GOAWAY that goes out in place of all else */
     uint8_t state;             /* enum h2_client_state */
     bool switching;            /* the 101 is still to go out, before all else */
+    bool resting;              /* idle for a while: memory was given back */
     bool ping_due; /* behind the notice, in the next batch: nghttp2 would put it before */
     bool broken;   /* the codec is not to be called any more */
     char last_words[H2_LAST_WORDS_BYTES];

@@ -10,6 +10,8 @@
 #include "core/proxy/client.h"
 #include "core/proxy/exchange.h"
 #include "core/proxy/h2_client.h"
+#include "core/proxy/listener.h"
+#include "core/proxy/tunnel.h"
 #include "core/proxy/upstream.h"
 #include "core/proxy/worker.h"
 
@@ -22,6 +24,7 @@ void h2_side_init(struct exchange *ex, struct h2_client *hc)
     memset(s, 0, offsetof(struct h2_side, stream));
     memset(&s->hc, 0, sizeof *s - offsetof(struct h2_side, hc));
     s->m.sink.ops = &sink_ops;
+    s->m.sink.bulk = true;
     s->hc = hc;
     h2_stream_init(&s->stream, &ex->arena);
     list_init(&s->node);
@@ -150,6 +153,13 @@ static bool keep_early(struct exchange *ex, struct buf_slice data)
     return true;
 }
 
+/* What comes is a tunnel's, or will be once the server has switched. */
+static bool is_wire(const struct exchange *ex)
+{
+    return ex->h2.wire.t ||
+           (ex->head.extended_connect && (ex->state <= EX_WAITING || ex->state == EX_SWITCHING));
+}
+
 void h2_side_data(struct exchange *ex, struct buf_slice data)
 {
     struct h2_side *s = &ex->h2;
@@ -157,7 +167,14 @@ void h2_side_data(struct exchange *ex, struct buf_slice data)
     s->body_ns = ex->w->loop->now_ns;
     if (list_empty(&s->touched))
         list_push_back(&s->hc->touched, &s->touched);
-    if (ex->state == EX_ENDED || in->state != IN_BODY || (!in->sink && ex->state >= EX_WAITING)) {
+    if (is_wire(ex)) {
+        if (!keep_early(ex, data)) {
+            buf_unref(data.buf);
+            h2_reset(&s->stream, NGHTTP2_INTERNAL_ERROR);
+        }
+        h2_wire_wake(ex);
+    } else if (ex->state == EX_ENDED || in->state != IN_BODY ||
+               (!in->sink && ex->state >= EX_WAITING)) {
         drop_data(ex, data);
     } else if (may_pass(ex) && in->sink && in->sink->room && !(s->early && s->early->at)) {
         in->sink->ops->data(in->sink, data);
@@ -300,6 +317,11 @@ void h2_side_drained(struct exchange *ex)
 {
     struct h2_side *s = &ex->h2;
     s->room_ns = ex->w->loop->now_ns;
+    if (s->wire.t) {
+        s->wire.t->send_progress_ns = s->room_ns;
+        h2_wire_wake(ex);
+        return;
+    }
     update_room(s);
     arm(ex);
     if (s->m.source && s->m.sink.room)
@@ -347,6 +369,22 @@ static bool down_take_back(struct exchange *ex)
     return true;
 }
 
+/* --- becoming a tunnel --- */
+
+/* The stream is its own: nothing of it is in flight elsewhere. */
+static void down_give_way(struct exchange *ex)
+{
+    exchange_switch_ready(ex);
+}
+
+static void down_hand_over(struct exchange *ex, struct tunnel *t, struct buf_slice *received)
+{
+    t->listener = ex->client->listener;
+    t->listener->refs++;
+    *received = (struct buf_slice){ 0 };
+    h2_wire_open(ex, &t->t[TUNNEL_CLIENT], &tunnel_client_user);
+}
+
 /* --- going on, and ending --- */
 
 static void down_checked(struct exchange *ex)
@@ -380,7 +418,12 @@ void h2_side_release(struct exchange *ex)
 {
     struct h2_side *s = &ex->h2;
     timer_remove(&ex->w->loop->timers, &s->timer);
-    body_buffer_clear(s->early);
+    if (s->wire.t) {
+        s->wire.gone = true;
+        h2_wire_wake(ex);
+    } else {
+        body_buffer_clear(s->early);
+    }
     h2_drop_queue(&s->stream);
     list_remove(&s->node);
     list_remove(&s->touched);
@@ -394,6 +437,8 @@ const struct downstream_ops h2_downstream_ops = {
     .text = down_text,
     .flush = flush,
     .take_back = down_take_back,
+    .give_way = down_give_way,
+    .hand_over = down_hand_over,
     .checked = down_checked,
     .abort = down_abort,
     .finished = down_finished,

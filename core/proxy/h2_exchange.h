@@ -8,6 +8,7 @@
 
 #include "core/base/list.h"
 #include "core/http/h2.h"
+#include "core/proxy/h2_wire.h"
 #include "core/proxy/message.h"
 #include "core/ring/timer.h"
 
@@ -21,6 +22,7 @@ struct h2_side {
     struct h2_stream stream;
     struct h2_client *hc;
     struct list node, touched;
+    struct h2_wire wire;       /* EX_ENDED: the stream goes on as a tunnel's side */
     struct timer timer;        /* the client owes bytes of its body, or takes none of its answer */
     struct body_buffer *early; /* body bytes that nobody takes yet; NULL: there were none */
     const struct http_head *trailers; /* of the request; NULL: none */

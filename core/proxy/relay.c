@@ -51,7 +51,7 @@ bool relay_read(struct transport *t, const struct h1_in *in, const struct relay_
     const struct body_sink *sink = in->m.sink;
     if (rules->strategy == RELAY_COPY || !sink || !sink->pipes || !transport_can_splice(t) ||
         !is_worth_it(in, h, rules) || !sink->pipes->possible(sink)) {
-        if (h->full && sink && sink->pipes)
+        if (h->full && sink && (sink->pipes || sink->bulk))
             transport_read_large(t);
         else
             transport_read(t);

@@ -246,6 +246,8 @@ enum end_reason request_target(struct exchange *ex)
     upgrade_ask(ex);
     if (ex->upgrade.len && ex->backend->config->protocol == PROTOCOL_H2)
         return END_UPGRADE_HTTP2;
+    if (exchange_is_extended_connect(ex) && !ex->upgrade.len)
+        return END_NOT_IMPLEMENTED;
     return rewrite_path(ex, route);
 }
 
@@ -310,6 +312,10 @@ void request_write_head(struct exchange *ex, struct out *o)
         .upgrade = ex->upgrade,
         .max_forwards = hops > 0 ? hops - 1 : -1,
     };
+    if (exchange_is_extended_connect(ex) && !upgrade_add_key(ex, &f.edits, o)) {
+        o->full = true;
+        return;
+    }
     if (ex->fetch && !fetch_edit_request(ex, &f, o)) {
         o->full = true;
         return;

@@ -155,6 +155,8 @@ void exchange_write_switch(struct exchange *ex, struct out *o, const struct http
         o->full = true;
         return;
     }
+    if (r.http2) /* RFC 8441 5: nobody asked for it there */
+        edits_drop(&r.edits, h, STR("sec-websocket-accept"));
     forward_response_head(o, h, &r);
 }
 

@@ -114,8 +114,10 @@ static void finish(struct tunnel *t)
         server_connection_gone(t->server);
     }
     gate_leave(w, t->limit_key);
-    counter_add(&t->listener->counters->closed, 1);
-    counter_add(&w->counters->clients_closed, 1);
+    if (!t->t[TUNNEL_CLIENT].streamed) {
+        counter_add(&t->listener->counters->closed, 1);
+        counter_add(&w->counters->clients_closed, 1);
+    }
     listener_unref(t->listener);
     plan_use_unref(t->use);
     tunnel_discard(t);

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "core/proxy/upgrade.h"
 
+#include <string.h>
+
 #include "core/base/check.h"
 #include "core/proxy/backend.h"
 #include "core/proxy/client.h"
 #include "core/proxy/downstream.h"
+#include "core/proxy/edit.h"
 #include "core/proxy/exchange.h"
 #include "core/proxy/forward.h"
 #include "core/proxy/listener.h"
@@ -72,6 +75,18 @@ void upgrade_ask(struct exchange *ex)
     ex->upgrade = (struct str){ mem, out_len(&o) };
 }
 
+bool upgrade_add_key(struct exchange *ex, struct field_edits *edits, struct out *o)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    char key[24];
+    uint64_t hi = rng_next(&ex->w->loop->rng), lo = rng_next(&ex->w->loop->rng);
+    for (unsigned i = 0; i < 21; i++) /* 16 bytes in base64 */
+        key[i] = digits[(i < 10 ? hi >> 6 * i : lo >> 6 * (i - 10)) & 63];
+    memcpy(key + 21, "A==", 3);
+    edits_drop(edits, &ex->head, STR("sec-websocket-key"));
+    return edits_add_line(edits, STR("Sec-WebSocket-Key"), (struct str){ key, sizeof key }, o);
+}
+
 /* --- the server switches --- */
 
 static bool was_asked(struct str asked, struct str protocol)
@@ -116,7 +131,8 @@ enum end_reason upgrade_switched(struct attempt *a, const struct http_head *h)
         return o.start ? END_RESPONSE_HEAD_TOO_LARGE : END_OVERLOADED;
     ex->arena.at = o.at;
     log_capture_response(ex, h);
-    ex->status = ex->server_status = 101;
+    ex->server_status = 101;
+    ex->status = exchange_is_http2(ex) ? 200 : 101;
     ex->state = EX_SWITCHING;
     ex->down->flush(ex);
     return END_OK;

@@ -4,7 +4,10 @@
 #ifndef SLUICE_PROXY_UPGRADE_H
 #define SLUICE_PROXY_UPGRADE_H
 
+#include <stdbool.h>
+
 #include "core/base/end_reason.h"
+#include "core/http/forward.h"
 #include "core/http/head.h"
 
 struct attempt;
@@ -19,5 +22,8 @@ void upgrade_connected(struct attempt *a);
 /* For the exchange's attempt_ops. */
 enum end_reason upgrade_switched(struct attempt *a, const struct http_head *h);
 void upgrade_server_ready(struct attempt *a);
+
+/* Extended CONNECT has no Sec-WebSocket-Key (RFC 8441 5); the server needs one. False: no room. */
+bool upgrade_add_key(struct exchange *ex, struct field_edits *edits, struct out *o);
 
 #endif

@@ -502,6 +502,20 @@ def websocket(x):
     equal(x.last("app")["headers"]["Upgrade"], None)
 
 
+# The servers here speak HTTP/1.1.
+@example(replace={"protocol: h2": "protocol: h1", "    health: { type: grpc }\n": ""})
+def grpc(x):
+    def call(path, body=("-d", "x")):
+        return subprocess.run(
+            ["curl", "-s", "-i", "--http2-prior-knowledge", "-H", "TE: trailers", "-H",
+             "Content-Type: application/grpc", "-H", "grpc-timeout: 10S", *body,
+             f"http://{x.addresses[0]}{path}"], text=True, capture_output=True, check=True).stdout
+    within(call("/shop.Orders/Get").find("orders"), 1, 10000, "the server's answer")
+    equal(x.last("orders")["headers"]["grpc-timeout"], "10S")
+    within(call("/shop.Events/Watch").find("events"), 1, 10000, "the server's answer")
+    within(call("/shop.Others/Get", ("-X", "POST")).find("grpc-status: 12"), 1, 10000, "a status of gRPC")
+
+
 @example(replace={"10.9.0.0/16": "127.0.0.0/8"})
 def tcp(x):
     equal(x.ask("/anything").body[:8], "replicas")
