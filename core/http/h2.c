@@ -380,10 +380,21 @@ void h2_rest(struct h2 *h)
 bool h2_receive(struct h2 *h, struct buf_slice data, uint64_t now_ns)
 {
     h->now_ns = now_ns;
-    if (!h2_check_data(h, data))
-        return false;
+    const uint8_t *p = data.buf->data + data.off;
+    uint32_t given = 0, seen = 0;
+    ssize_t n = 0;
     h->in = data.buf;
-    ssize_t n = nghttp2_session_mem_recv(h->session, data.buf->data + data.off, data.len);
+    while (n >= 0 && seen < data.len) {
+        int32_t data_on;
+        seen += h2_scan(h, p + seen, data.len - seen, &data_on);
+        uint32_t end = data_on ? seen - 1 : seen;
+        n = nghttp2_session_mem_recv(h->session, p + given, end - given);
+        given = end;
+        if (n >= 0 && data_on && !h2_check_data(h, data_on))
+            n = NGHTTP2_ERR_CALLBACK_FAILURE;
+    }
+    if (n >= 0 && given < data.len)
+        n = nghttp2_session_mem_recv(h->session, p + given, data.len - given);
     h->in = NULL;
     if (n == NGHTTP2_ERR_TOO_MANY_CONTINUATIONS)
         h->abuse = H2_ABUSE_CONTINUATION + 1;

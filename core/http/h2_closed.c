@@ -52,35 +52,38 @@ bool h2_check_head(struct h2 *h, int32_t id)
     return true;
 }
 
-/* The frame's head is whole. */
-static bool check_frame(struct h2 *h)
+/* The frame's head is whole: on which stream of a client's it is DATA, else 0. */
+static int32_t end_head(struct h2_closed *c)
 {
-    struct h2_closed *c = &h->closed;
     const uint8_t *p = c->head;
     c->frame_left_bytes = (uint32_t)p[0] << 16 | (uint32_t)p[1] << 8 | p[2];
     c->head_bytes = 0;
-    if (p[3] != NGHTTP2_DATA)
-        return true;
     int32_t id = (int32_t)((uint32_t)(p[5] & 0x7f) << 24 | (uint32_t)p[6] << 16 |
                            (uint32_t)p[7] << 8 | p[8]);
-    return is_strange(h, id) || check_known(h, id);
+    return p[3] == NGHTTP2_DATA && id % 2 ? id : 0;
 }
 
-bool h2_check_data(struct h2 *h, struct buf_slice data)
+uint32_t h2_scan(struct h2 *h, const uint8_t *p, uint32_t bytes, int32_t *data_on)
 {
     struct h2_closed *c = &h->closed;
-    const uint8_t *p = data.buf->data + data.off, *end = p + data.len;
-    while (h->server && p < end) {
-        size_t there = (size_t)(end - p);
+    uint32_t at = 0;
+    *data_on = 0;
+    while (h->server && at < bytes && *data_on == 0) {
+        uint32_t there = bytes - at;
         if (c->frame_left_bytes) {
-            uint32_t n = c->frame_left_bytes < there ? c->frame_left_bytes : (uint32_t)there;
+            uint32_t n = c->frame_left_bytes < there ? c->frame_left_bytes : there;
             c->frame_left_bytes -= n;
-            p += n;
+            at += n;
             continue;
         }
-        c->head[c->head_bytes++] = *p++;
-        if (c->head_bytes == sizeof c->head && !check_frame(h))
-            return false;
+        c->head[c->head_bytes++] = p[at++];
+        if (c->head_bytes == sizeof c->head)
+            *data_on = end_head(c);
     }
-    return true;
+    return h->server ? at : bytes;
+}
+
+bool h2_check_data(struct h2 *h, int32_t id)
+{
+    return check_known(h, id);
 }

@@ -7,8 +7,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "core/base/buf.h"
-
 struct h2;
 
 /* Frames may still come on streams that we reset: so many of them are known. */
@@ -27,8 +25,13 @@ struct h2_closed {
 /* HEADERS begin on that stream. False: h->error says why they may not. */
 bool h2_check_head(struct h2 *h, int32_t id);
 
-/* Looks through what is about to be received for DATA on closed streams. False: as above. */
-bool h2_check_data(struct h2 *h, struct buf_slice data);
+/* Goes through what is about to be received, up to and with the last byte of the next head of DATA:
+ * on *data_on, to be checked when all before that byte was received; 0: there is none in these
+ * bytes. Gives how far it went. */
+uint32_t h2_scan(struct h2 *h, const uint8_t *p, uint32_t bytes, int32_t *data_on);
+
+/* DATA begins on that stream. False: as above. */
+bool h2_check_data(struct h2 *h, int32_t id);
 
 void h2_note_reset(struct h2 *h, int32_t id);
 
