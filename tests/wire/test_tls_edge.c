@@ -394,6 +394,21 @@ static void a_fresh_ocsp_response_is_stapled(struct wire *w)
     contains(w, shell(w, S_CLIENT "-status -tls1_3"), "OCSP Response Status: successful");
     contains(w, shell(w, S_CLIENT "-status -tls1_2"), "Cert Status: good");
     contains_not(w, shell(w, S_CLIENT), "OCSP Response Status");
+    /* A newer one takes its place as soon as it is there; one that is no good does not stay. */
+    const char *next = S_CLIENT "-status | grep \"Next Update\"", *first = shell(w, next);
+    shell(w, "openssl ocsp -index index -rsigner ca.pem -rkey ca.key -CA ca.pem -reqin joe.req "
+             "-respout newer.ocsp -ndays 9; mv newer.ocsp joe.ocsp");
+    sluice_says(w, "sluice: reloaded");
+    for (int i = 0; i < 100 && strcmp(shell(w, next), first) == 0; i++)
+        shell(w, "sleep 0.1");
+    const char *second = shell(w, next);
+    contains(w, second, "Next Update");
+    assert_string_not_equal(second, first);
+    shell(w, "cp eve.ocsp joe.ocsp");
+    sluice_says(w, "its OCSP response is not used");
+    for (int i = 0; i < 100 && shell(w, next)[0]; i++)
+        shell(w, "sleep 0.1");
+    contains(w, shell(w, S_CLIENT "-status"), "OCSP response: no response sent");
     sluice_stop(w);
     run(w, "certificates: [{ cert: joe.pem, key: joe.key, ocsp: eve.ocsp }]");
     sluice_says(w, "it is about another certificate");
