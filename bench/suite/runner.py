@@ -121,7 +121,6 @@ class Runner:
             self.certificate = contenders.Certificate(self.scratch)
         return contenders.Setup(self.scratch, servers or [self.origin.port],
                                 cpus=self.cpus.proxy, workers=self.cpus.workers, files=self.files,
-                                all_cpus=f"{self.cpus.proxy},{self.cpus.load}",
                                 certificate=self.certificate if scenario.tls else None,
                                 http2=scenario.http2, log=scenario.log, tcp=scenario.tcp,
                                 websocket=scenario.websocket)

@@ -39,7 +39,6 @@ class Setup:
     scratch: str
     servers: list                     # ports on 127.0.0.1
     cpus: str = ""                    # as taskset has them
-    all_cpus: str = ""                # the load's, too
     workers: int = 1
     files: int = 32768                # descriptors it may have
     certificate: Certificate = None   # TLS 1.3, X25519, AES-128-GCM

@@ -32,9 +32,8 @@ RULES = {
 
 class Sluice(Contender):
     title = "sluice"
-    variants = {"again": "again", "log": "JSON log", "one": "one worker, on all CPUs",
-                "two": "two workers, on all CPUs", "cache": "cache", "gzip": "gzip", "br": "brotli",
-                "zstd": "zstd"}
+    variants = {"again": "again", "log": "JSON log", "two": "two workers", "cache": "cache",
+                "gzip": "gzip", "br": "brotli", "zstd": "zstd"}
     can = frozenset({"http", "tls", "h2", "tcp", "websocket", "log", "servers", "reload"})
     stop_signal = signal.SIGINT  # at once; TERM drains
 
@@ -47,9 +46,7 @@ class Sluice(Contender):
 
     def prepare(self, setup):
         access = os.path.join(setup.home, "access.log")
-        workers = {"one": 1, "two": 2}.get(next(iter(self.words & {"one", "two"}), ""))
-        if workers:  # beside the load
-            self.setup.cpus = setup.all_cpus
+        workers = 2 if "two" in self.words else setup.workers
         logged = setup.log or "log" in self.words
         if os.path.exists(access):
             os.unlink(access)
@@ -58,7 +55,7 @@ class Sluice(Contender):
             pair = f"{{ cert: {setup.certificate.chain}, key: {setup.certificate.key} }}"
             tls = f", tls: {{ certificates: [{pair}] }}"
         path = self.write_configuration(
-            "sluice.yaml", SLUICE_YAML, workers=workers or setup.workers, port=setup.port,
+            "sluice.yaml", SLUICE_YAML, workers=workers, port=setup.port,
             tls=tls, use="tcp: servers" if setup.tcp else "site: bench",
             sites="" if setup.tcp else SITES.format(
                 log="log: access, " if logged else "",
