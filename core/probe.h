@@ -15,7 +15,7 @@
 #define PROBE_HEAD_BYTES (8 * 1024)
 #define PROBE_ANSWER_BYTES (PROBE_HEAD_BYTES + HEALTH_BODY_BYTES_MAX)
 
-struct grpc_check;
+struct probe_h2;
 
 enum probe_state {
     PROBE_WAITING, /* for its next time: the timer runs, there is no connection */
@@ -27,10 +27,10 @@ enum probe_state {
 struct probe_rules {
     struct health_rules health;
     struct health_config config; /* its texts are the following */
-    char *body, *service;
-    char *request;
+    char *path, *host, *body, *service;
+    enum upstream_protocol protocol;
     struct tls_context *tls;
-    struct str tls_name; /* in request's memory or the server's */
+    struct str tls_name; /* in host's memory or the server's */
     struct addr addr;
 };
 
@@ -39,7 +39,7 @@ struct probe {
     struct list node;
     struct shared_server *server; /* a reference */
     struct probe_rules rules;
-    struct probe_rules next; /* from the next check on; request NULL: the same */
+    struct probe_rules next; /* from the next check on; host NULL: the same */
     uint32_t wanted_as;      /* prober.marked_as, when it was wanted last */
     bool leaving;            /* to be freed when its connection is closed */
     struct health health;
@@ -47,19 +47,21 @@ struct probe {
     struct timer timer;
     struct transport t;
     struct tls_resume resume;
-    struct iovec iov;
-    union { /* of its kind, while PROBE_ASKING */
+    const struct probe_ops *ops; /* NULL: nothing is said on the connection (yet) */
+    union {                      /* of ops, from its begin() to its drop() */
         struct {
+            char *request;
+            struct iovec iov;
             uint32_t received;
             char answer[PROBE_ANSWER_BYTES];
         };
-        struct grpc_check *grpc; /* NULL: none yet */
+        struct probe_h2 *h2; /* NULL: there is no memory */
     };
 };
 
-/* What follows when there is a connection, for kinds that say something on it. Each ends with
+/* What follows when there is a connection, if something is to be said on it. Each ends with
  * probe_result(), unless the time is over before. */
-struct probe_kind_ops {
+struct probe_ops {
     void (*begin)(struct probe *p);
     void (*data)(struct probe *p, struct buf_slice data); /* one reference */
     void (*end)(struct probe *p, int err);                /* nothing more comes */
@@ -67,14 +69,11 @@ struct probe_kind_ops {
     void (*drop)(struct probe *p); /* the connection is closed: what begin() made goes */
 };
 
-extern const struct probe_kind_ops probe_http, probe_grpc;
+extern const struct probe_ops probe_http1, probe_http2, probe_grpc;
+
+#define PROBE_NO_MEMORY "there is no memory for a check"
 
 /* PROBE_ASKING: the outcome. why: in words, of a bad one; NULL: it is good. */
 void probe_result(struct probe *p, const char *why);
-
-/* The whole request of an HTTP check; NULL without memory. Freed by the caller. */
-char *probe_http_request(const struct health_config *h, struct str host);
-/* Of a gRPC check: the head, as lines. */
-char *probe_grpc_request(const struct health_config *h, struct str host, bool tls);
 
 #endif

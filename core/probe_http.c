@@ -1,35 +1,52 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A check by HTTP/1.1: a GET, its status, a text in its answer. */
+/* A check by HTTP/1.1 or HTTP/2: a GET, its status, a text in its answer. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/http/framing.h"
 #include "core/http/h1_head.h"
-#include "core/probe.h"
+#include "core/probe_h2.h"
 
-char *probe_http_request(const struct health_config *h, struct str host)
+/* Whether the status is one of a healthy server; else that is the outcome. */
+static bool is_good_status(struct probe *p, unsigned status)
 {
-    char *text;
-    int n = asprintf(&text,
-                     "GET %.*s HTTP/1.1\r\nHost: %.*s\r\nUser-Agent: sluice\r\nAccept: */*\r\n"
-                     "Connection: close\r\n\r\n",
-                     (int)h->path.len, h->path.ptr, (int)host.len, host.ptr);
-    return n < 0 ? NULL : text;
+    const struct health_config *c = &p->rules.config;
+    char text[64];
+    if (status >= c->status_min && status <= c->status_max)
+        return true;
+    snprintf(text, sizeof text, "it answers %u", status);
+    probe_result(p, text);
+    return false;
 }
+
+/* Whether nothing more of the body is needed. */
+static bool is_good_body(const struct probe *p, struct str body)
+{
+    const char *wanted = p->rules.body;
+    return memmem(body.ptr, body.len, wanted, strlen(wanted)) != NULL;
+}
+
+#define BAD_BODY "its answer does not hold the text"
+
+/* ---- HTTP/1.1 ---- */
 
 static void begin(struct probe *p)
 {
+    const struct probe_rules *r = &p->rules;
+    int n = asprintf(&p->request,
+                     "GET %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: sluice\r\nAccept: */*\r\n"
+                     "Connection: close\r\n\r\n",
+                     r->path, r->host);
     p->received = 0;
-    p->iov = (struct iovec){ p->rules.request, strlen(p->rules.request) };
+    if (n < 0) {
+        p->request = NULL;
+        probe_result(p, PROBE_NO_MEMORY);
+        return;
+    }
+    p->iov = (struct iovec){ p->request, (size_t)n };
     transport_send(&p->t, &p->iov, 1);
     transport_read(&p->t);
-}
-
-/* ---- the answer ---- */
-
-static bool holds(const char *text, size_t len, const char *what)
-{
-    return memmem(text, len, what, strlen(what)) != NULL;
 }
 
 /* Whether all of the body is there, as far as its head says. */
@@ -50,7 +67,6 @@ static void look_at_answer(struct probe *p, bool ended)
 {
     struct http_head h;
     enum end_reason why = END_OK;
-    const struct health_config *c = &p->rules.config;
     for (;;) {
         switch (h1_parse_response(p->answer, p->received, 0, &h, &why)) {
         case H1_ERROR:
@@ -70,15 +86,13 @@ static void look_at_answer(struct probe *p, bool ended)
         p->received -= h.head_bytes;
         memmove(p->answer, p->answer + h.head_bytes, p->received);
     }
-    char text[64];
-    snprintf(text, sizeof text, "it answers %u", h.status);
-    if (h.status < c->status_min || h.status > c->status_max)
-        probe_result(p, text);
-    else if (!p->rules.body[0] ||
-             holds(p->answer + h.head_bytes, p->received - h.head_bytes, p->rules.body))
+    struct str body = { p->answer + h.head_bytes, p->received - h.head_bytes };
+    if (!is_good_status(p, h.status))
+        return;
+    if (is_good_body(p, body))
         probe_result(p, NULL);
     else if (ended || p->received == sizeof p->answer || is_whole(p, &h))
-        probe_result(p, "its answer does not hold the text");
+        probe_result(p, BAD_BODY);
     else
         transport_read(&p->t);
 }
@@ -101,9 +115,50 @@ static void on_end(struct probe *p, int err)
         look_at_answer(p, true);
 }
 
-static void nothing(struct probe *p)
+static void on_sent(struct probe *p)
 {
     (void)p; /* the receiving side tells */
 }
 
-const struct probe_kind_ops probe_http = { begin, on_data, on_end, nothing, nothing };
+static void drop(struct probe *p)
+{
+    free(p->request);
+}
+
+const struct probe_ops probe_http1 = { begin, on_data, on_end, on_sent, drop };
+
+/* ---- HTTP/2 ---- */
+
+static void on_h2_head(struct probe *p, const struct http_head *h)
+{
+    if (is_good_status(p, h->status) && is_good_body(p, STR("")))
+        probe_result(p, NULL);
+}
+
+static void on_h2_body(struct probe *p, struct str so_far, bool full)
+{
+    if (is_good_body(p, so_far))
+        probe_result(p, NULL);
+    else if (full)
+        probe_result(p, BAD_BODY);
+}
+
+static void on_h2_end(struct probe *p, struct str body, const struct http_head *last)
+{
+    (void)body, (void)last;
+    probe_result(p, BAD_BODY);
+}
+
+static void begin_h2(struct probe *p)
+{
+    static const struct probe_h2_ops ops = { on_h2_head, on_h2_body, on_h2_end };
+    char *head;
+    int n = asprintf(&head,
+                     ":method: GET\r\n:scheme: %s\r\n:authority: %s\r\n:path: %s\r\n"
+                     "user-agent: sluice\r\naccept: */*\r\n\r\n",
+                     p->rules.tls ? "https" : "http", p->rules.host, p->rules.path);
+    probe_h2_begin(p, &ops, n < 0 ? NULL : head, STR(""));
+}
+
+const struct probe_ops probe_http2 = { begin_h2, probe_h2_data, probe_h2_end, probe_h2_sent,
+                                       probe_h2_drop };

@@ -14,9 +14,10 @@ static const struct transport_user transport_user;
 
 static void free_rules(struct probe_rules *r)
 {
+    free(r->path);
+    free(r->host);
     free(r->body);
     free(r->service);
-    free(r->request);
     if (r->tls)
         tls_context_unref(r->tls);
     *r = (struct probe_rules){ 0 };
@@ -42,23 +43,19 @@ static bool make_rules(struct probe_rules *r, const struct shared_server *s,
                        const struct backend_config *bc, struct tls_context *tls)
 {
     const struct health_config *h = &bc->health;
-    bool by_tls = h->kind != PROBE_TCP && tls;
     *r = (struct probe_rules){ .config = *h,
+                               .protocol = bc->protocol,
                                .health = { h->rise, h->fall, ms_to_ns(h->interval_ms) },
                                .addr = address_of(s, h->port) };
+    r->path = copy(h->path);
+    r->host = copy(h->host.len ? h->host : s->host_name.len ? s->host_name : str_of(s->host));
     r->body = copy(h->body);
     r->service = copy(h->service);
-    struct str host = h->host.len ? h->host : s->host_name.len ? s->host_name : str_of(s->host);
-    r->request =
-        h->kind == PROBE_GRPC ? probe_grpc_request(h, host, by_tls) : probe_http_request(h, host);
-    if (!r->body || !r->service || !r->request)
+    if (!r->path || !r->host || !r->body || !r->service)
         return false;
-    if (by_tls) {
+    if (h->kind != PROBE_TCP && tls) {
         bool own = s->sni.len && s->sni.ptr[0] != '$';
-        r->tls_name = own ? s->sni : host;
-        if (!own) /* in the request it stays */
-            r->tls_name.ptr = strstr(r->request, h->kind == PROBE_GRPC ? "authority: " : "Host: ") +
-                              (h->kind == PROBE_GRPC ? 11 : 6);
+        r->tls_name = own ? s->sni : str_of(r->host);
         r->tls = tls;
         tls_context_ref(tls);
     }
@@ -71,7 +68,7 @@ static void wait_for_next(struct probe *p)
 {
     struct loop *l = p->prober->loop;
     p->state = PROBE_WAITING;
-    if (p->next.request) {
+    if (p->next.host) {
         free_rules(&p->rules);
         p->rules = p->next;
         p->next = (struct probe_rules){ 0 };
@@ -100,7 +97,8 @@ static void ask(struct probe *p)
 {
     struct loop *l = p->prober->loop;
     p->state = PROBE_ASKING;
-    p->grpc = NULL;
+    p->ops = NULL;
+    p->h2 = NULL;
     if (p->rules.tls) {
         if (!transport_init_tls_client(&p->t, &p->prober->tls, &transport_user, p->rules.tls,
                                        p->rules.tls_name, &p->resume)) {
@@ -116,36 +114,53 @@ static void ask(struct probe *p)
 
 /* ---- the connection ---- */
 
-/* NULL: that there is a connection says it all. */
-static const struct probe_kind_ops *kind_of(const struct probe *p)
+/* Whether the server, with which there is a connection, speaks HTTP/2: as relayed requests are
+ * asked by it. */
+static bool is_http2(struct probe *p)
 {
-    switch (p->rules.config.kind) {
-    case PROBE_HTTP:
-        return &probe_http;
-    case PROBE_GRPC:
-        return &probe_grpc;
-    default:
-        return NULL;
+    struct tls_facts facts;
+    if (!p->rules.tls)
+        return p->rules.protocol == PROTOCOL_H2;
+    return transport_tls_facts(&p->t, &facts) && str_eq(facts.protocol, STR("h2"));
+}
+
+static void ask_by_http(struct probe *p)
+{
+    bool http2 = is_http2(p);
+    if (p->rules.protocol == PROTOCOL_H2 && !http2) {
+        probe_result(p, "it does not agree on HTTP/2");
+        return;
     }
+    p->ops = http2 ? &probe_http2 : &probe_http1;
+    p->ops->begin(p);
 }
 
 static void on_ready(struct transport *t, int err)
 {
     struct probe *p = container_of(t, struct probe, t);
-    if (err)
+    if (err) {
         probe_result(p, err == -ECONNREFUSED ? "it refuses connections"
                                              : "no connection could be made");
-    else if (kind_of(p))
-        kind_of(p)->begin(p);
-    else
+        return;
+    }
+    switch (p->rules.config.kind) {
+    case PROBE_HTTP:
+        ask_by_http(p);
+        return;
+    case PROBE_GRPC:
+        p->ops = &probe_grpc;
+        p->ops->begin(p);
+        return;
+    default: /* that there is a connection says it all */
         probe_result(p, NULL);
+    }
 }
 
 static void on_data(struct transport *t, struct buf_slice data)
 {
     struct probe *p = container_of(t, struct probe, t);
     if (p->state == PROBE_ASKING)
-        kind_of(p)->data(p, data);
+        p->ops->data(p, data);
     else
         buf_unref(data.buf);
 }
@@ -154,7 +169,7 @@ static void on_end(struct transport *t, int err)
 {
     struct probe *p = container_of(t, struct probe, t);
     if (p->state == PROBE_ASKING)
-        kind_of(p)->end(p, err);
+        p->ops->end(p, err);
 }
 
 static void on_sent(struct transport *t, int err, uint64_t sent_bytes)
@@ -162,7 +177,7 @@ static void on_sent(struct transport *t, int err, uint64_t sent_bytes)
     struct probe *p = container_of(t, struct probe, t);
     (void)sent_bytes;
     if (p->state == PROBE_ASKING && !err) /* of an error the receiving side tells */
-        kind_of(p)->sent(p);
+        p->ops->sent(p);
 }
 
 /* ---- life ---- */
@@ -184,8 +199,8 @@ static void free_probe(struct probe *p)
 static void on_closed(struct transport *t)
 {
     struct probe *p = container_of(t, struct probe, t);
-    if (kind_of(p))
-        kind_of(p)->drop(p);
+    if (p->ops)
+        p->ops->drop(p);
     if (p->leaving)
         free_probe(p);
     else

@@ -155,6 +155,14 @@ void watch_start(struct watch *w, struct loop *l, struct registry *r)
     loop_timer_set(l, &w->timer, l->now_ns + ms_to_ns(w->interval_ms));
 }
 
+/* As for requests: see h2_upstream.c. */
+static const char *alpn_of(const struct backend_config *bc)
+{
+    if (bc->health.kind == PROBE_GRPC || bc->protocol == PROTOCOL_H2)
+        return "h2";
+    return bc->protocol == PROTOCOL_AUTO ? "h2,http/1.1" : NULL;
+}
+
 static void check_backend(struct watch *w, uint32_t i)
 {
     const struct backend_config *bc = &w->plan->config->backends[i];
@@ -162,9 +170,8 @@ static void check_backend(struct watch *w, uint32_t i)
     char ignored[256]; /* the settings were checked when they were read */
     if (bc->health.kind == PROBE_NONE)
         return;
-    const char *alpn = bc->health.kind == PROBE_GRPC ? "h2" : NULL;
     struct tls_context *tls =
-        bc->tls ? server_tls_context(bc->tls, alpn, ignored, sizeof ignored) : NULL;
+        bc->tls ? server_tls_context(bc->tls, alpn_of(bc), ignored, sizeof ignored) : NULL;
     if (bc->tls && !tls)
         return; /* no memory: unchecked servers count as healthy */
     for (uint32_t k = 0; k < l->set->count; k++)

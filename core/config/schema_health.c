@@ -50,7 +50,7 @@ static const struct word probe_words[] = {
 
 static const struct schema_key health_keys[] = {
     { KEY("path"), EXAMPLE("/healthz"), VALUE(health_config, path, value_text), .otherwise = "/",
-      .doc = "What is asked for by GET." },
+      .doc = "What is asked for by GET, in the backend's protocol." },
     { KEY("type"), VALUE(health_config, kind, value_word), .words = probe_words,
       .otherwise = "http",
       .doc =

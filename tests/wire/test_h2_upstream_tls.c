@@ -27,7 +27,8 @@ static int run_relay(int fd, const void *arg)
 }
 
 /* The server inside; sluice speaks with it by that protocol through TLS that offers these. */
-static struct origin *start(struct wire *w, const char *protocol, const char *alpn)
+static struct origin *start_with(struct wire *w, const char *protocol, const char *alpn,
+                                 const char *more)
 {
     wire_path(w, "");
     if (system(wire_text(w, "python3 tests/wire/tls_origin.py certificates %s", w->dir)) != 0)
@@ -41,10 +42,15 @@ static struct origin *start(struct wire *w, const char *protocol, const char *al
     sluice_run_config(w,
                       "listeners: { web: { bind: \"$LISTEN\", site: s } }\n"
                       "sites: { s: { log: access, routes: [{ to: b }] } }\n"
-                      "backends: { b: { protocol: %s, tls: { ca: %s/ca.pem },"
+                      "backends: { b: { protocol: %s, tls: { ca: %s/ca.pem }, %s"
                       " servers: [\"%s\"] } }\n",
-                      protocol, w->dir, address);
+                      protocol, w->dir, more, address);
     return inside;
+}
+
+static struct origin *start(struct wire *w, const char *protocol, const char *alpn)
+{
+    return start_with(w, protocol, alpn, "");
 }
 
 static struct conn *ask(struct wire *w)
@@ -136,6 +142,35 @@ static void who_switches_protocols_gets_http1(struct wire *w)
     hear(c, "pong");
 }
 
+#define CHECKED "health: { path: /h, host: a.test, interval: 20ms, timeout: 60s, fall: 1 },"
+
+static void checks_go_by_what_is_agreed_on(struct wire *w)
+{
+    struct origin *o = start_with(w, "auto", "h2,http/1.1", CHECKED);
+    struct h2_peer *s = h2_accept(o);
+    struct h2_request r = h2_hear_request(s);
+    h2_has(s, r.fields, ":path: /h");
+    h2_has(s, r.fields, ":scheme: https");
+    h2_reply(s, r.stream, 500, "");
+    sluice_says(w, "is down: it answers 500");
+}
+
+static void checks_of_auto_can_be_by_http1(struct wire *w)
+{
+    struct origin *o = start_with(w, "auto", "http/1.1", CHECKED);
+    struct conn *s = origin_accept(o);
+    hear_request(s);
+    say(s, "HTTP/1.1 500 Not Well\r\nContent-Length: 0\r\n\r\n");
+    sluice_says(w, "is down: it answers 500");
+}
+
+static void who_does_not_agree_on_http2_is_down(struct wire *w)
+{
+    struct origin *o = start_with(w, "h2", "http/1.1", CHECKED);
+    sluice_says(w, "is down: it does not agree on HTTP/2");
+    origin_untouched(o);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -144,6 +179,9 @@ int main(void)
         TEST(auto_is_http1_where_it_must_be),
         TEST(without_agreement_there_is_no_http2),
         TEST(who_switches_protocols_gets_http1),
+        TEST(checks_go_by_what_is_agreed_on),
+        TEST(checks_of_auto_can_be_by_http1),
+        TEST(who_does_not_agree_on_http2_is_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

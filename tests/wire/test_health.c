@@ -208,6 +208,111 @@ static void what_does_not_speak_grpc_is_down(struct wire *w)
                 wire_text(w, "server %s is down: it does not answer as grpc.health.v1", b->name));
 }
 
+/* ---- HTTP/2 ---- */
+
+/* The next check by a GET of HTTP/2: the peer, for an answer to its stream 1. */
+static struct h2_peer *hear_check(struct origin *o)
+{
+    struct h2_peer *p = h2_accept(o);
+    struct h2_request r = h2_hear_request(p);
+    assert_int_equal(r.stream, 1);
+    assert_int_equal(r.body_len, 0);
+    h2_has(p, r.fields, ":method: GET");
+    h2_has(p, r.fields, ":scheme: http");
+    h2_has(p, r.fields, ":authority: me.test");
+    h2_has(p, r.fields, ":path: /h?q=1");
+    h2_has(p, r.fields, "user-agent: sluice");
+    return p;
+}
+
+static void is_over(struct h2_peer *p)
+{
+    hear_gone(p->c);
+    hang_up(p->c);
+}
+
+static void a_check_is_by_http2_where_requests_are(struct wire *w)
+{
+    struct origin *o = origin_open(w);
+    sluice_run_config(w,
+                      CONFIG "    protocol: h2\n"
+                             "    health: { path: \"/h?q=1\", host: me.test, body: ready, fall: 1,"
+                             " rise: 1, interval: 20ms, timeout: 60s }\n"
+                             "    servers: [$SERVERS]\n");
+    struct h2_peer *p = hear_check(o);
+    h2_head(p, 1, 0, ":status: 103\nlink: </a>\n");
+    h2_head(p, 1, 0, ":status: 200\n");
+    h2_data(p, 1, 0, "is rea");
+    h2_data(p, 1, 0, "dy");
+    is_over(p); /* it need not end */
+
+    p = hear_check(o);
+    h2_reply(p, 1, 503, "is ready");
+    sluice_says(w, "is down: it answers 503");
+    is_over(p);
+
+    p = hear_check(o);
+    h2_head(p, 1, 0, ":status: 200\n");
+    h2_data(p, 1, 0, "is ready");
+    h2_head(p, 1, NGHTTP2_FLAG_END_STREAM, "x-sum: 1\n");
+    sluice_says(w, "is up again");
+    is_over(p);
+
+    p = hear_check(o);
+    h2_reply(p, 1, 200, "warming up");
+    sluice_says(w, "is down: its answer does not hold the text");
+    is_over(p);
+}
+
+static void a_check_by_http2_can_fail_in_its_own_ways(struct wire *w)
+{
+    struct origin *o = origin_open(w), *http1 = origin_answering(w, "A");
+    sluice_run_config(w, CONFIG "    protocol: h2\n"
+                                "    health: { path: \"/h?q=1\", host: me.test, fall: 1, rise: 1,"
+                                " interval: 20ms, timeout: 60s }\n"
+                                "    servers: [$SERVERS]\n");
+    sluice_says(w, wire_text(w, "server %s is down: it does not speak HTTP/2", http1->name));
+
+    struct h2_peer *p = hear_check(o);
+    h2_u32(p, NGHTTP2_RST_STREAM, 1, NGHTTP2_INTERNAL_ERROR);
+    sluice_says(w, "is down: it reset the request");
+    is_over(p);
+
+    p = hear_check(o);
+    h2_head(p, 1, NGHTTP2_FLAG_END_STREAM, ":status: 204\n");
+    sluice_says(w, "is up again");
+    is_over(p);
+
+    p = hear_check(o);
+    h2_say_goaway(p, 0, NGHTTP2_NO_ERROR); /* it was not processed */
+    sluice_says(w, "is down: it reset the request");
+    is_over(p);
+
+    p = hear_check(o);
+    h2_reply(p, 1, 200, "ok");
+    sluice_says(w, "is up again");
+    is_over(p);
+
+    p = hear_check(o);
+    hang_up(p->c);
+    sluice_says(w, "is down: it closed the connection");
+}
+
+static void a_check_by_http2_searches_so_much_of_the_body(struct wire *w)
+{
+    struct origin *o = origin_open(w);
+    sluice_run_config(w, CONFIG "    protocol: h2\n"
+                                "    health: { path: \"/h?q=1\", host: me.test, body: ready,"
+                                " interval: 20ms, timeout: 60s }\n"
+                                "    servers: [$SERVERS]\n");
+    struct h2_peer *p = hear_check(o);
+    h2_head(p, 1, 0, ":status: 200\n");
+    for (int i = 0; i < 17; i++)
+        h2_data(p, 1, 0, wire_repeat(w, 'x', 1024));
+    sluice_says(w, "is down: its answer does not hold the text");
+    is_over(p);
+}
+
 /* ---- by answers ---- */
 
 static void who_answers_500_is_ejected(struct wire *w)
@@ -287,6 +392,9 @@ int main(void)
         TEST(a_check_can_be_grpcs_own),
         TEST(a_check_of_grpc_can_ask_for_a_service),
         TEST(what_does_not_speak_grpc_is_down),
+        TEST(a_check_is_by_http2_where_requests_are),
+        TEST(a_check_by_http2_can_fail_in_its_own_ways),
+        TEST(a_check_by_http2_searches_so_much_of_the_body),
         TEST(who_answers_500_is_ejected),
         TEST(not_all_are_ejected),
         TEST(who_is_ejected_comes_back),
