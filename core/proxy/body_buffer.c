@@ -58,6 +58,21 @@ struct body_buffer *body_buffer_create(struct worker *w, struct arena *arena, ui
     return b;
 }
 
+bool body_buffer_keep_early(struct body_buffer **b, struct worker *w, struct arena *arena,
+                            struct buf_slice data)
+{
+    if (!*b) {
+        *b = body_buffer_create(w, arena, UINT32_MAX);
+        if (!*b)
+            return false;
+        (*b)->keep = false;
+    }
+    if ((*b)->sink.room == 0)
+        return false;
+    (*b)->sink.ops->data(&(*b)->sink, data);
+    return true;
+}
+
 static void drop_first(struct body_buffer *b)
 {
     struct body_piece *p = b->first;

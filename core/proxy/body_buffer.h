@@ -43,6 +43,11 @@ struct body_buffer {
 /* NULL without memory of the arena. */
 struct body_buffer *body_buffer_create(struct worker *w, struct arena *arena, uint64_t bytes_max);
 
+/* Bytes that came before their sink could take them: *b (NULL: made now) gets them. False without
+ * memory, or if it takes nothing more: they stay the caller's. */
+bool body_buffer_keep_early(struct body_buffer **b, struct worker *w, struct arena *arena,
+                            struct buf_slice data);
+
 /* Lets go of all it holds; it takes and gives nothing more. b may be NULL. */
 void body_buffer_clear(struct body_buffer *b);
 

@@ -4,12 +4,12 @@
 #include <string.h>
 
 #include "core/base/check.h"
-#include "core/http/forward.h"
 #include "core/http/grpc.h"
 #include "core/proxy/body_buffer.h"
 #include "core/proxy/client.h"
 #include "core/proxy/exchange.h"
 #include "core/proxy/h2_client.h"
+#include "core/proxy/h2_out.h"
 #include "core/proxy/listener.h"
 #include "core/proxy/tunnel.h"
 #include "core/proxy/upstream.h"
@@ -138,21 +138,6 @@ static void drop_data(struct exchange *ex, struct buf_slice data)
     buf_unref(data.buf);
 }
 
-static bool keep_early(struct exchange *ex, struct buf_slice data)
-{
-    struct h2_side *s = &ex->h2;
-    if (!s->early) {
-        s->early = body_buffer_create(ex->w, &ex->arena, UINT32_MAX);
-        if (!s->early)
-            return false;
-        s->early->keep = false;
-    }
-    if (s->early->sink.room == 0)
-        return false;
-    s->early->sink.ops->data(&s->early->sink, data);
-    return true;
-}
-
 /* What comes is a tunnel's, or will be once the server has switched. */
 static bool is_wire(const struct exchange *ex)
 {
@@ -168,7 +153,7 @@ void h2_side_data(struct exchange *ex, struct buf_slice data)
     if (list_empty(&s->touched))
         list_push_back(&s->hc->touched, &s->touched);
     if (is_wire(ex)) {
-        if (!keep_early(ex, data)) {
+        if (!body_buffer_keep_early(&s->early, ex->w, &ex->arena, data)) {
             buf_unref(data.buf);
             h2_reset(&s->stream, NGHTTP2_INTERNAL_ERROR);
         }
@@ -179,7 +164,7 @@ void h2_side_data(struct exchange *ex, struct buf_slice data)
     } else if (may_pass(ex) && in->sink && in->sink->room && !(s->early && s->early->at)) {
         in->sink->ops->data(in->sink, data);
         took(ex, data.len);
-    } else if (!keep_early(ex, data)) {
+    } else if (!body_buffer_keep_early(&s->early, ex->w, &ex->arena, data)) {
         buf_unref(data.buf);
         exchange_request_broken(ex, END_OVERLOADED);
     }
@@ -247,16 +232,9 @@ static void down_pump_body(struct exchange *ex)
 
 /* --- the answer --- */
 
-/* What one stalled stream may hold: a buffer, and more only as the client lets it go. */
 static void update_room(struct h2_side *s)
 {
-    struct h2_stream *st = &s->stream;
-    uint32_t max = 0;
-    if (s->open && !st->ended && !st->reset && !h2_queue_full(st)) {
-        max = st->head_out ? h2_window(st) : BODY_WINDOW_BYTES;
-        max = max < BUFFER_BYTES ? BUFFER_BYTES : max > BODY_WINDOW_BYTES ? BODY_WINDOW_BYTES : max;
-    }
-    s->m.sink.room = max > st->queued_bytes ? max - st->queued_bytes : 0;
+    h2_out_update_room(&s->m, &s->stream, s->open);
 }
 
 static void sink_data(struct body_sink *sink, struct buf_slice data)
@@ -272,19 +250,7 @@ static void sink_data(struct body_sink *sink, struct buf_slice data)
 static void sink_end(struct body_sink *sink, const struct http_head *trailers)
 {
     struct h2_side *s = container_of(sink, struct h2_side, m.sink);
-    struct arena *arena = s->stream.arena;
-    char *mem = NULL;
-    struct out o = { 0 };
-    if (trailers && trailers->fields_count) {
-        size_t bytes = 8 + 2 * (size_t)TRAILER_BYTES_MAX;
-        mem = arena_alloc(arena, bytes);
-        o = out_into(mem, mem ? bytes : 0);
-        forward_trailers(&o, trailers);
-        if (mem)
-            arena_trim(arena, mem + bytes, o.at);
-    }
-    bool some = mem && !o.full && out_len(&o) > 2;
-    h2_send_end(&s->stream, some ? mem : NULL, some ? out_len(&o) : 0);
+    h2_out_end(&s->stream, trailers);
     update_room(s);
 }
 

@@ -3,6 +3,7 @@
 
 #include "core/base/check.h"
 #include "core/base/limits.h"
+#include "core/proxy/h2_pool.h"
 #include "core/proxy/h2_slot.h"
 #include "core/proxy/preamble.h"
 #include "core/proxy/queue.h"
@@ -12,8 +13,6 @@
 
 /* A last GOAWAY has such a time to leave. */
 #define ENDING_MS 1000
-/* Connections of a server that are looked at for one with room. */
-#define CONNECTIONS_LOOKED_AT 32
 
 static const struct h2_ops codec_ops;
 static const struct transport_user transport_user;
@@ -77,8 +76,7 @@ static void arm(struct h2_upstream *hu)
 
 /* --- ending --- */
 
-/* It lends no more. */
-static void leave(struct h2_upstream *hu)
+void h2_upstream_leave(struct h2_upstream *hu)
 {
     list_remove(&hu->node);
 }
@@ -88,7 +86,7 @@ static bool lends(const struct h2_upstream *hu)
     return !list_empty(&hu->node);
 }
 
-static void count_used(struct h2_upstream *hu)
+void h2_upstream_used(struct h2_upstream *hu)
 {
     struct server *s = hu->up->server;
     if (!hu->idle)
@@ -103,8 +101,8 @@ static void close_now(struct h2_upstream *hu, bool reset)
 {
     if (hu->state == H2U_CLOSING)
         return;
-    leave(hu);
-    count_used(hu);
+    h2_upstream_leave(hu);
+    h2_upstream_used(hu);
     hu->up->server->active_count--;
     hu->state = H2U_CLOSING;
     timer_remove(&hu->up->t.loop->timers, &hu->up->timer);
@@ -151,8 +149,8 @@ static void end(struct h2_upstream *hu)
     CHECK(hu->lent == 0);
     if (hu->state >= H2U_ENDING)
         return;
-    leave(hu);
-    count_used(hu);
+    h2_upstream_leave(hu);
+    h2_upstream_used(hu);
     if (hu->state == H2U_OPENING || hu->up->w->state == WORKER_STOPPING) {
         close_now(hu, false);
         return;
@@ -180,34 +178,23 @@ static void codec_failed(struct h2_upstream *hu)
         counter_add(&hu->up->w->counters->h2_abuse[hu->h2.abuse - 1], 1);
     h2_last_words(&hu->h2, code, hu->last_words);
     hu->last_words_bytes = H2_LAST_WORDS_BYTES;
-    leave(hu);
+    h2_upstream_leave(hu);
     lose_all(hu, END_SERVER_PROTOCOL);
     if (hu->lent == 0)
         end(hu);
 }
 
+void h2_upstream_unopened(struct h2_upstream *hu)
+{
+    server_connect_abandoned(hu->up->server, hu->up->ticket);
+    close_now(hu, false);
+}
+
 void h2_upstream_retire(struct h2_upstream *hu)
 {
-    leave(hu);
+    h2_upstream_leave(hu);
     if (hu->lent == 0)
         end(hu);
-}
-
-bool h2_upstream_retire_idle(struct server *s)
-{
-    for (struct list *n = s->h2.next; n != &s->h2; n = n->next) {
-        struct h2_upstream *hu = container_of(n, struct h2_upstream, node);
-        if (hu->idle) {
-            end(hu);
-            return true;
-        }
-    }
-    return false;
-}
-
-void h2_upstream_suspect(struct h2_upstream *hu)
-{
-    leave(hu);
 }
 
 static bool is_worth_keeping(const struct h2_upstream *hu)
@@ -267,58 +254,10 @@ static void on_timer(struct timer *timer, uint64_t now_ns)
     }
 }
 
-/* --- lending --- */
+/* --- opening --- */
 
-static uint32_t streams_allowed(const struct h2_upstream *hu)
-{
-    const struct server *s = hu->up->server;
-    uint32_t theirs = hu->state == H2U_OPEN ? h2_streams_allowed(&hu->h2)
-                      : s->h2_streams       ? s->h2_streams
-                                            : UINT32_MAX;
-    return theirs < hu->streams_max ? theirs : hu->streams_max;
-}
-
-/* It may turn out to speak HTTP/1, as the last one did: then it is good for one. */
-static bool may_be_http1(const struct h2_upstream *hu)
-{
-    return hu->state == H2U_OPENING && hu->auto_protocol && hu->up->server->h1_agreed;
-}
-
-static bool has_room(const struct h2_upstream *hu)
-{
-    return hu->lent < streams_allowed(hu) && hu->uses < hu->uses_max && !may_be_http1(hu);
-}
-
-/* The one with room and the fewest streams. Stale can only be what was used before. */
-static struct h2_upstream *find(const struct server *s, const struct server_tls_name *name,
-                                bool fresh_only)
-{
-    struct h2_upstream *best = NULL;
-    const struct list *n = s->h2.next;
-    for (int i = 0; n != &s->h2 && i < CONNECTIONS_LOOKED_AT; n = n->next, i++) {
-        struct h2_upstream *hu = container_of(n, struct h2_upstream, node);
-        if (!has_room(hu) || (fresh_only && hu->idle) || (best && best->lent <= hu->lent))
-            continue;
-        if (!s->tls || str_eq(transport_tls_server_name(&hu->up->t), name->text))
-            best = hu;
-    }
-    return best;
-}
-
-static void configure(struct h2_upstream *hu, const struct attempt *a)
-{
-    const struct backend_config *b = a->backend;
-    hu->idle_ms = a->timeouts->upstream_idle_ms;
-    hu->stall_ms = a->timeouts->stall_ms;
-    hu->ping_ms = b->h2_ping_ms;
-    hu->ping_timeout_ms = b->h2_ping_timeout_ms;
-    hu->streams_max = b->h2_streams_max;
-    hu->uses_max = b->proxy_protocol ? 1 : b->pool_uses_max;
-    hu->idle_max = b->pool_idle_max;
-}
-
-static struct h2_upstream *create(struct worker *w, const struct attempt *a, struct server *s,
-                                  const struct server_tls_name *name)
+struct h2_upstream *h2_upstream_create(struct worker *w, const struct attempt *a, struct server *s,
+                                       const struct server_tls_name *name)
 {
     bool either = a->backend->protocol == PROTOCOL_AUTO;
     struct h2_upstream *hu = slab_take(&w->h2_upstreams);
@@ -343,45 +282,8 @@ static struct h2_upstream *create(struct worker *w, const struct attempt *a, str
     list_init(&hu->streams);
     list_init(&hu->touched);
     hu->flush.run = run_flush;
-    configure(hu, a);
     list_push_back(&s->h2, &hu->node);
     return hu;
-}
-
-bool h2_upstream_has_room(const struct server *s, const struct backend_config *config,
-                          const struct server_tls_name *name, bool fresh_only)
-{
-    return !config->proxy_protocol && find(s, name, fresh_only);
-}
-
-bool h2_upstream_lend(struct worker *w, struct attempt *a, struct server *s,
-                      const struct server_tls_name *name, bool fresh_only)
-{
-    struct h2_upstream *hu = a->backend->proxy_protocol ? NULL : find(s, name, fresh_only);
-    bool there = hu != NULL;
-    if (!hu)
-        hu = create(w, a, s, name);
-    struct h2_slot *slot = hu ? h2_slot_create(hu, a) : NULL;
-    if (!slot) {
-        if (hu && !there) {
-            server_connect_abandoned(s, hu->up->ticket);
-            close_now(hu, false);
-        }
-        return false;
-    }
-    if (there && a->opens) /* there was no room when the place was taken */
-        server_untake_connection(s);
-    a->reused = there && hu->state == H2U_OPEN;
-    if (a->reused) {
-        counter_add(&w->counters->upstream_reused, 1);
-        server_count(s, reused);
-    }
-    count_used(hu);
-    hu->lent++;
-    configure(hu, a);
-    if (++hu->uses >= hu->uses_max)
-        leave(hu);
-    return true;
 }
 
 void h2_upstream_open(struct h2_upstream *hu, const struct attempt *a)
@@ -397,24 +299,6 @@ void h2_upstream_open(struct h2_upstream *hu, const struct attempt *a)
         opening_failed(hu, END_OVERLOADED, false);
 }
 
-/* An attempt that has waited for a connection which cannot serve it gets another. */
-static void lend_again(struct worker *w, struct server *s, struct attempt *a)
-{
-    a->opens =
-        s->connections_capped && !upstream_has_slot(s, a->backend, a->host, a->switches, false);
-    bool room = !a->opens || server_take_connection(s);
-    if (room && upstream_lend(w, a, s, false)) {
-        upstream_go(a);
-        return;
-    }
-    a->up = NULL;
-    server_leave(s);
-    a->ops->detached(a);
-    a->ops->failed(a, room ? END_OVERLOADED : END_SERVER_REFUSED, true);
-}
-
-/* --- opening --- */
-
 /* TLS agreed on HTTP/1.1: it is the first one's. */
 static void become_http1(struct h2_upstream *hu)
 {
@@ -423,11 +307,11 @@ static void become_http1(struct h2_upstream *hu)
     CHECK(hu->lent > 0 && !hu->speaks);
     s->h1_agreed = true;
     server_connected(s);
-    leave(hu);
+    h2_upstream_leave(hu);
     timer_remove(&up->t.loop->timers, &up->timer);
     struct attempt *first = h2_slot_empty(first_of(&hu->waiting));
     while (!list_empty(&hu->waiting))
-        lend_again(up->w, s, h2_slot_empty(first_of(&hu->waiting)));
+        h2_pool_lend_again(up->w, s, h2_slot_empty(first_of(&hu->waiting)));
     slab_give(&up->w->h2_upstreams, hu);
     upstream_speak_http1(up, first);
 }
@@ -483,7 +367,7 @@ static void on_ready(struct transport *t, int err)
 static void opened(struct h2_upstream *hu)
 {
     struct server *s = hu->up->server;
-    uint32_t left = streams_allowed(hu);
+    uint32_t left = h2_pool_streams_allowed(hu);
     server_connected(s);
     s->h1_agreed = false;
     while (!list_empty(&hu->waiting)) {
@@ -496,7 +380,7 @@ static void opened(struct h2_upstream *hu)
         } else {
             struct attempt *a = h2_slot_empty(slot);
             h2_upstream_slot_back(hu);
-            lend_again(hu->up->w, s, a);
+            h2_pool_lend_again(hu->up->w, s, a);
         }
     }
     if (hu->state == H2U_OPEN)
@@ -524,7 +408,7 @@ static void on_pong(struct h2 *h)
 static void on_goaway(struct h2 *h, uint32_t code)
 {
     (void)code;
-    leave(container_of(h, struct h2_upstream, h2));
+    h2_upstream_leave(container_of(h, struct h2_upstream, h2));
 }
 
 static const struct h2_ops codec_ops = {

@@ -6,8 +6,8 @@
  * plain one if TLS agrees on HTTP/1.1. Requests wait until the server's SETTINGS are here: how many
  * streams it takes is not known before, nor whether it speaks HTTP/2 at all.
  *
- * Of a server's connections that have room, the one with the fewest streams gets the next; if none
- * has, another is opened. Unused ones close after the time for pooled connections. */
+ * Which connection gets a request is h2_pool.h's. Unused ones close after the time for pooled
+ * connections. */
 #ifndef SLUICE_PROXY_H2_UPSTREAM_H
 #define SLUICE_PROXY_H2_UPSTREAM_H
 
@@ -53,18 +53,19 @@ struct h2_upstream {
     char last_words[H2_LAST_WORDS_BYTES];
 };
 
-/* As upstream_lend(), where HTTP/2 may be spoken. */
-bool h2_upstream_lend(struct worker *w, struct attempt *a, struct server *s,
-                      const struct server_tls_name *name, bool fresh_only);
-
-/* Whether that would find a connection with room. */
-bool h2_upstream_has_room(const struct server *s, const struct backend_config *config,
-                          const struct server_tls_name *name, bool fresh_only);
-
 /* As upstream_retire(). */
 void h2_upstream_retire(struct h2_upstream *hu);
-/* One that nobody uses. False: there is none. */
-bool h2_upstream_retire_idle(struct server *s);
+
+/* --- for h2_pool.c --- */
+
+/* H2U_OPENING, with the place that was taken for it, in the server's list; h2_upstream_open() is to
+ * follow. NULL without memory: the place is given back. */
+struct h2_upstream *h2_upstream_create(struct worker *w, const struct attempt *a, struct server *s,
+                                       const struct server_tls_name *name);
+/* That does not follow. */
+void h2_upstream_unopened(struct h2_upstream *hu);
+/* It is in use again, if it was counted as pooled. */
+void h2_upstream_used(struct h2_upstream *hu);
 
 /* --- for its slots --- */
 
@@ -83,7 +84,7 @@ void h2_upstream_flush(struct h2_upstream *hu);
 /* An attempt has given its slot back. */
 void h2_upstream_slot_back(struct h2_upstream *hu);
 
-/* It seems to be dead: nobody new gets a slot. */
-void h2_upstream_suspect(struct h2_upstream *hu);
+/* It lends no more: nobody new gets a slot. */
+void h2_upstream_leave(struct h2_upstream *hu);
 
 #endif

@@ -6,6 +6,7 @@
 
 #include "core/base/check.h"
 #include "core/proxy/destination.h"
+#include "core/proxy/h2_pool.h"
 #include "core/proxy/h2_upstream.h"
 #include "core/proxy/queue.h"
 #include "core/proxy/upstream.h"
@@ -243,7 +244,7 @@ void server_close_idle(struct server *s)
     if (!list_empty(&s->idle))
         upstream_retire(container_of(s->idle.prev, struct upstream, idle_node));
     else
-        h2_upstream_retire_idle(s);
+        h2_pool_retire_idle(s);
 }
 
 /* --- what connecting tells --- */

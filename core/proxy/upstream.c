@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/base/check.h"
+#include "core/proxy/h2_pool.h"
 #include "core/proxy/h2_upstream.h"
 #include "core/proxy/preamble.h"
 #include "core/proxy/queue.h"
@@ -174,7 +175,7 @@ bool upstream_has_slot(const struct server *s, const struct backend_config *conf
     if (s->tls)
         server_tls_name(s, host, &name);
     return (may_be_pooled(config, protocol, fresh_only) && find_pooled(s, &name)) ||
-           (protocol != PROTOCOL_H1 && h2_upstream_has_room(s, config, &name, fresh_only));
+           (protocol != PROTOCOL_H1 && h2_pool_has_room(s, config, &name, fresh_only));
 }
 
 bool upstream_lend(struct worker *w, struct attempt *a, struct server *s, bool fresh_only)
@@ -189,7 +190,7 @@ bool upstream_lend(struct worker *w, struct attempt *a, struct server *s, bool f
     a->secure = s->tls;
     a->reused = up != NULL;
     if (!up && protocol != PROTOCOL_H1)
-        return h2_upstream_lend(w, a, s, &name, fresh_only);
+        return h2_pool_lend(w, a, s, &name, fresh_only);
     if (up)
         use_pooled(up);
     else
