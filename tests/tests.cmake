@@ -326,6 +326,7 @@ sluice_wire_test(tests/wire/test_h2_priority.c wire_h2_support)
 sluice_wire_test(tests/wire/test_h2_clear.c wire_h2_support)
 sluice_wire_test(tests/wire/test_grpc.c wire_h2_support)
 sluice_wire_test(tests/wire/test_h2_upstream.c wire_h2_support)
+sluice_wire_test(tests/wire/test_h2_upstream_life.c wire_h2_support)
 sluice_wire_test(tests/wire/test_h2_upstream_tls.c wire_h2_support)
 
 # Every file of deploy/examples, between servers and clients in Python.

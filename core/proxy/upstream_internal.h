@@ -15,9 +15,8 @@ static inline struct upstream *upstream_of(const struct attempt *a)
 
 /* As upstream_begin(), for an attempt that the server's load counts already. */
 bool upstream_lend(struct worker *w, struct attempt *a, struct server *s, bool fresh_only);
-/* A connection that is still to be opened, nobody's, with the place that was taken for it. alpn: what is offered
- * (RFC 7301); NULL: nothing. NULL without memory:
- * the place is given back. */
+/* A connection that is still to be opened, nobody's, with the place that was taken for it. alpn:
+ * what is offered (RFC 7301); NULL: nothing. NULL without memory: the place is given back. */
 struct upstream *upstream_create(struct worker *w, struct server *s,
                                  const struct server_tls_name *name, const char *alpn);
 /* Its transport is closed: the memory goes. */
