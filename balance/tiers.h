@@ -11,8 +11,9 @@
 
 #define TIERS_MAX 16
 #define TIER_BACKUP (TIERS_MAX - 1)
-#define TIER_PRIORITIES (TIER_BACKUP / 2) /* of servers: two tiers each, the own zone and others   \
-                                           */
+#define TIER_PRIORITIES                                                                            \
+    (TIER_BACKUP / 2) /* of servers: two tiers each, the own zone and others                       \
+                       */
 
 struct tiers {
     uint32_t count;            /* that anything goes to */

@@ -33,9 +33,9 @@
 #define H2_STREAMS_MAX 100          /* requests at a time: REFUSED_STREAM */
 #define H2_WINDOW_BYTES (64 * 1024) /* of a stream: what is taken in before it is asked for */
 #define H2_CONNECTION_WINDOW_BYTES (1024 * 1024)
-#define H2_ABUSE_KINDS_MAX 16  /* see core/http/h2_budget.def */
+#define H2_ABUSE_KINDS_MAX 16   /* see core/http/h2_budget.def */
 #define H2_PING_TIMEOUT_MS 5000 /* of a server, once it is asked */
-#define H2_CONTINUATIONS_MAX 8 /* frames that go on with one head */
+#define H2_CONTINUATIONS_MAX 8  /* frames that go on with one head */
 /* What one head may become out of HPACK: up to here it is answered 431, beyond it is a bomb. */
 #define H2_HEAD_LIST_BYTES_MAX (8 * HEAD_BYTES_MAX)
 
@@ -148,7 +148,7 @@
 #define HEALTH_RISE 2
 #define HEALTH_FALL 3
 #define HEALTH_BODY_BYTES_MAX (16 * 1024) /* that are searched */
-#define HEALTH_SERVICE_BYTES_MAX 100 /* of a name of gRPC */
+#define HEALTH_SERVICE_BYTES_MAX 100      /* of a name of gRPC */
 #define EJECTION_FAILURES 5
 #define STICKY_NAME_BYTES_MAX 64 /* of a cookie */
 

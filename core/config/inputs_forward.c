@@ -149,14 +149,6 @@ static void take_pac(struct loader *l, const struct node *n, const char *path,
         f->pac_text = load_str(l, s->text);
 }
 
-static void refuse(struct loader *l, const struct node *n, struct str key)
-{
-    const struct node *there = node_get(n, key);
-    if (there)
-        report_error(l->report, there->key->place, "'%.*s' is not for forward proxies",
-                     (int)key.len, key.ptr);
-}
-
 /* Anybody on the net may use it: not what was meant, mostly. */
 static void warn_open(struct loader *l, const struct node *n, const struct handling *h)
 {
@@ -209,9 +201,6 @@ void take_sites(struct loader *l, const struct node *n, void *read, uint32_t cou
 void take_forward(struct loader *l, const struct node *n, void *read, uint32_t count, void *out)
 {
     (void)count;
-    static const struct str not_here[] = {
-        { "cache", 5 }, { "compress", 8 }, { "hsts", 4 }, { "host_header", 11 }
-    };
     struct forward_input *in = read;
     struct listener_config *listener = container_of(out, struct listener_config, forward);
     struct forward_config *f = load_alloc(l, sizeof *f);
@@ -224,8 +213,6 @@ void take_forward(struct loader *l, const struct node *n, void *read, uint32_t c
                          "a site is called '%s', too: logs and metrics "
                          "could not tell them apart",
                          listener->name);
-    for (size_t i = 0; i < ARRAY_LEN(not_here); i++)
-        refuse(l, n, not_here[i]);
     *f = in->forward;
     if (!f->ports.items_count)
         use_default_ports(l, &f->ports);

@@ -157,7 +157,7 @@ const struct schema_object schema_root = {
 const struct schema_key *schema_key_at(const struct schema_object *o, uint32_t i, size_t *offset)
 {
     uint32_t early = o->keys_count - o->keys_late;
-    uint32_t shared = o->shared ? o->shared->keys_count : 0;
+    uint32_t shared = o->shared ? o->shared->keys_count - o->shared_less : 0;
     const struct schema_key *k = NULL;
     size_t base = 0;
     if (i < early) {

@@ -76,6 +76,7 @@ struct schema_object {
     uint32_t keys_count;
     uint32_t keys_late;                 /* so many at the end are read after the shared ones */
     const struct schema_object *shared; /* further keys, of a structure inside this one */
+    uint32_t shared_less;               /* so many at the end of those do not stand here */
     size_t shared_offset;
     const char *shorthand; /* what is no map stands for this key */
     bool off;              /* so does the word "off", for nothing (keys with take() only) */
@@ -88,6 +89,9 @@ struct schema_object {
 };
 
 extern const struct schema_object schema_root;
+
+/* At the end of schema_handling: keys for what comes from servers of our own only. */
+#define HANDLING_KEYS_OWN 4
 
 /* Parts of it (schema_parts.c, schema_site.c). */
 extern const struct schema_object schema_defaults, schema_site, schema_route, schema_handling,

@@ -9,7 +9,7 @@ static const struct schema_key hosts_keys[] = {
     { KEY("names"), EXAMPLE("[example.com, ads.example.net]"),
       LIST_IN(hosts_input, names, value_text),
       .doc = "Host names, each with all names below it, and IP addresses." },
-    { KEY("file"), EXAMPLE("[blocked.txt]"), LIST_IN(hosts_input, files, value_file),
+    { KEY("file"), EXAMPLE("[adverts.txt]"), LIST_IN(hosts_input, files, value_file),
       .doc = "A file with one name a line ('#' begins a comment; lines of a hosts file will do: "
              "\"0.0.0.0 ads.example.net\"), or a list of such files. A million names are no "
              "trouble: 10 to 14 bytes each." },
@@ -66,7 +66,7 @@ static const struct schema_key forward_keys[] = {
       OBJECT(forward_input, site.connection_limit, schema_connection_limit),
       .take = take_connection_limit, .otherwise = "none",
       .doc = "How many connections a client may open." },
-    { KEY("rules"), EXAMPLE("[{ action: deny, hosts: { file: blocked.txt } }]"),
+    { KEY("rules"), EXAMPLE("[{ action: deny, hosts: { file: adverts.txt } }]"),
       LIST_OF(forward_input, forward.rules, rule), .otherwise = "none",
       .doc = "Who may ask for what; the first that matches decides." },
     { KEY("otherwise"), EXAMPLE("deny"), VALUE(forward_input, forward.otherwise_allows, value_flag),
@@ -104,6 +104,7 @@ static const struct schema_key forward_keys[] = {
 const struct schema_object schema_forward = {
     OBJECT_OF("forward", forward_input, forward_keys),
     .shared = &schema_handling,
+    .shared_less = HANDLING_KEYS_OWN,
     .shared_offset = offsetof(struct forward_input, site.handling),
     .begin = begin_forward,
 };

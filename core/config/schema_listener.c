@@ -130,7 +130,7 @@ static const struct schema_key listener_keys[] = {
     { KEY("tcp"), VALUE(listener_config, tcp, value_backend), .otherwise = "see 'site'",
       .doc = "The backend that connections are passed on to as they are, whatever they speak "
              "(layer 4): databases, mail, anything on TCP." },
-    { KEY("forward"), EXAMPLE("{ rules: [{ action: deny, hosts: { file: blocked.txt } }] }"),
+    { KEY("forward"), EXAMPLE("{ rules: [{ action: deny, hosts: { file: adverts.txt } }] }"),
       OBJECT(listener_config, forward, schema_forward), .take = take_forward,
       .otherwise = "see 'site'",
       .doc = "A forward proxy: clients (browsers, curl -x) ask it for other people's servers, by "

@@ -177,9 +177,6 @@ static const struct schema_object hsts = {
 };
 
 static const struct schema_key handling_keys[] = {
-    { KEY("hsts"), EXAMPLE("{ max_age: 730d, include_subdomains: true }"), OBJECT_AT(0, hsts),
-      .take = take_hsts, .otherwise = "off",
-      .doc = "Strict-Transport-Security in answers over TLS, in place of a server's." },
     { KEY("log"), EXAMPLE("access"), VALUE(handling, log, value_log), .otherwise = "off",
       .doc = "The access log, by its name in 'logs'; off: none." },
     { KEY("via"), VALUE(handling, via, value_bool), DEFAULT(false),
@@ -193,10 +190,6 @@ static const struct schema_key handling_keys[] = {
              "would pass requests by the rules of this file." },
     { KEY("underscores"), VALUE(handling, underscores, value_bool), DEFAULT(false),
       .doc = "Keep request header names with '_'; servers may take it for '-'." },
-    { KEY("host_header"), EXAMPLE("app.internal"), VALUE_WHOLE(value_host_header),
-      .otherwise = "preserve",
-      .doc = "The Host that servers see. preserve: the client's; server: the server's address, as "
-             "configured; or a host, like app.internal." },
     { KEY("request_headers"), EXAMPLE("{ set: { X-Real-IP: $client_ip } }"),
       OBJECT_AT(0, request_edits), .take = take_request_edits, .otherwise = "unchanged",
       .doc = "Changes to the request's header on its way to the server. A route's come after its "
@@ -244,6 +237,14 @@ static const struct schema_key handling_keys[] = {
              "besides its site's; off ends both." },
     { KEY("buffers"), EXAMPLE("{ request: 64KiB }"), OBJECT_AT(0, buffers),
       .doc = "Bodies taken in on their way." },
+    /* What follows is not for forward proxies (HANDLING_KEYS_OWN). */
+    { KEY("hsts"), EXAMPLE("{ max_age: 730d, include_subdomains: true }"), OBJECT_AT(0, hsts),
+      .take = take_hsts, .otherwise = "off",
+      .doc = "Strict-Transport-Security in answers over TLS, in place of a server's." },
+    { KEY("host_header"), EXAMPLE("app.internal"), VALUE_WHOLE(value_host_header),
+      .otherwise = "preserve",
+      .doc = "The Host that servers see. preserve: the client's; server: the server's address, as "
+             "configured; or a host, like app.internal." },
     { KEY("cache"), EXAMPLE("{ default_ttl: 10s }"), OBJECT(handling, cache, schema_cache),
       .take = take_cache, .otherwise = "off",
       .doc = "Answers are kept and given again as RFC 9111 says; equal requests at a time become "

@@ -33,6 +33,7 @@ NETWORKS = "# a list\n192.0.2.0/24\n2001:db8::/32\n"
 # Files that the documents name, in the folder of the configuration; /etc/sluice is that folder.
 FILES = {
     "users": USERS, "users.htpasswd": USERS, "office.txt": NETWORKS, "blocked.txt": NETWORKS,
+    "adverts.txt": "ads.example.net\n0.0.0.0 tracker.example\n",
     "tickets.new": "n" * 48, "tickets.old": "o" * 48, "site.ocsp": "",
     "ca.conf": "[ca]\ndefault_ca = d\n[d]\ndatabase = index\ndefault_md = sha256\n"
                "default_crl_days = 30\n", "index": "",

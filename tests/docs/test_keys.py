@@ -22,11 +22,13 @@ NEEDS = {
     "listeners.NAME.tls.certificates[]": {"cert": "site.pem", "key": "site.key"},
     "listeners.NAME.tls.client_certificates[]": {"ca": "internal-ca.pem"},
     "sites.NAME.connection_limit": {"rate": "10/s"},
+    "listeners.NAME.forward.connection_limit": {"rate": "10/s"},
 }
 
 
 # What a key has to have beside it.
-BESIDE = {"listeners.NAME.log": {"tcp": "app"}, "listeners.NAME.sni": {"tcp": "app"},
+BESIDE = {"backends.NAME.health.service": {"type": "grpc"},
+          "listeners.NAME.log": {"tcp": "app"}, "listeners.NAME.sni": {"tcp": "app"},
           "listeners.NAME.acme": {"tls": {"certificates": [{"cert": "site.pem", "key": "site.key"}]}}}
 
 # Keys that take the place of another.
@@ -36,6 +38,7 @@ INSTEAD = {
     "listeners.NAME.tcp": "site",
     "listeners.NAME.log": "site",
     "listeners.NAME.sni": "site",
+    "listeners.NAME.forward": "site",
 }
 
 

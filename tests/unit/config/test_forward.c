@@ -32,7 +32,8 @@ static void wrong_values(void **state)
         { IN_RULE("hosts: [a.b, \"a b\"]"),
           "3:14: error: 'a b': no host name (letters, digits, '-', '_' and dots; others in their "
           "xn-- form)\n" },
-        { IN_FORWARD("cache: {}"), "2:1: error: 'cache' is not for forward proxies\n" },
+        { IN_FORWARD("cache: {}"),
+          "2:1: error: unknown key 'cache' in listeners.p.forward; there is defaults.cache\n" },
         { IN_FORWARD("via_name: "
                      "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"),
           "2:11: error: longer than 64 bytes\n" },

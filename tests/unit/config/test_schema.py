@@ -118,6 +118,9 @@ def main():
     folder = tempfile.mkdtemp(prefix="sluice-schema-")
     shutil.copytree("deploy/examples", folder, dirs_exist_ok=True)
     wire_examples.make_certificates(folder, wire_examples.CERTIFICATES)
+    os.makedirs(folder + "/live")  # where an ACME client writes
+    for ending in ("pem", "key"):
+        shutil.copy(f"{folder}/certs/shop.{ending}", folder + "/live")
     examples = sorted(glob.glob(folder + "/*.yaml"))
     for path in examples + glob.glob(folder + "/*.d/*.yaml"):
         with open(path, encoding="utf-8") as f:
