@@ -5,22 +5,16 @@
  *                                      account and by the process's; misses beside those of LRU
  *   sluice-cache-sum crowd PORT PATH N N clients ask for it at once: when each got its first byte
  */
-#include <arpa/inet.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/resource.h>
-#include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "bench/cache_crowd.h"
 #include "bench/cache_trace.h"
 #include "core/cache/cache.h"
 
 #define HEAD_TEXT "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\n"
 #define NOW_S UINT64_C(1795000000)
-#define CLIENTS_MAX 10000
 
 static void store(struct cache *c, const char *url, uint32_t length)
 {
@@ -109,65 +103,10 @@ static void put_misses(void)
     printf("]}\n");
 }
 
-/* --- a crowd --- */
-
-static uint64_t now_us(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
-}
-
-static int ask(uint16_t port, const char *path)
-{
-    struct sockaddr_in to = { .sin_family = AF_INET,
-                              .sin_port = htons(port),
-                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-    char text[512];
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    int n = snprintf(text, sizeof text, "GET %s HTTP/1.1\r\nHost: crowd\r\n\r\n", path);
-    CHECK(fd >= 0 && connect(fd, (struct sockaddr *)&to, sizeof to) == 0 &&
-          write(fd, text, (size_t)n) == n);
-    return fd;
-}
-
-/* The first byte of each, all within `deadline_s`. */
-static int crowd(uint16_t port, const char *path, unsigned clients)
-{
-    static uint64_t at_us[CLIENTS_MAX];
-    struct rlimit limit = { CLIENTS_MAX + 64, CLIENTS_MAX + 64 };
-    setrlimit(RLIMIT_NOFILE, &limit);
-    int ep = epoll_create1(EPOLL_CLOEXEC);
-    CHECK(ep >= 0 && clients > 0 && clients <= CLIENTS_MAX);
-    for (unsigned i = 0; i < clients; i++) {
-        struct epoll_event e = { .events = EPOLLIN | EPOLLET, .data.u32 = i };
-        int r = epoll_ctl(ep, EPOLL_CTL_ADD, ask(port, path), &e);
-        CHECK(r == 0);
-    }
-    uint64_t asked_us = now_us(), first_us = 0, last_us = 0;
-    for (unsigned heard = 0; heard < clients;) {
-        struct epoll_event events[256];
-        int n = epoll_wait(ep, events, 256, 20000);
-        uint64_t us = now_us();
-        if (n <= 0)
-            return 1;
-        for (int i = 0; i < n; i++) {
-            if (at_us[events[i].data.u32])
-                continue;
-            at_us[events[i].data.u32] = last_us = us;
-            first_us = first_us ? first_us : us;
-            heard++;
-        }
-    }
-    printf("{\"clients\":%u,\"first_ms\":%.2f,\"spread_ms\":%.2f}\n", clients,
-           (double)(first_us - asked_us) / 1e3, (double)(last_us - first_us) / 1e3);
-    return 0;
-}
-
 int main(int argc, char **argv)
 {
     if (argc == 5 && strcmp(argv[1], "crowd") == 0)
-        return crowd((uint16_t)atoi(argv[2]), argv[3], (unsigned)atoi(argv[4]));
+        return crowd_run((uint16_t)atoi(argv[2]), argv[3], (unsigned)atoi(argv[4]));
     put_memory();
     put_misses();
     return 0;

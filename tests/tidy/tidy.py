@@ -32,7 +32,7 @@ MAY_INCLUDE = {
     "core/observe": ["core/base", "core/ring", "core/config", "core/http", "balance", "tls",
                      "core/cache", "core/proxy"],
     "core": ["core", "balance", "tls"],
-    "bench": ["core/base", "core/ring", "balance", "tls"],
+    "bench": ["core/base", "core/ring", "balance", "tls", "core/cache"],
     "tests": ["core", "balance", "tls", "bench"],
 }
 
