@@ -412,4 +412,12 @@ void wire_close_all(struct wire *w)
     for (struct origin *o = w->origins; o; o = o->next)
         if (o->fd >= 0)
             origin_close(o);
+    /* Somebody else may be given their ports: they are nobody's $SERVERS any more. */
+    struct origin **at = &w->origins;
+    while (*at) {
+        if ((*at)->pid)
+            at = &(*at)->next;
+        else
+            *at = (*at)->next;
+    }
 }

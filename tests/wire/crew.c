@@ -97,7 +97,8 @@ static void count_answer(struct load *load, const struct message *m)
 {
     if (m->status == 200) {
         load->answered++;
-        load->by[(m->body[0] - 'A') % 26]++;
+        if (m->body[0] >= 'A' && m->body[0] <= 'Z')
+            load->by[m->body[0] - 'A']++;
     } else {
         load->others++;
     }

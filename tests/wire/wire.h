@@ -103,7 +103,8 @@ void sluice_says(struct wire *w, const char *text);
 /* Waits for its end, which must have that exit code. */
 void sluice_ends(struct wire *w, int exit_code);
 
-/* The same after closing all that is open and TERM, with code 0. Scripts need not call it. */
+/* The same after closing all that is open and TERM, with code 0. Scripts need not call it. Servers
+ * that were closed are forgotten: they are not $SERVERS of the next start. */
 void sluice_stop(struct wire *w);
 
 /* Runs sluice with arguments (as in printf, separated by spaces) to its end. */
@@ -265,7 +266,7 @@ struct load {
     /* results */
     unsigned answered; /* with 200 */
     unsigned others;   /* with another status, or not at all */
-    unsigned by[26];   /* answers of "A" to "Z" */
+    unsigned by[26];   /* answers that begin with "A" to "Z" */
 };
 
 /* Keep-alive clients that ask again as soon as they are answered. */
