@@ -288,6 +288,8 @@ sluice_wire_test(tests/wire/test_relay.c)
 sluice_wire_test(tests/wire/test_tunnel.c)
 sluice_wire_test(tests/wire/test_tcp.c)
 sluice_wire_test(tests/wire/test_forward.c)
+sluice_wire_test(tests/wire/test_forward_limits.c)
+target_sources(wire_forward_limits PRIVATE tests/unit/proxy/name_server.c)
 sluice_add_test(wire/forward_curl 120 python3 tests/wire/test_forward_curl.py $<TARGET_FILE:sluice>)
 # Streams under resets: some megabytes here, gigabytes with test-all.
 sluice_add_test(wire/checksums 120 python3 tests/wire/test_checksums.py $<TARGET_FILE:sluice>)

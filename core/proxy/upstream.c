@@ -11,6 +11,7 @@
 #include "core/proxy/queue.h"
 #include "core/proxy/server_tls.h"
 #include "core/proxy/worker.h"
+#include "core/ring/sock.h"
 
 #define POOL_NAMES_LOOKED_AT 32
 
@@ -372,12 +373,17 @@ static void on_request_sent(struct h1_out *out, int err)
 
 /* --- the response --- */
 
+static bool is_ours(enum end_reason why)
+{
+    return why == END_OVERLOADED || why == END_SOURCE_ADDRESS;
+}
+
 void upstream_fail(struct upstream *up, enum end_reason why)
 {
     bool untouched =
         up->state == UP_CONNECTING || (up->request_failed && up->out.m.sent_bytes == 0);
     struct attempt *a = upstream_detach(up);
-    if (why != END_SERVER_STALE && why != END_OVERLOADED)
+    if (why != END_SERVER_STALE && !is_ours(why))
         server_failed(up->server);
     close_connection(up, why != END_SERVER_STALE);
     a->ops->failed(a, why, untouched);
@@ -413,15 +419,23 @@ void upstream_count_tls(const struct upstream *up)
         server_count(up->server, resumed);
 }
 
+/* EADDRNOTAVAIL: its ports are all in use, or the address is not there at all. */
+static enum end_reason connect_reason(const struct upstream *up, int err)
+{
+    const struct addr *source = up->server->source;
+    if (err == -EADDRNOTAVAIL && source && !sock_is_local(source))
+        return END_SOURCE_ADDRESS;
+    return upstream_failure_is_ours(err) ? END_OVERLOADED : server_tls_reason(&up->t, err);
+}
+
 static void on_ready(struct transport *t, int err)
 {
     struct upstream *up = container_of(t, struct upstream, t);
     CHECK(up->state == UP_CONNECTING);
     if (err) {
-        enum end_reason why =
-            upstream_failure_is_ours(err) ? END_OVERLOADED : server_tls_reason(t, err);
+        enum end_reason why = connect_reason(up, err);
         up->a->name_refused = up->name_of_request && server_tls_blames_name(why);
-        if (why == END_OVERLOADED || up->a->name_refused)
+        if (is_ours(why) || up->a->name_refused)
             server_connect_abandoned(up->server, up->ticket);
         else
             server_connect_failed(up->server, up->ticket);
