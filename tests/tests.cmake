@@ -236,6 +236,7 @@ sluice_program(sim LINK sluice_proxy sluice_ring_sim SOURCES
     tests/sim/judge.c
     tests/sim/rules.c
     tests/sim/caps.c
+    tests/sim/tunnels.c
     tests/sim/resolver_sim.c
     tests/sim/changes.c
     tests/sim/alloc_sim.c
@@ -288,6 +289,7 @@ sluice_wire_test(tests/wire/test_relay.c)
 sluice_wire_test(tests/wire/test_tunnel.c)
 sluice_wire_test(tests/wire/test_tcp.c)
 sluice_wire_test(tests/wire/test_forward.c)
+sluice_wire_test(tests/wire/test_forward_users.c)
 sluice_wire_test(tests/wire/test_forward_limits.c)
 target_sources(wire_forward_limits PRIVATE tests/unit/proxy/name_server.c)
 sluice_add_test(wire/forward_curl 120 python3 tests/wire/test_forward_curl.py $<TARGET_FILE:sluice>)

@@ -57,6 +57,8 @@
     COVER(SERVER_CUT, "requests that a server saw cut")                                            \
     COVER(QUEUES, "looks at queues in which somebody waited")                                      \
     COVER(MARKS, "servers marked as down, drained or back")                                        \
+    COVER(TUNNELS, "tunnels meant to be")                                                          \
+    COVER(TUNNELS_WHOLE, "... that passed all both ways")                                          \
     COVER(RECORDS, "log records")
 
 enum cover_id {

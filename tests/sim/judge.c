@@ -8,6 +8,7 @@
 #include "core/base/check.h"
 #include "tests/sim/client.h"
 #include "tests/sim/rules.h"
+#include "tests/sim/tunnels.h"
 
 static const char *reason_word(const struct ask *a)
 {
@@ -77,6 +78,11 @@ void judge_log(struct world_worker *ww)
     struct world *w = ww->world;
     struct record rec;
     while (record_ring_peek(ww->log.ring, &rec)) {
+        if (w->plan.tunnels) {
+            tunnels_judge_record(w, &rec);
+            record_ring_pop(ww->log.ring);
+            continue;
+        }
         if (is_handshake(&rec)) {
             judge_handshake(w, &rec);
             record_ring_pop(ww->log.ring);

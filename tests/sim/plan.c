@@ -330,6 +330,34 @@ static void changing_no_memory(struct world_plan *p, struct sim *s)
     no_memory(p, s);
 }
 
+/* Layer 4, upgrades, CONNECT: all passes, both ways. */
+static void tunnels(struct world_plan *p, struct sim *s)
+{
+    p->tunnels = TUNNELS_TCP + sim_below(s, 3);
+    p->tls_clients = p->tls_servers = false;
+    p->clients = 20 + sim_below(s, 60);
+}
+
+static void tunnels_rude(struct world_plan *p, struct sim *s)
+{
+    tunnels(p, s);
+    p->vanish = 300;
+    p->net.reset_discards = sim_chance(s, 500);
+    p->net.reset_overtakes_permille = sim_chance(s, 500) ? 500 : 0;
+}
+
+static void tunnels_starved(struct world_plan *p, struct sim *s)
+{
+    starved(p, s);
+    tunnels_rude(p, s);
+}
+
+static void tunnels_no_memory(struct world_plan *p, struct sim *s)
+{
+    no_memory(p, s);
+    tunnels_rude(p, s);
+}
+
 /* Everything at once. */
 static void chaos(struct world_plan *p, struct sim *s)
 {
@@ -390,6 +418,10 @@ static const struct {
     { "draining", draining },
     { "stopping", stopping },
     { "chaos", chaos },
+    { "tunnels", tunnels },
+    { "tunnels_rude", tunnels_rude },
+    { "tunnels_starved", tunnels_starved },
+    { "tunnels_no_memory", tunnels_no_memory },
 };
 
 const char *plan_profile_name(uint32_t i)

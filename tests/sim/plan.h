@@ -17,6 +17,9 @@ enum tolerance {
     MAY_BE_SHED = 32,   /* 431 or without its trailers: there is no memory for them */
 };
 
+/* What the worlds of tunnels.h have in place of requests. */
+enum tunnel_kind { TUNNELS_NONE, TUNNELS_TCP, TUNNELS_UPGRADE, TUNNELS_CONNECT };
+
 struct world_plan {
     const char *profile;
     unsigned tolerance;
@@ -37,6 +40,7 @@ struct world_plan {
     uint32_t stale_close;  /* after an answer: closes the idle connection some time later */
     uint32_t slow_server;  /* a connection is read and written in dribs */
 
+    enum tunnel_kind tunnels;
     uint32_t capped;           /* servers that take only so much at a time; caps.h */
     uint64_t changes_every_ns; /* other servers after at most so long; 0: never. changes.h */
     bool marks;                /* all but the first are down for a while, or drained */

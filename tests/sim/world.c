@@ -14,6 +14,7 @@
 #include "tests/sim/client.h"
 #include "tests/sim/random_sim.h"
 #include "tests/sim/server.h"
+#include "tests/sim/tunnels.h"
 #include "tls/service.h"
 
 #define WORLD_LOG_BYTES (1024 * 1024)
@@ -43,7 +44,10 @@ static void make_servers(struct world *w)
     for (uint32_t i = 0; i < p->servers; i++) {
         struct addr a = net_addr((uint16_t)(100 + i), 9000);
         enum net_host mode = i < p->dead_servers ? p->dead_mode : NET_HOST_LISTENS;
-        w->servers[i] = server_make(w, i, &a, mode);
+        if (p->tunnels)
+            a = tunnels_listen(w, i);
+        else
+            w->servers[i] = server_make(w, i, &a, mode);
         w->server_configs[i] = (struct server_config){
             .addr = a, .name = names[i], .host = names[i], .weight = 1 + sim_below(s, 3)
         };
@@ -146,8 +150,9 @@ static void on_look(void *arg, uint64_t n)
     for (uint32_t i = 0; i < w->plan.workers; i++) {
         struct world_worker *ww = &w->workers[i];
         const struct sim_loop *l = (const struct sim_loop *)ww->loop;
-        if (!ww->drained && ww->worker.exchanges.live == 0 && ww->worker.tls.sessions.live == 0 &&
-            l->ready_count == 0 && ww->loop->bufs.lent + ww->loop->large_bufs.lent > 0)
+        if (!ww->drained && ww->worker.exchanges.live == 0 && list_empty(&ww->worker.tunnel_list) &&
+            ww->worker.tls.sessions.live == 0 && l->ready_count == 0 &&
+            ww->loop->bufs.lent + ww->loop->large_bufs.lent > 0)
             sim_fail(&w->sim, "%u buffers are held, and there is no exchange",
                      ww->loop->bufs.lent + ww->loop->large_bufs.lent);
     }
@@ -190,6 +195,15 @@ static void make_keys(struct world *w)
         p->config->backends[0].tls = &w->upstream_tls;
 }
 
+static void make_clients(struct world *w)
+{
+    w->asks_max = w->plan.clients * w->plan.asks_per_client_max;
+    w->asks = sim_alloc(&w->sim, w->asks_max * sizeof(struct ask *));
+    w->clients = sim_alloc(&w->sim, w->plan.clients * sizeof *w->clients);
+    for (uint32_t i = 0; i < w->plan.clients; i++)
+        w->clients[i] = client_make(w, i);
+}
+
 static void build(struct world *w)
 {
     struct world_plan *p = &w->plan;
@@ -215,6 +229,8 @@ static void build(struct world *w)
         for (uint32_t k = 0; k < site->routes_count; k++)
             site->routes[k].handling.log = config->logs;
     }
+    if (p->tunnels)
+        tunnels_configure(w);
     w->registry = registry_create();
     CHECK(w->registry);
     w->gate = gate_create();
@@ -223,11 +239,10 @@ static void build(struct world *w)
     CHECK(w->run_plan);
     for (uint16_t i = 0; i < p->workers; i++)
         make_worker(w, i);
-    w->asks_max = p->clients * p->asks_per_client_max;
-    w->asks = sim_alloc(&w->sim, w->asks_max * sizeof(struct ask *));
-    w->clients = sim_alloc(&w->sim, p->clients * sizeof *w->clients);
-    for (uint32_t i = 0; i < p->clients; i++)
-        w->clients[i] = client_make(w, i);
+    if (p->tunnels)
+        tunnels_make(w);
+    else
+        make_clients(w);
     alloc_watch(&w->sim);
     sim_after(&w->sim, SIM_S, on_look, w, 0);
     caps_begin(w);
@@ -315,12 +330,18 @@ bool world_run(uint64_t seed, const char *profile, bool trace, struct world_resu
     }
     while (!all_drained(w))
         step(w, "workers are left");
+    while (!tunnels_over(w))
+        step(w, "servers of tunnels are left");
     for (uint32_t i = 0; i < w->plan.workers; i++)
         end_worker(&w->workers[i], out);
     ring_sim_destroy(&w->ring); /* no descriptor is left */
     ring_sim_install(NULL);
-    judge_asks(w);
-    check_counters(w, out);
+    if (w->plan.tunnels) {
+        tunnels_judge(w);
+    } else {
+        judge_asks(w);
+        check_counters(w, out);
+    }
     if (w->run_plan->users != 1)
         sim_fail(&w->sim, "somebody still uses the plan");
     plan_unuse(w->run_plan);
@@ -330,7 +351,7 @@ bool world_run(uint64_t seed, const char *profile, bool trace, struct world_resu
     memcpy(out->covered, w->sim.covered, sizeof out->covered);
     out->events = w->sim.events;
     out->virtual_ns = w->sim.now_ns;
-    out->asks = w->asks_count;
+    out->asks = w->plan.tunnels ? w->plan.clients : w->asks_count;
     out->profile = w->plan.profile;
     running = NULL;
     alloc_watch(NULL);

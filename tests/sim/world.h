@@ -10,6 +10,8 @@
 
 struct sim_client;
 struct sim_server;
+struct sim_tunnel;
+struct tunnel_peer;
 
 #define WORLD_WORKERS_MAX 3
 #define WORLD_SERVERS_MAX 4
@@ -44,7 +46,9 @@ struct world {
     struct sim_server *servers[WORLD_SERVERS_MAX];
     struct world_worker workers[WORLD_WORKERS_MAX];
     struct sim_client **clients;
-    struct ask **asks; /* by id - 1 */
+    struct sim_tunnel *tunnels;         /* plan.tunnels: one for each client */
+    struct tunnel_peer *tunnel_servers; /* the newest first */
+    struct ask **asks;                  /* by id - 1 */
     uint32_t asks_count, asks_max;
     uint32_t clients_done;
     uint32_t handshakes_logged; /* that failed */
