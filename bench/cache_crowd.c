@@ -44,7 +44,7 @@ static void fail(struct crowd *c)
 static void first_byte(struct op *op, struct op_result r)
 {
     struct crowd *c = client_of(op)->crowd;
-    if (r.res < 0 || !(r.res & POLLIN)) {
+    if (c->failed || r.res < 0 || !(r.res & POLLIN)) {
         fail(c);
         return;
     }
@@ -59,7 +59,8 @@ static void sent(struct op *op, struct op_result r)
 {
     struct crowd_client *one = client_of(op);
     struct crowd *c = one->crowd;
-    if (r.res != (int32_t)c->request_len) { /* a socket without anything in it takes so little */
+    /* A socket without anything in it takes so little. */
+    if (c->failed || r.res != (int32_t)c->request_len) {
         fail(c);
         return;
     }
@@ -73,7 +74,7 @@ static void connected(struct op *op, struct op_result r)
 {
     struct crowd_client *one = client_of(op);
     struct crowd *c = one->crowd;
-    if (r.res < 0) {
+    if (c->failed || r.res < 0) {
         fail(c);
         return;
     }
@@ -102,6 +103,16 @@ static void open_client(struct crowd *c, struct crowd_client *one)
     op_connect(c->loop, &one->op, one->fd, (struct sockaddr *)&c->to, sizeof c->to);
 }
 
+static void close_clients(struct crowd *c, struct crowd_client *all)
+{
+    for (unsigned i = 0; i < c->clients; i++)
+        op_cancel(c->loop, &all[i].op);
+    while (loop_ops_in_flight(c->loop) > 0)
+        loop_turn(c->loop, ms_to_ns(100));
+    for (unsigned i = 0; i < c->clients; i++)
+        sock_close(all[i].fd, false);
+}
+
 int crowd_run(uint16_t port, const char *path, unsigned clients)
 {
     char why[512];
@@ -126,13 +137,12 @@ int crowd_run(uint16_t port, const char *path, unsigned clients)
     timer_init(&c.deadline, too_late);
     loop_timer_set(c.loop, &c.deadline, c.loop->now_ns + ms_to_ns(DEADLINE_MS));
     loop_run(c.loop);
-    if (c.failed)
-        return 1; /* with operations in flight: their memory stays */
-    printf("{\"clients\":%u,\"first_ms\":%.2f,\"spread_ms\":%.2f}\n", clients, since_asked_ms(&c),
-           (double)(c.last_ns - c.first_ns) / 1e6);
-    for (unsigned i = 0; i < clients; i++)
-        sock_close(all[i].fd, false);
+    close_clients(&c, all);
     free(all);
     loop_destroy(c.loop);
+    if (c.failed)
+        return 1;
+    printf("{\"clients\":%u,\"first_ms\":%.2f,\"spread_ms\":%.2f}\n", clients, since_asked_ms(&c),
+           (double)(c.last_ns - c.first_ns) / 1e6);
     return 0;
 }

@@ -142,3 +142,66 @@ void ctl_print_members(const json_t *object, FILE *to)
         free(text);
     }
 }
+
+/* ---- the cache's routes ---- */
+
+/* A figure of a route, or its name. */
+static void write_cell(char cell[CELL_BYTES], const json_t *v)
+{
+    if (json_is_string(v))
+        snprintf(cell, CELL_BYTES, "%s", json_string_value(v));
+    else
+        snprintf(cell, CELL_BYTES, "%lld", (long long)json_integer_value(v));
+}
+
+static void write_title(char cell[CELL_BYTES], const char *key)
+{
+    size_t n = 0;
+    for (; key[n] && n + 1 < CELL_BYTES; n++)
+        cell[n] = key[n] >= 'a' && key[n] <= 'z' ? (char)(key[n] - 'a' + 'A') : key[n];
+    cell[n] = '\0';
+}
+
+static size_t column_width(const json_t *routes, const char *key)
+{
+    size_t width = strlen(key), i;
+    const json_t *route;
+    char cell[CELL_BYTES];
+    json_array_foreach(routes, i, route)
+    {
+        write_cell(cell, json_object_get(route, key));
+        width = strlen(cell) > width ? strlen(cell) : width;
+    }
+    return width;
+}
+
+/* Names to the left, figures to the right. route NULL: the titles. */
+static void put_route(const json_t *routes, const json_t *route, FILE *to)
+{
+    const char *gap = "", *key;
+    json_t *first = json_array_get(routes, 0), *v;
+    json_object_foreach(first, key, v)
+    {
+        char cell[CELL_BYTES];
+        int width = (int)column_width(routes, key);
+        if (route)
+            write_cell(cell, json_object_get(route, key));
+        else
+            write_title(cell, key);
+        fprintf(to, "%s%*s", gap, json_is_string(v) ? -width : width, cell);
+        gap = "  ";
+    }
+    fputc('\n', to);
+}
+
+void ctl_print_cache(const json_t *answer, FILE *to)
+{
+    const json_t *routes = json_object_get(answer, "routes"), *route;
+    size_t i;
+    ctl_print_members(answer, to);
+    if (json_array_size(routes) == 0)
+        return;
+    fputc('\n', to);
+    put_route(routes, NULL, to);
+    json_array_foreach(routes, i, route) put_route(routes, route, to);
+}

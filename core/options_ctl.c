@@ -31,6 +31,7 @@ struct request {
     char target[REQUEST_TARGET_MAX];
     json_t *body; /* NULL: none */
     bool servers; /* the answer is a table of them */
+    bool cache;   /* ... is figures, with a table of routes */
 };
 
 static const char *word(const struct ctl_options *o, unsigned i)
@@ -131,6 +132,7 @@ static const char *want_cache(const struct ctl_options *o, struct request *r)
     const char *verb = word(o, 1);
     if (verb && strcmp(verb, "stats") == 0 && o->words_count == 2) {
         r->method = "GET";
+        r->cache = true;
         return append(r, "/cache", false) ? NULL : "";
     }
     if (!verb || strcmp(verb, "purge") != 0 || o->words_count != 2)
@@ -229,6 +231,8 @@ static int print_answer(const struct ctl_options *o, const struct request *r,
         print_error(a, json);
     else if (r->servers)
         ctl_print_servers(json, stdout);
+    else if (r->cache)
+        ctl_print_cache(json, stdout);
     else
         print_done(o, json);
     json_decref(json);

@@ -264,6 +264,10 @@ sluice_library(wire_h2_support LINK wire_support PkgConfig::NGHTTP2 SOURCES
     tests/wire/h2_peer.c
 )
 
+sluice_library(wire_coding_support LINK PkgConfig::CODINGS SOURCES
+    tests/wire/coding.c
+)
+
 # sluice_wire_test(tests/wire/NAME.c [library...]): finds the programs by SLUICE_BIN and SLUICE_ORIGIN_BIN.
 function(sluice_wire_test file)
     cmake_path(GET file STEM name)
@@ -305,7 +309,8 @@ sluice_wire_test(tests/wire/test_buffers.c)
 sluice_wire_test(tests/wire/test_cache.c)
 sluice_wire_test(tests/wire/test_cache_admin.c)
 sluice_wire_test(tests/wire/test_cache_attacks.c)
-sluice_wire_test(tests/wire/test_compress.c PkgConfig::CODINGS)
+sluice_wire_test(tests/wire/test_compress.c wire_coding_support PkgConfig::CODINGS)
+sluice_wire_test(tests/wire/test_h2_compress.c wire_h2_support wire_coding_support)
 sluice_wire_test(tests/wire/test_rules.c)
 sluice_wire_test(tests/wire/test_reload.c)
 sluice_wire_test(tests/wire/test_keeper.c)
@@ -350,7 +355,7 @@ endforeach()
 
 # Only `./build.sh test-all` runs what is called all/: it needs bigger tools.
 if(NOT SLUICE_SANITIZE)
-    foreach(name metrics browser forward_browser websocket postgres idle_tunnels acme testssl tls_browser)
+    foreach(name metrics browser cache_browser forward_browser websocket postgres idle_tunnels acme testssl tls_browser)
         sluice_add_test(all/${name} 240 python3 tests/wire/test_${name}.py $<TARGET_FILE:sluice>)
         set_tests_properties(all/${name} PROPERTIES SKIP_RETURN_CODE 77)
     endforeach()

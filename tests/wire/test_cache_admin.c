@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/wire/tools.h"
 #include "tests/wire/wire.h"
 
 #define CONFIG                                                                                     \
@@ -247,6 +248,18 @@ static void figures_tell_what_is_kept(struct wire *w)
     const char *route = strstr(json.body, "{\"site\":\"s\",\"route\":\"");
     if (!route || !strstr(route, "\"bypass\":1,\"pass\":0,\"miss\":1,\"collapsed\":0,\"hit\":1,"))
         wire_fail(w, "figures of routes: %s", json.body);
+    const char *said = shell(w, wire_text(w, "\"$SLUICE_BIN\" ctl cache stats --socket '%s'",
+                                          wire_path(w, "admin.sock")));
+    const char *table = strstr(said, "\n\nSITE ");
+    unsigned bypass, pass, miss, collapsed, hits;
+    if (!strstr(said, "objects        1\n") || !table ||
+        sscanf(table, " SITE ROUTE BYPASS PASS MISS COLLAPSED HIT %*[^\n] s %*s %u %u %u %u %u",
+               &bypass, &pass, &miss, &collapsed, &hits) != 5)
+        wire_fail(w, "ctl cache stats: %s", said);
+    assert_int_equal(bypass, 1);
+    assert_int_equal(pass, 0);
+    assert_int_equal(miss, 1);
+    assert_int_equal(hits, 1);
     purge(w, "?url=http://a/", 200, "\"count\":1");
     m = ask(w, "GET", "/metrics").body;
     has_sample(w, m, "sluice_cache_objects", 0);

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Answers in content codings: what is coded, what its head says, that it streams, and how it is
- * kept. The bodies are decoded by the libraries themselves. */
+ * kept. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <brotli/decode.h>
 #include <zlib.h>
-#include <zstd.h>
 
+#include "tests/wire/coding.h"
 #include "tests/wire/wire.h"
 
 #define CONFIG_OF(first, rules)                                                                    \
@@ -29,54 +28,12 @@
 
 /* ---- decoding ---- */
 
-static size_t gunzip(const char *in, size_t n, char *out, size_t room)
-{
-    z_stream z = { .next_in = (Bytef *)(uintptr_t)in,
-                   .avail_in = (unsigned)n,
-                   .next_out = (Bytef *)out,
-                   .avail_out = (unsigned)room };
-    inflateInit2(&z, 31);
-    int r = inflate(&z, Z_SYNC_FLUSH);
-    size_t len = room - z.avail_out;
-    inflateEnd(&z);
-    return r == Z_STREAM_END || r == Z_OK || r == Z_BUF_ERROR ? len : SIZE_MAX;
-}
-
-static size_t unbrotli(const char *in, size_t n, char *out, size_t room)
-{
-    BrotliDecoderState *b = BrotliDecoderCreateInstance(NULL, NULL, NULL);
-    const uint8_t *next_in = (const uint8_t *)in;
-    uint8_t *next_out = (uint8_t *)out;
-    size_t left = room;
-    BrotliDecoderResult r = BrotliDecoderDecompressStream(b, &n, &next_in, &left, &next_out, NULL);
-    BrotliDecoderDestroyInstance(b);
-    return r == BROTLI_DECODER_RESULT_ERROR ? SIZE_MAX : room - left;
-}
-
-static size_t unzstd(const char *in, size_t n, char *out, size_t room)
-{
-    ZSTD_DCtx *z = ZSTD_createDCtx();
-    ZSTD_inBuffer from = { in, n, 0 };
-    ZSTD_outBuffer to = { out, room, 0 };
-    size_t r = 1;
-    while (from.pos < from.size && !ZSTD_isError(r))
-        r = ZSTD_decompressStream(z, &to, &from);
-    ZSTD_freeDCtx(z);
-    return ZSTD_isError(r) ? SIZE_MAX : to.pos;
-}
-
 /* As much as can be decoded of what may be cut. */
 static struct message decoded(struct wire *w, const struct message *m, size_t room)
 {
     const char *coding = field(m, "Content-Encoding");
     char *out = wire_alloc(w, room + 1);
-    size_t n = SIZE_MAX;
-    if (coding && strcmp(coding, "gzip") == 0)
-        n = gunzip(m->body, m->body_len, out, room);
-    else if (coding && strcmp(coding, "br") == 0)
-        n = unbrotli(m->body, m->body_len, out, room);
-    else if (coding && strcmp(coding, "zstd") == 0)
-        n = unzstd(m->body, m->body_len, out, room);
+    size_t n = coding ? decode(coding, m->body, m->body_len, out, room) : SIZE_MAX;
     if (n == SIZE_MAX)
         wire_fail(w, "a body that cannot be decoded from '%s'", coding ? coding : "");
     struct message d = *m;
