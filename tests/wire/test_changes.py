@@ -8,6 +8,7 @@ import collections
 import http.client
 import json
 import os
+import random
 import re
 import shutil
 import signal
@@ -71,10 +72,12 @@ def until(what, condition):
 
 
 class Dns:
-    """dnsmasq with the addresses of names in a file that it reads anew."""
+    """dnsmasq with the addresses of names in a file that it reads anew; at an address of its own, whose
+    ports nobody else is given."""
 
-    def __init__(self, folder, port=None):
-        self.port = port or free_port(socket.SOCK_DGRAM)
+    def __init__(self, folder):
+        self.address = "127." + ".".join(str(random.randrange(1, 255)) for _ in range(3))
+        self.port = free_port(socket.SOCK_DGRAM)
         self.hosts = os.path.join(folder, "zone")
         self.process = None
 
@@ -82,7 +85,7 @@ class Dns:
         self.write(names)
         self.process = subprocess.Popen(
             [shutil.which("dnsmasq") or "/usr/sbin/dnsmasq", "-k", "-C", "/dev/null", "-p", str(self.port),
-             "--listen-address=127.0.0.1", "--bind-interfaces", "--no-resolv", "--no-hosts", "--local-ttl=1",
+             "--listen-address=" + self.address, "--bind-interfaces", "--no-resolv", "--no-hosts", "--local-ttl=1",
              "--addn-hosts=" + self.hosts, "--pid-file=", *(["-u", "root"] if os.geteuid() == 0 else []),
              *options],
             stderr=subprocess.PIPE, text=True)
@@ -91,7 +94,7 @@ class Dns:
     def answers(self):
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
             s.settimeout(0.2)
-            s.connect(("127.0.0.1", self.port))
+            s.connect((self.address, self.port))
             try:
                 s.send(bytes.fromhex("0001010000010000000000000161000001" + "0001"))
                 return len(s.recv(512)) >= 12
@@ -227,7 +230,7 @@ SITE = "sites: { www: { routes: [{ to: app }] } }\n"
 
 
 def dns_text(dns, backend):
-    return (f"dns: {{ servers: [\"127.0.0.1:{dns.port}\"], timeout: 200ms, attempts: 2, retry: 200ms, "
+    return (f"dns: {{ servers: [\"{dns.address}:{dns.port}\"], timeout: 200ms, attempts: 2, retry: 200ms, "
             f"ttl_min: 200ms }}\n" + SITE + "backends: { app: { servers: " + backend + " } }\n")
 
 
