@@ -130,8 +130,7 @@ void cache_reader_release(struct cache_reader *r)
     worker_object_gone(p->w);
 }
 
-/* The exchange goes on without what it waited for. */
-static void leave(struct cache_reader *r)
+void cache_reader_leave(struct cache_reader *r)
 {
     struct exchange *ex = r->ex;
     cache_reader_end(r);
@@ -284,7 +283,7 @@ static void fall_back(struct cache_reader *r)
         answer(r);
         return;
     }
-    leave(r);
+    cache_reader_leave(r);
     exchange_reply(ex, why ? why : END_OVERLOADED);
 }
 
@@ -304,11 +303,11 @@ static void go_on(struct cache_reader *r)
         return;
     }
     if (!r->owner && object_is(r->o, OBJECT_PASSED_ON)) {
-        leave(r);
+        cache_reader_leave(r);
         ex->cache_status = CACHE_PASS;
         exchange_attempt(ex, END_NO_SERVER);
     } else if (!r->owner && !vary_matches(cache_head_vary(h), &ex->head)) {
-        leave(r);
+        cache_reader_leave(r);
         cache_stage(ex); /* it is another variant that this one wants */
     } else {
         answer(r);
@@ -321,6 +320,8 @@ void cache_reader_begin(struct cache_reader *r)
     follow(r, r->o);
     if (object_head(r->o))
         answer(r);
+    else if (!r->following)
+        fall_back(r); /* it broke before it could be followed: nobody would tell */
 }
 
 /* An exchange that goes on may end, and its client begin another one that follows: these go to the

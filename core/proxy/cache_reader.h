@@ -53,6 +53,10 @@ void cache_reader_begin(struct cache_reader *r);
 /* What a port's followers can have now. */
 void cache_readers_go_on(struct cache_port *p);
 
+/* No final head was queued: the exchange goes on without what it waited for. EX_HEAD from now on,
+ * and the reader is gone. */
+void cache_reader_leave(struct cache_reader *r);
+
 /* The exchange has ended: nothing more is read. */
 void cache_reader_end(struct cache_reader *r);
 

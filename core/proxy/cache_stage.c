@@ -123,8 +123,9 @@ static void use_stored(struct exchange *ex, const struct cache_key *key, struct 
             exchange_reply(ex, END_NOT_CACHED);
             return;
         }
-        fetch_and_follow(ex, key, object_state(o) == OBJECT_WHOLE ? o : NULL);
-        if (object_state(o) != OBJECT_WHOLE)
+        bool whole = object_state(o) == OBJECT_WHOLE; /* asked once: another worker may end it */
+        fetch_and_follow(ex, key, whole ? o : NULL);
+        if (!whole)
             object_unref(o);
         return;
     }

@@ -147,6 +147,8 @@ void exchange_reply(struct exchange *ex, enum end_reason why)
     CHECK(!ex->attempt.up && ex->state < EX_RESPONDING);
     if (ex->state == EX_QUEUED)
         queue_leave(ex);
+    if (ex->reader)
+        cache_reader_leave(ex->reader); /* what comes there is not its answer any more */
     if (ex->fetch) {
         fetch_failed(ex, why);
         return;
