@@ -52,7 +52,7 @@ static const struct rule rules[] = {
     { "5.1 RST_STREAM, closed", CLOSED, NGHTTP2_RST_STREAM, 0, 1, BYTES("\0\0\0\x8"), NONE, 0 },
     { "6.5.2 unknown setting", IDLE, NGHTTP2_SETTINGS, 0, 0, BYTES("\0\xff\0\0\0\1"), NONE, 0 },
     { "6.7 an answer to no PING", IDLE, NGHTTP2_PING, 1, 0, BYTES("invalid!"), NONE, 0 },
-    { "7 unknown code", IDLE, NGHTTP2_GOAWAY, 0, 0, BYTES("\0\0\0\0\0\0\0\xff"), NONE, 0 },
+    { "7 unknown code", CLOSED, NGHTTP2_RST_STREAM, 0, 1, BYTES("\0\0\0\xff"), NONE, 0 },
 
     /* frames */
     { "4.3 a part of a head, then another type", HEAD_IN_PARTS, NGHTTP2_PRIORITY, 0, 1,
