@@ -7,10 +7,10 @@
 
 /* --- saying --- */
 
-void h2_say(struct h2_peer *p, uint8_t type, uint8_t flags, int32_t stream, const void *payload,
-            size_t len)
+/* Gives its length. */
+static size_t put_frame(uint8_t *out, uint8_t type, uint8_t flags, int32_t stream,
+                        const void *payload, size_t len)
 {
-    uint8_t *frame = wire_alloc(p->w, 9 + len);
     const uint8_t head[9] = { (uint8_t)(len >> 16),
                               (uint8_t)(len >> 8),
                               (uint8_t)len,
@@ -20,10 +20,17 @@ void h2_say(struct h2_peer *p, uint8_t type, uint8_t flags, int32_t stream, cons
                               (uint8_t)(stream >> 16),
                               (uint8_t)(stream >> 8),
                               (uint8_t)stream };
-    memcpy(frame, head, 9);
+    memcpy(out, head, 9);
     if (len)
-        memcpy(frame + 9, payload, len);
-    say_bytes(p->c, frame, 9 + len);
+        memcpy(out + 9, payload, len);
+    return 9 + len;
+}
+
+void h2_say(struct h2_peer *p, uint8_t type, uint8_t flags, int32_t stream, const void *payload,
+            size_t len)
+{
+    uint8_t *frame = wire_alloc(p->w, 9 + len);
+    say_bytes(p->c, frame, put_frame(frame, type, flags, stream, payload, len));
 }
 
 static size_t put_string(uint8_t *out, const char *s, size_t len)
@@ -378,13 +385,19 @@ struct h2_request h2_hear_request(struct h2_peer *p)
     return r;
 }
 
+/* In one piece: who has heard enough of it may be gone before a second one. */
 void h2_reply(struct h2_peer *p, int32_t stream, int status, const char *body)
 {
-    size_t len = strlen(body);
-    h2_head(p, stream, len ? 0 : NGHTTP2_FLAG_END_STREAM,
-            wire_text(p->w, ":status: %d\ncontent-length: %zu\n", status, len));
+    size_t len = strlen(body), n = 0;
+    uint8_t block[256], *frames = wire_alloc(p->w, 9 + sizeof block + 9 + len);
+    size_t head = h2_encode(wire_text(p->w, ":status: %d\ncontent-length: %zu\n", status, len),
+                            block, sizeof block);
+    n += put_frame(frames, NGHTTP2_HEADERS,
+                   NGHTTP2_FLAG_END_HEADERS | (len ? 0 : NGHTTP2_FLAG_END_STREAM), stream, block,
+                   head);
     if (len)
-        h2_data(p, stream, NGHTTP2_FLAG_END_STREAM, body);
+        n += put_frame(frames + n, NGHTTP2_DATA, NGHTTP2_FLAG_END_STREAM, stream, body, len);
+    say_bytes(p->c, frames, n);
 }
 
 void h2_say_goaway(struct h2_peer *p, int32_t last, uint32_t code)
