@@ -237,6 +237,8 @@ sluice_program(sim LINK sluice_proxy sluice_ring_sim SOURCES
     tests/sim/rules.c
     tests/sim/caps.c
     tests/sim/tunnels.c
+    tests/sim/cached.c
+    tests/sim/cached_server.c
     tests/sim/resolver_sim.c
     tests/sim/changes.c
     tests/sim/alloc_sim.c

@@ -59,6 +59,13 @@
     COVER(MARKS, "servers marked as down, drained or back")                                        \
     COVER(TUNNELS, "tunnels meant to be")                                                          \
     COVER(TUNNELS_WHOLE, "... that passed all both ways")                                          \
+    COVER(CACHE_MISSES, "requests fetched for")                                                    \
+    COVER(CACHE_COLLAPSED, "... by another that had asked first")                                  \
+    COVER(CACHE_HITS, "... answered from the cache, fresh")                                        \
+    COVER(CACHE_STALE, "... stale")                                                                \
+    COVER(CACHE_ASKED, "... after the server was asked again")                                     \
+    COVER(CACHE_VALIDATED, "answers 304 of servers")                                               \
+    COVER(CACHE_PASSES, "requests that passed the cache by")                                       \
     COVER(RECORDS, "log records")
 
 enum cover_id {

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "core/base/check.h"
+#include "tests/sim/cached.h"
 #include "tests/sim/client.h"
 #include "tests/sim/rules.h"
 #include "tests/sim/tunnels.h"
@@ -80,6 +81,11 @@ void judge_log(struct world_worker *ww)
     while (record_ring_peek(ww->log.ring, &rec)) {
         if (w->plan.tunnels) {
             tunnels_judge_record(w, &rec);
+            record_ring_pop(ww->log.ring);
+            continue;
+        }
+        if (w->plan.cached) {
+            cached_judge_record(w, &rec);
             record_ring_pop(ww->log.ring);
             continue;
         }

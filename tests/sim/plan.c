@@ -358,6 +358,60 @@ static void tunnels_no_memory(struct world_plan *p, struct sim *s)
     tunnels_rude(p, s);
 }
 
+/* The route has a cache, several ask for the same. */
+static void cached(struct world_plan *p, struct sim *s)
+{
+    p->cached = true;
+    p->tls_clients = p->tls_servers = false;
+    p->clients = 20 + sim_below(s, 60);
+    p->delayed = 300;
+    if (p->net.window_max < 2000)
+        p->body_bytes_max = 5000;
+}
+
+static void cached_broken(struct world_plan *p, struct sim *s)
+{
+    cached(p, s);
+    broken_answers(p, s);
+    p->tolerance = 0;
+}
+
+static void cached_rude(struct world_plan *p, struct sim *s)
+{
+    cached(p, s);
+    p->vanish = 300;
+    p->slow_reader = 300;
+    p->net.reset_discards = sim_chance(s, 500);
+    p->net.reset_overtakes_permille = sim_chance(s, 500) ? 500 : 0;
+}
+
+static void cached_rude_broken(struct world_plan *p, struct sim *s)
+{
+    cached_broken(p, s);
+    cached_rude(p, s);
+}
+
+static void cached_starved(struct world_plan *p, struct sim *s)
+{
+    starved(p, s);
+    cached_rude(p, s);
+}
+
+static void cached_no_memory(struct world_plan *p, struct sim *s)
+{
+    no_memory(p, s);
+    cached_rude_broken(p, s);
+    p->tolerance = MAY_FAIL | MAY_BE_CUT | MAY_BE_IGNORED | MAY_BE_SHED;
+}
+
+static void cached_draining(struct world_plan *p, struct sim *s)
+{
+    draining(p, s);
+    cached_rude_broken(p, s);
+    p->drain_at_ns = sim_range(s, 0, 20 * SIM_S);
+    p->stops = sim_chance(s, 500);
+}
+
 /* Everything at once. */
 static void chaos(struct world_plan *p, struct sim *s)
 {
@@ -422,7 +476,19 @@ static const struct {
     { "tunnels_rude", tunnels_rude },
     { "tunnels_starved", tunnels_starved },
     { "tunnels_no_memory", tunnels_no_memory },
+    /* By name only, see below. */
+    { "cached", cached },
+    { "cached_broken", cached_broken },
+    { "cached_rude", cached_rude },
+    { "cached_rude_broken", cached_rude_broken },
+    { "cached_starved", cached_starved },
+    { "cached_no_memory", cached_no_memory },
+    { "cached_draining", cached_draining },
 };
+
+/* So many at the end are made when they are asked for by name alone: they still find that an object
+ * which comes slowly is joined at any age (cache_stage.c, use_stored()). */
+#define PROFILES_BY_NAME 7
 
 const char *plan_profile_name(uint32_t i)
 {
@@ -431,7 +497,7 @@ const char *plan_profile_name(uint32_t i)
 
 bool plan_make(struct world_plan *p, struct sim *s, const char *profile)
 {
-    uint32_t i = sim_below(s, ARRAY_LEN(profiles));
+    uint32_t i = sim_below(s, ARRAY_LEN(profiles) - PROFILES_BY_NAME);
     if (profile)
         for (i = 0; i < ARRAY_LEN(profiles) && strcmp(profiles[i].name, profile) != 0; i++) {
         }

@@ -41,6 +41,7 @@ struct world_plan {
     uint32_t slow_server;  /* a connection is read and written in dribs */
 
     enum tunnel_kind tunnels;
+    bool cached;               /* the route has a cache; cached.h */
     uint32_t capped;           /* servers that take only so much at a time; caps.h */
     uint64_t changes_every_ns; /* other servers after at most so long; 0: never. changes.h */
     bool marks;                /* all but the first are down for a while, or drained */

@@ -6,9 +6,11 @@
 #include <string.h>
 
 #include "core/base/check.h"
+#include "core/proxy/cache_hub.h"
 #include "core/proxy/gate.h"
 #include "core/ring/sock.h"
 #include "tests/sim/alloc_sim.h"
+#include "tests/sim/cached.h"
 #include "tests/sim/caps.h"
 #include "tests/sim/changes.h"
 #include "tests/sim/client.h"
@@ -46,6 +48,8 @@ static void make_servers(struct world *w)
         enum net_host mode = i < p->dead_servers ? p->dead_mode : NET_HOST_LISTENS;
         if (p->tunnels)
             a = tunnels_listen(w, i);
+        else if (p->cached)
+            a = cached_listen(w, i);
         else
             w->servers[i] = server_make(w, i, &a, mode);
         w->server_configs[i] = (struct server_config){
@@ -114,6 +118,10 @@ static void make_worker(struct world *w, uint16_t index)
     CHECK(made);
     made = tls_worker_use_tickets(&ww->worker.tls, &w->tickets);
     CHECK(made);
+    if (w->cache) {
+        ww->worker.cache = &w->cache->ports[index];
+        cache_port_open(ww->worker.cache, &ww->worker);
+    }
     ww->listen_fd = sock_listen(&w->listen_addr, (int)w->plan.backlog, SOCK_LISTEN_REUSEPORT, NULL);
     CHECK(ww->listen_fd >= 0);
     ww->worker.gate = w->gate;
@@ -134,6 +142,7 @@ static void on_drain_time(void *arg, uint64_t n)
     (void)n;
     struct world *w = arg;
     w->draining = true;
+    w->draining_early = w->clients_done < w->plan.clients;
     w->drained_from_ns = w->sim.now_ns;
     sim_trace(&w->sim, "world: %s", w->plan.stops ? "stops" : "drains");
     for (uint32_t i = 0; i < w->plan.workers; i++) {
@@ -231,6 +240,8 @@ static void build(struct world *w)
     }
     if (p->tunnels)
         tunnels_configure(w);
+    if (p->cached)
+        cached_configure(w);
     w->registry = registry_create();
     CHECK(w->registry);
     w->gate = gate_create();
@@ -241,6 +252,8 @@ static void build(struct world *w)
         make_worker(w, i);
     if (p->tunnels)
         tunnels_make(w);
+    else if (p->cached)
+        cached_make(w);
     else
         make_clients(w);
     alloc_watch(&w->sim);
@@ -286,11 +299,17 @@ static void end_worker(struct world_worker *ww, struct world_result *out)
         out->ended[i] += counter_read(&ww->counters.ended[i]);
 }
 
-static void check_counters(struct world *w, const struct world_result *out)
+static uint64_t count_ended(const struct world_result *out)
 {
-    uint64_t ended = 0, logged = w->handshakes_logged;
+    uint64_t ended = 0;
     for (uint32_t i = 0; i < END_REASON_COUNT; i++)
         ended += out->ended[i];
+    return ended;
+}
+
+static void check_counters(struct world *w, const struct world_result *out)
+{
+    uint64_t ended = count_ended(out), logged = w->handshakes_logged;
     for (uint32_t i = 0; i < w->asks_count; i++)
         logged += w->asks[i]->records;
     if (ended != logged)
@@ -338,6 +357,8 @@ bool world_run(uint64_t seed, const char *profile, bool trace, struct world_resu
     ring_sim_install(NULL);
     if (w->plan.tunnels) {
         tunnels_judge(w);
+    } else if (w->plan.cached) {
+        cached_judge(w, count_ended(out));
     } else {
         judge_asks(w);
         check_counters(w, out);
@@ -347,11 +368,12 @@ bool world_run(uint64_t seed, const char *profile, bool trace, struct world_resu
     plan_unuse(w->run_plan);
     registry_destroy(w->registry);
     gate_destroy(w->gate);
+    cache_hub_destroy(w->cache); /* nothing of it is held */
     out->trace_hash = w->sim.trace_hash;
     memcpy(out->covered, w->sim.covered, sizeof out->covered);
     out->events = w->sim.events;
     out->virtual_ns = w->sim.now_ns;
-    out->asks = w->plan.tunnels ? w->plan.clients : w->asks_count;
+    out->asks = w->plan.tunnels || w->plan.cached ? w->plan.clients : w->asks_count;
     out->profile = w->plan.profile;
     running = NULL;
     alloc_watch(NULL);

@@ -12,6 +12,8 @@ struct sim_client;
 struct sim_server;
 struct sim_tunnel;
 struct tunnel_peer;
+struct cached;
+struct cache_hub;
 
 #define WORLD_WORKERS_MAX 3
 #define WORLD_SERVERS_MAX 4
@@ -48,11 +50,13 @@ struct world {
     struct sim_client **clients;
     struct sim_tunnel *tunnels;         /* plan.tunnels: one for each client */
     struct tunnel_peer *tunnel_servers; /* the newest first */
+    struct cached *cached;              /* plan.cached */
+    struct cache_hub *cache;            /* likewise */
     struct ask **asks;                  /* by id - 1 */
     uint32_t asks_count, asks_max;
     uint32_t clients_done;
-    uint32_t handshakes_logged; /* that failed */
-    bool draining;
+    uint32_t handshakes_logged;    /* that failed */
+    bool draining, draining_early; /* early: before the clients were done */
     uint64_t drained_from_ns;
 };
 
