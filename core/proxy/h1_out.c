@@ -65,6 +65,15 @@ void out_body(struct h1_out *out, enum body_framing framing, struct body_source 
     update_room(out);
 }
 
+/* Whether a piece may move down in its buffer, over what is between it and the last one. With
+ * HTTP/1 those are bytes that were read already; with HTTP/2 it may be the body of another stream,
+ * which somebody else holds: besides the last one, this one, and whoever reads the buffer. */
+static bool may_close_gap(const struct buf *b, const char *end, const uint8_t *src)
+{
+    const uint8_t *to = (const uint8_t *)end;
+    return to == src || (to < src && b->refs <= 3);
+}
+
 /* Adds a small piece behind the last unsent segment: behind a head in the arena when no chunk
  * header must come between, or behind body bytes in a buffer that nobody else reads. */
 static bool append_small(struct h1_out *out, struct buf_slice data)
@@ -79,7 +88,7 @@ static bool append_small(struct h1_out *out, struct buf_slice data)
             return false;
         const char *cap_end = (const char *)last->buf->data + last->buf->cap;
         bool same = last->buf == data.buf;
-        if (same ? (const uint8_t *)end > src
+        if (same ? !may_close_gap(data.buf, end, src)
                  : last->buf->refs > 1 || data.len > (size_t)(cap_end - end))
             return false;
     } else if (out->framing == FRAME_CHUNKED || !out->raw_room_end ||
