@@ -65,13 +65,12 @@ void out_body(struct h1_out *out, enum body_framing framing, struct body_source 
     update_room(out);
 }
 
-/* Whether a piece may move down in its buffer, over what is between it and the last one. With
- * HTTP/1 those are bytes that were read already; with HTTP/2 it may be the body of another stream,
- * which somebody else holds: besides the last one, this one, and whoever reads the buffer. */
+/* Whether a piece may move down in its buffer, over what is between it and the last one: that can
+ * be the body of another stream (HTTP/2), whoever holds it, so nobody may but these two. */
 static bool may_close_gap(const struct buf *b, const char *end, const uint8_t *src)
 {
     const uint8_t *to = (const uint8_t *)end;
-    return to == src || (to < src && b->refs <= 3);
+    return to == src || (to < src && b->refs <= 2);
 }
 
 /* Adds a small piece behind the last unsent segment: behind a head in the arena when no chunk
