@@ -204,7 +204,7 @@ static uint32_t u32_at(const uint8_t *p)
 
 static void be_polite(struct h2_peer *p, const struct h2_heard *f)
 {
-    if (f->type == NGHTTP2_SETTINGS && !(f->flags & NGHTTP2_FLAG_ACK))
+    if (f->type == NGHTTP2_SETTINGS && !(f->flags & NGHTTP2_FLAG_ACK) && !p->mute)
         h2_say(p, NGHTTP2_SETTINGS, NGHTTP2_FLAG_ACK, 0, NULL, 0);
 }
 

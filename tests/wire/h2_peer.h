@@ -11,6 +11,7 @@ struct h2_peer {
     struct wire *w;
     struct conn *c;
     nghttp2_hd_inflater *inflater;
+    bool mute; /* it acknowledges no SETTINGS */
 };
 
 struct h2_heard {

@@ -234,6 +234,7 @@ static void stalled_prefaces_and_heads(struct wire *w)
     say(cut, "PRI * HTTP/2.0\r\n\r\nS");
     struct h2_peer *silent = h2_on(client_dial(w)), *half = h2_dial(w);
     say(silent->c, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+    silent->mute = half->mute = true; /* an acknowledgement there is an error of another kind */
     h2_say(half, NGHTTP2_HEADERS, 0, 1, "\x82", 1);
     hear_gone(cut);
     h2_hear_goaway(silent, NGHTTP2_ENHANCE_YOUR_CALM);
