@@ -6,8 +6,8 @@
     from .claims import verb
 
     VERBS = [verb("h2", "HTTP/2: what a request costs", [
-        Claim("h2", "sluice", "nginx", at_most=0.70),
-        Claim("h2", "sluice", "haproxy", at_most=0.75),
+        Claim("h2-tls", "sluice", "nginx", at_most=0.70),
+        Claim("h2-tls", "sluice", "haproxy", at_most=0.75),
         Claim("idle", "sluice", at_most=8192, figure="idle_bytes"),
     ])]
 

@@ -74,20 +74,20 @@ class Verdicts(unittest.TestCase):
 
 
 class Verbs(unittest.TestCase):
-    CLAIMS = [Claim("h2", "sluice", "nginx", at_most=0.7),
-              Claim("h2", "sluice", "haproxy", at_most=0.75),
+    CLAIMS = [Claim("h2-tls", "sluice", "nginx", at_most=0.7),
+              Claim("h2-tls", "sluice", "haproxy", at_most=0.75),
               Claim("h2-bulk", "sluice", "haproxy", at_most=0.7)]
 
     def test_a_scenario_runs_once_with_those_its_claims_name(self):
-        _, found = claims_verb.chosen(self.CLAIMS, {"h2": ["null-relay", "nginx"]}, None)
+        _, found = claims_verb.chosen(self.CLAIMS, {"h2-tls": ["null-relay", "nginx"]}, None)
         self.assertEqual([(one.key, one.contenders) for one in found],
-                         [("h2", ["sluice", "nginx", "haproxy", "null-relay"]),
+                         [("h2-tls", ["sluice", "nginx", "haproxy", "null-relay"]),
                           ("h2-bulk", ["sluice", "haproxy"])])
 
     def test_a_part_of_them(self):
-        claimed, found = claims_verb.chosen(self.CLAIMS, {"h2": ["direct"]}, "h2-bulk")
+        claimed, found = claims_verb.chosen(self.CLAIMS, {"h2-tls": ["direct"]}, "h2-bulk")
         self.assertEqual((claimed, [one.key for one in found]), (self.CLAIMS[2:], ["h2-bulk"]))
-        with self.assertRaisesRegex(Failure, "there are: h2, h2-bulk"):
+        with self.assertRaisesRegex(Failure, "there are: h2-tls, h2-bulk"):
             claims_verb.chosen(self.CLAIMS, {}, "h3")
 
     def test_a_scenario_of_the_verb_s_own(self):

@@ -27,6 +27,12 @@ class Files(unittest.TestCase):
         self.assertEqual([s.key for s in scenario.choose(["256k", "keep-alive"])],
                          ["256k", "keep-alive"])
 
+    def test_a_set_of_several_has_no_scenario_s_name(self):
+        known = scenario.load_all()
+        for one in known.values():
+            for name in one.sets:  # the scenario alone would be what the word means
+                self.assertTrue(name not in known or name == one.key, f"{one.key} is of set {name}")
+
     def test_a_wrong_name_lists_what_there_is(self):
         with self.assertRaisesRegex(Failure, "no scenario 'kep-alive'; there are: .*keep-alive"):
             scenario.choose(["kep-alive"])
